@@ -1,0 +1,58 @@
+"""Packaging of mer. ``protocols/`` stands at the top of the checkout and is installed as ``mer.protocols``."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+VERSION = next(
+    line.split('"')[1] for line in (HERE / "mer/__init__.py").read_text().splitlines() if line.startswith("__version__")
+)
+
+setup(
+    name="mer",
+    version=VERSION,
+    description="Micro-expression recognition: facial flow, head flow, expression flow, and evaluation that does not leak",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.10",
+    packages=[*find_packages(include=["mer", "mer.*"]), "mer.protocols"],
+    package_dir={"mer.protocols": "protocols"},
+    package_data={"mer": ["**/*.npz", "**/*.html.j2", "**/*.css"], "mer.protocols": ["*.yaml"]},
+    entry_points={"console_scripts": ["mer = mer.cli:main"]},
+    install_requires=[
+        "numpy>=1.26",
+        "scipy>=1.11",
+        "pandas>=2.1",
+        "scikit-learn>=1.4",
+        "scikit-image>=0.22",  # brings the photograph of the sample set
+        "matplotlib>=3.8",
+        "torch>=2.2",
+        "torchvision>=0.17",
+        # 2.6.0 pins torch 2.2 and numpy 1; its detector's weights come inside the 2.5.3 wheel.
+        "facenet-pytorch==2.5.3",
+        # The newest release whose wheel carries the 478-point face mesh and runs with numpy 2. It has no wheel for
+        # Python 3.13, where newer releases take a face_landmarker.task file that the user supplies.
+        "mediapipe==0.10.14; python_version < '3.13'",
+        "mediapipe>=0.10.30; python_version >= '3.13'",
+        # The contrib build is a superset of opencv-python and has TV-L1. Both unpack into the same folder ``cv2``: with
+        # opencv-python beside it, the later install wins and TV-L1 may vanish. Version 5 is not supported yet.
+        "opencv-contrib-python>=4.9,<5",
+        "av>=12",
+        "joblib>=1.3",
+        "pyyaml>=6",
+        "jinja2>=3.1",
+        "typer>=0.12",
+        "rich>=13",
+    ],
+    extras_require={
+        "dev": ["pytest>=8", "ruff>=0.6", "mypy>=1.11", "pandas-stubs", "types-PyYAML"],
+        "notebooks": ["nbclient>=0.10", "nbformat>=5.10", "ipykernel>=6.29"],
+    },
+    classifiers=[
+        "License :: OSI Approved :: Apache Software License",
+        "Programming Language :: Python :: 3",
+        "Topic :: Scientific/Engineering :: Image Recognition",
+    ],
+)
