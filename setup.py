@@ -39,7 +39,7 @@ setup(
         # The contrib build is a superset of opencv-python and has TV-L1. Both unpack into the same folder ``cv2``: with
         # opencv-python beside it, the later install wins and TV-L1 may vanish. Version 5 is not supported yet.
         "opencv-contrib-python>=4.9,<5",
-        "av>=12",
+        "av>=13",
         "joblib>=1.3",
         "pyyaml>=6",
         "jinja2>=3.1",

@@ -18,8 +18,8 @@ scale           pixels of the crop per interocular distance (between the outer c
 path            the flow file, relative to the table, with forward slashes
 ==============  =================================================================================================
 
-A clip is known by `(dataset, subject, clip, onset)`: one clip may hold several expressions, and names of subjects repeat
-between databases.
+A clip is known by `(dataset, subject, clip, onset)`: one clip may hold several expressions, and names of subjects
+repeat between databases.
 """
 
 from __future__ import annotations
@@ -66,7 +66,9 @@ def conform(table: pd.DataFrame) -> pd.DataFrame:
     """
     out = pd.DataFrame(index=pd.RangeIndex(len(table)))
     for column in COLUMNS:
-        values = table[column].reset_index(drop=True) if column in table else pd.Series([None] * len(table), dtype=object)
+        values = (
+            table[column].reset_index(drop=True) if column in table else pd.Series([None] * len(table), dtype=object)
+        )
         if column in FRAMES or column in ("fps", "scale"):
             out[column] = _numbers(values, column)
         else:
@@ -84,7 +86,9 @@ def _numbers(values: pd.Series, column: str) -> pd.Series:
     if wrong.any():
         row = int(wrong.to_numpy().argmax())
         kind = "a frame number" if whole else "a number"
-        raise SamplesError(f"column {column!r}, row {row + 1}: {values.iloc[row]!r} is not {kind}; leave it blank if unknown")
+        raise SamplesError(
+            f"column {column!r}, row {row + 1}: {values.iloc[row]!r} is not {kind}; leave it blank if unknown"
+        )
     return numbers.astype("Int64" if whole else "float64")
 
 
