@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 
 @contextmanager
@@ -31,3 +32,10 @@ def write_whole(path: str | Path, mode: str = "w") -> Iterator[IO]:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write `value` as indented JSON, whole or not at all."""
+    with write_whole(path) as file:
+        json.dump(value, file, indent=2, ensure_ascii=False)
+        file.write("\n")

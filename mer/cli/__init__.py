@@ -1,0 +1,66 @@
+"""The program `mer`: one thin file per command, which parses, calls and prints."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+import mer
+from mer.cli.demo import demo
+from mer.cli.doctor import doctor
+from mer.cli.evaluate import evaluate
+from mer.cli.extract_flow import extract_flow
+from mer.cli.protocols import protocols
+
+app = typer.Typer(
+    name="mer",
+    help="Micro-expression recognition: faces, flow, and evaluation that does not leak.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback(invoke_without_command=True)
+def _options(
+    version: bool = typer.Option(False, "--version", help="Print the version and exit."),
+    debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error; stands anywhere in the line."),
+) -> None:
+    if version:
+        typer.echo(f"mer {mer.__version__}")
+        raise typer.Exit
+
+
+for _name, _command in {
+    "extract-flow": extract_flow,
+    "evaluate": evaluate,
+    "protocols": protocols,
+    "doctor": doctor,
+    "demo": demo,
+}.items():
+    app.command(_name)(_command)
+
+
+def main() -> None:
+    """Run the program. Exit status: 0 done, 1 some clips failed, 2 wrong usage or unreadable input, 130 interrupted."""
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    debug = len(arguments) < len(sys.argv) - 1
+    try:
+        app(args=arguments, prog_name="mer")
+    except KeyboardInterrupt:
+        print("mer: interrupted; run the same command again to go on", file=sys.stderr)
+        sys.exit(130)
+    except (ValueError, OSError, ImportError) as error:  # what a user can cause and mend; other errors are ours
+        if debug:
+            raise
+        print(f"mer: {_one_line(error)}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,294 @@
+"""Videos to a flow folder: face, alignment, onset and apex, flow, file; resumable and in parallel."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mer.apex import apex_curve, peak
+from mer.face import DETECTORS, Alignment, Face, align, crop, detect_faces, transform
+from mer.files import write_json
+from mer.flow import save_flow
+from mer.flow_folder import earlier_run, flow_path, inside, refuse_equal_paths, run_record
+from mer.folder import list_clips
+from mer.methods import DEFAULT_METHOD, Method, check_method, describe_method, estimate_flow
+from mer.samples import conform, write_samples
+from mer.video import Clip, ClipError, frame_files, open_clip
+
+SAVE_EVERY = 2.0  # seconds between two writings of samples.csv; what is redone after a crash
+
+# Which face of several is meant, as a sort key: the smallest wins. Boxes are x0, y0, x1, y1.
+FACES: dict[str, Callable[[Face], float]] = {
+    "largest": lambda face: -float((face.box[2] - face.box[0]) * (face.box[3] - face.box[1])),
+    "left": lambda face: float(face.box[0] + face.box[2]),
+    "right": lambda face: -float(face.box[0] + face.box[2]),
+}
+# What one clip's extraction fills in.
+RESULT = ("onset", "apex", "offset", "apex_source", "fps", "status", "message", "scale")
+Track = Callable[[Iterable, int, str], Iterable]  # (items, how many, what they are) -> the same items, shown as they go
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides the content of a flow folder, and the device, which does not."""
+
+    method: Method
+    align: str = "mediapipe"
+    size: int = 224
+    stabilize: bool = False
+    face: str = "largest"
+    device: str = "auto"
+
+    def record(self) -> dict[str, Any]:
+        """The settings as they stand in `run.json`."""
+        plain = {"align": self.align, "size": self.size, "stabilize": self.stabilize, "face": self.face}
+        return {**describe_method(self.method), **plain}
+
+
+class ClipFault(Exception):
+    """One clip can't be used: its status and a message for the table."""
+
+    def __init__(self, status: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def extract_flow(
+    videos: str | Path,
+    out: str | Path = "flows",
+    *,
+    method: Method = DEFAULT_METHOD,
+    align: str = "mediapipe",
+    size: int = 224,
+    annotations: str | Path | None = None,
+    stabilize: bool = False,
+    face: str = "largest",
+    workers: int = 1,
+    device: str = "auto",
+    overwrite: bool = False,
+    track: Track | None = None,
+) -> pd.DataFrame:
+    """Estimate the flow from onset to apex for each clip of a folder, and write a flow folder.
+
+    Run again with the same settings, it goes on where it stopped: clips whose flow is there are left alone, those
+    that failed are tried again.
+
+    Parameters
+    ----------
+    videos : str or Path
+        See :func:`mer.folder.list_clips`.
+    out : str or Path
+        The flow folder.
+    method : str or function
+        A name in :data:`mer.METHODS`, or a function `(onset, apex) -> (H, W, 2) or Flow`.
+    align : {"mediapipe", "mtcnn"}
+        Face detector.
+    size : int
+        Side of the aligned crop, pixels.
+    annotations : str or Path, optional
+        Label file in the place of `videos/labels.csv`.
+    stabilize : bool
+        Align the apex by its own landmarks, not by the onset's. Takes off the head's motion in the plane before the
+        flow is estimated, and puts the landmarks' jitter in its place.
+    face : {"largest", "left", "right"}
+        Which face, where there are several; left and right are the image's.
+    workers : int
+        Processes. The result doesn't depend on it.
+    device : str
+        `auto`, `cpu` or `cuda`, for methods that are networks.
+    overwrite : bool
+        Discard what is in `out` where it was made with other settings, or from other annotations.
+    track : function, optional
+        Wraps the iterator over clips, to show progress.
+
+    Returns
+    -------
+    DataFrame
+        The samples table, as in `out/samples.csv`.
+
+    Raises
+    ------
+    ValueError
+        For settings that can't be, and for an `out` that holds flows made with other settings.
+    """
+    settings = Settings(method, align, size, stabilize, face, device)
+    _check(settings)
+    out = Path(out)
+    table = list_clips(videos, annotations)
+    table["onset"] = [_onset(row) for row in table.to_dict("records")]
+    table["path"] = [flow_path(row) for row in table.to_dict("records")]
+    refuse_equal_paths(table)
+    record = run_record(settings.record(), videos, table)
+    earlier = earlier_run(out, record, overwrite)
+    others = earlier[~earlier["dataset"].isin(table["dataset"])]
+    write_json(out / "run.json", record)
+
+    done = {row["path"]: row for row in earlier.to_dict("records") if row["status"] == "ok"}
+    for i, row in enumerate(table.to_dict("records")):
+        if row["status"] == "" and _still_good(row, done.get(row["path"]), out):
+            for column in RESULT:
+                table.loc[i, column] = done[row["path"]][column]
+
+    def save() -> None:
+        write_samples(pd.concat([others, table]), out / "samples.csv")
+
+    jobs = [(i, row) for i, row in enumerate(table.to_dict("records")) if row["status"] == ""]
+    results = _run(jobs, out, settings, workers)
+    saved = time.monotonic()
+    try:
+        for i, fields in track(results, len(jobs), "clips") if track else results:
+            for column, value in fields.items():
+                table.loc[i, column] = value
+            if time.monotonic() - saved > SAVE_EVERY:
+                save()
+                saved = time.monotonic()
+    finally:  # also when interrupted: what was done is kept
+        save()
+    return conform(table)
+
+
+# --- one clip ---
+
+
+def extract_clip(row: dict[str, Any], out: Path, settings: Settings) -> dict[str, Any]:
+    """Extract one clip's flow and write it; the columns to fill in. A fault becomes a status, never an exception."""
+    try:
+        return {**_extract(row, out, settings), "status": "ok"}
+    except ClipFault as fault:
+        return {"status": fault.status, "message": str(fault)}
+    except (ClipError, OSError) as error:
+        return {"status": "unreadable", "message": str(error)}
+    except Exception as error:  # a method, perhaps a user's own, that fails on this clip: the others go on
+        return {"status": "failed", "message": f"{type(error).__name__}: {error}".splitlines()[0]}
+
+
+def _extract(row: dict[str, Any], out: Path, settings: Settings) -> dict[str, Any]:
+    clip = open_clip(row["source"])
+    onset, offset = _interval(clip, row)
+    notes = []
+
+    image = clip.frame(onset)
+    faces = detect_faces(image, settings.align)
+    if not faces:
+        raise ClipFault("no_face", f"no face in frame {onset}")
+    if len(faces) > 1:
+        notes.append(f"{len(faces)} faces; took the {settings.face}")
+    face = min(faces, key=FACES[settings.face])
+    alignment = align(face.landmarks, settings.size)
+    onset_crop = crop(image, alignment)
+    landmarks = transform(face.landmarks, alignment.matrix)
+
+    apex, apex_source, note = _apex(clip, row, onset, offset, onset_crop, landmarks, alignment)
+    notes += note
+    image = clip.frame(apex)
+    faces = detect_faces(image, settings.align)
+    if not faces:
+        raise ClipFault("face_lost", f"a face in frame {onset}, none in frame {apex}")
+    if settings.stabilize:
+        face = min(faces, key=lambda other: float(np.abs(other.box - face.box).sum()))
+        apex_crop = crop(image, align(face.landmarks, settings.size))
+    else:
+        apex_crop = crop(image, alignment)
+
+    flow = estimate_flow(onset_crop, apex_crop, method=settings.method, landmarks=landmarks, device=settings.device)
+    save_flow(out / row["path"], flow)
+    fps = clip.fps if pd.isna(row["fps"]) else row["fps"]
+    return {
+        "onset": onset, "apex": apex, "offset": offset, "apex_source": apex_source, "fps": fps,
+        "scale": round(alignment.scale, 4), "message": "; ".join(notes),
+    }  # fmt: skip
+
+
+def _interval(clip: Clip, row: dict[str, Any]) -> tuple[int, int]:
+    first, last = int(clip.numbers[0]), int(clip.numbers[-1])
+    onset = first if pd.isna(row["onset"]) else int(row["onset"])
+    offset = last if pd.isna(row["offset"]) else min(int(row["offset"]), last)
+    if onset not in clip.numbers:
+        raise ClipFault("missing_frames", f"the onset, frame {onset}, is not there; frames are {first} to {last}")
+    if len(clip) < 2 or onset == last:
+        raise ClipFault("too_short", f"no frame after the onset, frame {onset}")
+    if offset <= onset:
+        raise ClipFault("bad_annotation", f"the offset, frame {offset}, is not after the onset, frame {onset}")
+    return onset, offset
+
+
+def _apex(
+    clip: Clip, row: dict[str, Any], onset: int, offset: int,
+    onset_crop: np.ndarray, landmarks: np.ndarray, alignment: Alignment,
+) -> tuple[int, str, list[str]]:  # fmt: skip
+    """The apex, its source and notes: the label if it can be right, else the flow's peak, else the midpoint."""
+    notes = []
+    if not pd.isna(row["apex"]):
+        labeled = int(row["apex"])
+        if onset < labeled <= offset:
+            if labeled not in clip.numbers:
+                raise ClipFault("missing_frames", f"the apex, frame {labeled}, is not there")
+            return labeled, "label", notes
+        notes.append(f"labeled apex {labeled} is not between onset {onset} and offset {offset}")
+    numbers = clip.numbers[(clip.numbers > onset) & (clip.numbers <= offset)]
+    frames = (crop(image, alignment) for _, image in clip.frames(numbers))
+    position = peak(apex_curve(onset_crop, frames, landmarks))
+    if position is None:
+        return int(numbers[(len(numbers) - 1) // 2]), "midpoint", [*notes, "nothing moves"]
+    return int(numbers[position]), "spotted", notes
+
+
+def _run(
+    jobs: list[tuple[int, dict[str, Any]]], out: Path, settings: Settings, workers: int
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield `(row number, columns to fill in)` as clips are done, in any order."""
+    if workers == 1 or len(jobs) < 2:
+        yield from ((i, extract_clip(row, out, settings)) for i, row in jobs)
+        return
+    from joblib import Parallel, delayed, parallel_config
+
+    def one(i: int, row: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        import cv2
+
+        cv2.setNumThreads(1)
+        return i, extract_clip(row, out, settings)
+
+    # loky starts fresh processes: mediapipe and torch don't survive a fork.
+    with parallel_config(backend="loky", n_jobs=workers, inner_max_num_threads=1):
+        yield from Parallel(return_as="generator_unordered")(delayed(one)(i, row) for i, row in jobs)
+
+
+# --- what to do ---
+
+
+def _check(settings: Settings) -> None:
+    if settings.align not in DETECTORS:
+        raise ValueError(f"no alignment {settings.align!r}; there are {', '.join(DETECTORS)}")
+    if settings.face not in FACES:
+        raise ValueError(f"no choice of face {settings.face!r}; there are {', '.join(FACES)}")
+    if not 32 <= settings.size <= 2048:
+        raise ValueError(f"size is {settings.size}; expected 32 to 2048 pixels")
+    check_method(settings.method)
+
+
+def _onset(row: dict[str, Any]) -> int | None:
+    """The onset, which names the flow file: as labeled, or the number of the first frame."""
+    if not pd.isna(row["onset"]):
+        return int(row["onset"])
+    source = Path(row["source"])
+    if row["status"] or not source.is_dir():
+        return 0
+    try:
+        return next(iter(frame_files(source)))
+    except ClipError:
+        return 0
+
+
+def _still_good(row: dict[str, Any], done: dict[str, Any] | None, out: Path) -> bool:
+    """Whether an earlier run's flow is there and was made from the same frames as this row asks for."""
+    if done is None or not inside(out, done["path"]) or not (out / done["path"]).is_file():
+        return False
+    if pd.isna(row["apex"]):
+        return done["apex_source"] != "label" and (pd.isna(row["offset"]) or done["offset"] == row["offset"])
+    return bool(done["apex"] == row["apex"])

@@ -1,0 +1,85 @@
+"""A flow folder: where each clip's flow stands, what it was made with, and whether a new run may go on in it."""
+
+from __future__ import annotations
+
+import json
+import platform
+import re
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mer import __version__
+from mer.samples import SamplesError, empty_samples, read_samples
+
+# What all flows of a folder have in common, in run.json.
+SETTINGS = ("method", "weights", "weights_sha256", "align", "size", "stabilize", "face")
+LIBRARIES = ("numpy", "opencv-contrib-python", "torch", "mediapipe", "facenet-pytorch")
+
+
+def flow_path(row: dict[str, Any]) -> str:
+    """`<dataset>/<subject>/<clip>_<onset>.npz`; characters that a file system could trip over become underscores."""
+    parts = [row["dataset"], row["subject"], f"{row['clip']}_{row['onset']}.npz"]
+    return "/".join(re.sub(r'[\\/:*?"<>|\x00-\x1f]|^\.+$', "_", part) for part in parts)
+
+
+def refuse_equal_paths(table: pd.DataFrame) -> None:
+    twice = table[table["path"].str.lower().duplicated()]
+    if len(twice):
+        row = twice.iloc[0]
+        raise SamplesError(f"two clips would be written to {row['path']}; rename {row['subject']}/{row['clip']}")
+
+
+def run_record(settings: dict[str, Any], videos: str | Path, table: pd.DataFrame) -> dict[str, Any]:
+    """What `run.json` holds: everything that decides the flows, so that they can be made again."""
+    note = Path(videos) / "NOTE.txt"
+    return {
+        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "versions": {"mer": __version__, "python": platform.python_version(), **_versions()},
+        "seed": None,  # nothing is drawn at random
+        **settings,
+        "inputs": {dataset: str(Path(videos).resolve()) for dataset in sorted(set(table["dataset"]))},
+        "note": note.read_text(encoding="utf-8").strip() if note.is_file() else "",
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for library in LIBRARIES:
+        try:
+            found[library] = version(library)
+        except PackageNotFoundError:
+            found[library] = "not installed"
+    return found
+
+
+def earlier_run(out: Path, record: dict[str, Any], overwrite: bool) -> pd.DataFrame:
+    """The table of an earlier run in `out` that this one may go on from, blank if there is none.
+
+    `record` is given the earlier run's inputs and note as well. With `overwrite`, the earlier flows are removed.
+    """
+    if not (out / "run.json").exists():
+        if out.exists() and any(out.iterdir()) and not overwrite:
+            raise ValueError(f"{out} is not empty and not a flow folder; choose another --out, or --overwrite")
+        return empty_samples()
+    earlier = read_samples(out) if (out / "samples.csv").exists() else empty_samples()
+    if overwrite:
+        for path in earlier.loc[earlier["status"] == "ok", "path"]:
+            if inside(out, path):
+                (out / path).unlink(missing_ok=True)
+        return empty_samples()
+    old = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    for name in SETTINGS:
+        if old.get(name) != record[name]:
+            was = f"{name} {old.get(name)!r}, now {record[name]!r}"
+            raise ValueError(f"{out} holds flows made with {was}; choose another --out, or --overwrite")
+    record["inputs"] = {**old.get("inputs", {}), **record["inputs"]}
+    record["note"] = record["note"] or old.get("note", "")
+    return earlier
+
+
+def inside(folder: Path, path: str) -> bool:
+    return (folder / path).resolve().is_relative_to(folder.resolve())
