@@ -47,7 +47,7 @@ setup(
         "rich>=13",
     ],
     extras_require={
-        "dev": ["pytest>=8", "ruff>=0.6", "mypy>=1.11", "pandas-stubs", "types-PyYAML"],
+        "dev": ["pytest>=8", "ruff>=0.6", "mypy>=1.11"],
         "notebooks": ["nbclient>=0.10", "nbformat>=5.10", "ipykernel>=6.29"],
     },
     classifiers=[

@@ -24,3 +24,11 @@ def astronaut() -> np.ndarray:
     from skimage.data import astronaut
 
     return astronaut()
+
+
+@pytest.fixture(scope="session")
+def sample_videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The synthetic sample set with two people and one clip for each class; don't write into it."""
+    from mer.sample_set import make_sample_set
+
+    return make_sample_set(tmp_path_factory.mktemp("sample") / "videos", people=2, clips=1)
