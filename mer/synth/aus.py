@@ -1,0 +1,96 @@
+"""FACS action units, left and right, as shapes of each face model: one table, so that everything above speaks in AUs.
+
+Ekman, Friesen & Hager, "Facial Action Coding System", 2002. A unit is written as on annotation sheets: `12` on both
+sides, `L12` on the subject's left, `R12` on the right. Intensity runs from 0 to 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from mer.synth.model import FaceModel, FaceModelError
+
+# Shapes in ARKit's names at intensity 1; `*` stands for the side. Other models' names are derived below.
+ACTION_UNITS: dict[str, tuple[str, dict[str, float]]] = {
+    "1": ("inner brow raiser", {"browInnerUp*": 1.0}),
+    "2": ("outer brow raiser", {"browOuterUp*": 1.0}),
+    "4": ("brow lowerer", {"browDown*": 1.0}),
+    "5": ("upper lid raiser", {"eyeWide*": 1.0}),
+    "6": ("cheek raiser", {"cheekSquint*": 1.0, "eyeSquint*": 0.3}),
+    "7": ("lid tightener", {"eyeSquint*": 1.0}),
+    "9": ("nose wrinkler", {"noseSneer*": 1.0, "browDown*": 0.2}),
+    "10": ("upper lip raiser", {"mouthUpperUp*": 1.0}),
+    "12": ("lip corner puller", {"mouthSmile*": 1.0}),
+    "14": ("dimpler", {"mouthDimple*": 1.0}),
+    "15": ("lip corner depressor", {"mouthFrown*": 1.0}),
+    "16": ("lower lip depressor", {"mouthLowerDown*": 1.0}),
+    "17": ("chin raiser", {"mouthShrugLower*": 1.0, "mouthShrugUpper*": 0.3}),
+    "18": ("lip pucker", {"mouthPucker": 1.0}),
+    "20": ("lip stretcher", {"mouthStretch*": 1.0}),
+    "22": ("lip funneler", {"mouthFunnel": 1.0}),
+    "23": ("lip tightener", {"mouthPress*": 0.6, "mouthRollLower*": 0.3, "mouthRollUpper*": 0.3}),
+    "24": ("lip presser", {"mouthPress*": 1.0}),
+    "25": ("lips part", {"mouthLowerDown*": 0.35, "mouthUpperUp*": 0.15}),
+    "26": ("jaw drop", {"jawOpen": 0.45}),
+    "27": ("mouth stretch", {"jawOpen": 1.0}),
+    "28": ("lip suck", {"mouthRollLower*": 1.0, "mouthRollUpper*": 1.0}),
+    "29": ("jaw thrust", {"jawForward": 1.0}),
+    "34": ("cheek puff", {"cheekPuff*": 1.0}),
+    "45": ("blink", {"eyeBlink*": 1.0}),
+}
+SIDES = {"L": "Left", "R": "Right"}  # the subject's own
+# What a model calls a shape that ARKit names otherwise, before its sides are added.
+_OWN_SHAPES: dict[str, dict[str, dict[str, float]]] = {"ict": {"cheekSquint*": {"cheekRaiser*": 0.6, "cheekSquint*": 0.6}}}
+
+
+def parse_unit(unit: str) -> tuple[str, str]:
+    """`"L12"` to `("12", "L")`, `"12"` to `("12", "")`; `ValueError` for a unit that is not in the table."""
+    side = unit[:1] if unit[:1] in SIDES else ""
+    number = unit[len(side) :]
+    if number not in ACTION_UNITS:
+        raise ValueError(f"no action unit {unit!r}; there are {', '.join(ACTION_UNITS)}, with L or R before for one side")
+    if side and not any("*" in shape for shape in ACTION_UNITS[number][1]):
+        raise ValueError(f"action unit {number} has no sides, {unit!r} was asked for")
+    return number, side
+
+
+def shape_weights(units: Mapping[str, float], model: str) -> dict[str, float]:
+    """Action units with intensities as a model's shapes with weights, in ARKit's names (sides are `Left` and `Right`)."""
+    weights: dict[str, float] = {}
+    for unit, intensity in units.items():
+        number, side = parse_unit(unit)
+        for pattern, share in ACTION_UNITS[number][1].items():
+            own = _OWN_SHAPES.get(model, {}).get(pattern, {pattern: 1.0})
+            for shape, factor in own.items():
+                for name in (shape.replace("*", SIDES[s]) for s in (side or "LR")) if "*" in shape else (shape,):
+                    weights[name] = weights.get(name, 0.0) + intensity * share * factor
+    return weights
+
+
+def shape_offsets(model: FaceModel, shape: str) -> np.ndarray:
+    """Offsets `(V, 3)` of a shape by its ARKit name, however the model spells it.
+
+    A shape that the model has for both sides together is split along the middle of the face, with a soft edge as wide
+    as the nose.
+    """
+    for side in SIDES.values():
+        if shape.endswith(side):
+            stem = shape.removesuffix(side)
+            for spelling in (shape, f"{stem}_{side[0]}"):
+                if spelling in model.expressions:
+                    return model.expressions[spelling]
+            if stem in model.expressions:
+                x = model.vertices[:, 0]
+                middle = np.median(model.landmarks(model.vertices)[:, 0])
+                width = 0.06 * np.ptp(model.landmarks(model.vertices)[:, 0])
+                toward_left = 1 / (1 + np.exp(-np.clip((x - middle) / width, -30, 30)))
+                share = toward_left if side == "Left" else 1 - toward_left
+                return model.expressions[stem] * share[:, None]
+    if shape in model.expressions:
+        return model.expressions[shape]
+    sides = [f"{shape}_{side}" for side in SIDES]
+    if all(name in model.expressions for name in sides):
+        return model.expressions[sides[0]] + model.expressions[sides[1]]
+    raise FaceModelError(f"the face model {model.name!r} has no shape {shape!r}")
