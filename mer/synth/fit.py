@@ -105,7 +105,8 @@ def fit_face(model: FaceModel, landmarks: np.ndarray) -> Fit:
         columns = (scale * marks @ turn.T * weight).reshape(len(basis), -1).T
         rest = ((goal - (scale * neutral @ turn.T + shift)) * weight).ravel()
         columns = np.concatenate([columns, np.diag(tolerance)])
-        coefficients = lsq_linear(columns, np.concatenate([rest, np.zeros(len(basis))]), (low, high), max_iter=30).x
+        q, r = np.linalg.qr(columns)  # the same minimum from a tenth of the rows
+        coefficients = lsq_linear(r, np.concatenate([rest, np.zeros(len(basis))]) @ q, (low, high), max_iter=30).x
     scale, turn, shift = similarity(neutral + np.tensordot(coefficients, marks, 1), goal)
     fitted = scale * (model.vertices + np.tensordot(coefficients, basis, 1)) @ turn.T + shift
 

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
-from scipy.sparse import csr_matrix
+from scipy.sparse import coo_matrix, csr_matrix
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
 
 from mer.face.regions import INNER_LIPS, OVAL, REGIONS
 from mer.synth.fit import Camera, Fit, fit_face
@@ -60,6 +62,8 @@ class Head:
     fit: Fit
     kept: np.ndarray  # the face model's vertices that are in the head
     follow: csr_matrix  # (V, kept): how the rest follows the skin
+    relief: np.ndarray  # (sheet, 3): from the sheet to where it would be without its step behind the face
+    blend: tuple[np.ndarray, np.ndarray]  # per skin vertex, the sheet's vertex beside it and that one's share in shading
     lips: tuple[int, int]  # vertices in the middle of the upper and of the lower lip's inner edge
     jaw: np.ndarray  # (V,): how much a vertex of the mouth follows the lower jaw
     eyes: list[np.ndarray]  # left and right: middle x, y, z and the curvature of each eye's surface
@@ -75,6 +79,20 @@ class Head:
                 out += self.jaw[:, None] * of_skin[chin]
             self._offsets[shape] = out
         return self._offsets[shape]
+
+    def normals(self, vertices: np.ndarray) -> np.ndarray:
+        """Unit normals towards the camera, `(V, 3)`, for shading: those of the relief without its step behind the face.
+
+        Along its border the skin takes on the relief's normals, so that no edge shows in the light.
+        """
+        smooth = vertices.copy()
+        sheet = self.part == SHEET
+        smooth[sheet] += self.relief
+        normal = vertex_normals(smooth, self.triangles)
+        beside, share = self.blend
+        skin = slice(len(self.kept))
+        normal[skin] += share[:, None] * (normal[sheet][beside] - normal[skin])
+        return normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
 
     def expressed(self, weights: dict[str, float], gaze: np.ndarray | None = None) -> np.ndarray:
         """Vertices `(V, 3)` with shapes at the given weights and the eyes turned by `gaze`, `(2,)`, radians.
@@ -128,7 +146,7 @@ def make_head(portrait: Portrait, model: FaceModel) -> Head:
     count += len(v)
 
     border = _border(skin, faces)
-    v, t, spread = _sheet(skin, border, fit.camera, height, width, portrait.matte)
+    v, t, spread, relief = _sheet(skin, border, fit.camera, height, width, portrait.matte)
     pieces.append(v), tris.append(t + count), parts.append(np.full(len(v), SHEET))
     pages.append(fit.camera.project(v)[:, :2])
     total = count + len(v)
@@ -149,7 +167,7 @@ def make_head(portrait: Portrait, model: FaceModel) -> Head:
     return Head(
         portrait.name, np.concatenate(pieces), np.concatenate(tris).astype(np.int32),
         np.concatenate(parts).astype(np.uint8), np.concatenate(pages), texture, fit.camera, pivot, marks, fit, kept,
-        follow, lips, jaw, eyes,
+        follow, relief, _beside(skin, border, v + relief), lips, jaw, eyes,
     )  # fmt: skip
 
 
@@ -218,9 +236,6 @@ def _mouth(marks: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.nd
 
 def _border(skin: np.ndarray, faces: np.ndarray) -> np.ndarray:
     """Vertices on the outer edge of the face: of the chains of edges that one triangle alone has, the widest."""
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-
     count = len(skin)
     edges = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1)
     unique, times = np.unique(edges, axis=0, return_counts=True)
@@ -232,8 +247,8 @@ def _border(skin: np.ndarray, faces: np.ndarray) -> np.ndarray:
 
 def _sheet(
     skin: np.ndarray, border: np.ndarray, camera: Camera, height: int, width: int, matte: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The relief around the face: vertices, triangles, and how each vertex follows the border, `(n, len(border))`."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The relief around the face: vertices, triangles, how each follows the border `(n, len(border))`, its step undone."""
     rim = skin[border]
     rim_xy = camera.project(rim)[:, :2]
     margin, n = 0.25, 56
@@ -263,7 +278,26 @@ def _sheet(
     solid = cv2.dilate(wide, np.ones((2 * step + 1, 2 * step + 1), np.uint8))[row, column] > 0
     triangles = triangles[solid[triangles].any(axis=1)]
     spread = share * np.exp(-((nearest / 0.3) ** 2))[:, None]
-    return vertices, triangles, spread
+    level = share @ rim[:, 2] + np.where(inside, 0.0, depth - share @ rim[:, 2])
+    relief = vertices * (level / depth)[:, None] - vertices
+    return vertices, triangles, spread, relief
+
+
+def _beside(skin: np.ndarray, border: np.ndarray, relief: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each vertex of the skin the nearest one of the sheet, and how near it is to the border, 1 on it."""
+    beside = cKDTree(relief[:, :2]).query(skin[:, :2])[1]
+    apart = cKDTree(skin[border, :2]).query(skin[:, :2])[0]
+    return beside, np.exp(-((apart / 0.18) ** 2))
+
+
+def vertex_normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    """Unit normals towards the camera, `(V, 3)`: the mean over the triangles around, by their area."""
+    a, b, c = (vertices[triangles[:, k]] for k in range(3))
+    of_triangle = np.cross(b - a, c - a)
+    of_triangle *= -np.sign(of_triangle[:, 2:])  # all of it is seen from the front
+    corners = triangles.ravel()
+    normal = np.stack([np.bincount(corners, np.repeat(of_triangle[:, k], 3), len(vertices)) for k in range(3)], axis=1)
+    return normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
 
 
 def _grid_triangles(rows: int, columns: int) -> np.ndarray:

@@ -91,6 +91,66 @@ def render(scene: Scene, state: State, samples: int = 2) -> np.ndarray:
     return _render(scene, state, shape, samples)
 
 
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """What moved between two pictures, on the pixel grid of the first.
+
+    Attributes
+    ----------
+    flow : Flow
+        `facial`, `head`, `expression`, and the face as `mask`. Hair, ears, neck and clothes move with the head and are
+        not in the mask; the background has no flow.
+    occlusion : uint8 (size, size)
+        1 where the point seen in the first picture is not seen in the second: hidden, or outside of it.
+    part : uint8 (size, size)
+        `SKIN`, `EYE`, `MOUTH`, `SHEET`, or 255 for the background.
+    """
+
+    flow: Flow
+    occlusion: np.ndarray
+    part: np.ndarray
+
+
+def label(scene: Scene, first: State, second: State) -> Labels:
+    """The exact flow from one state to another.
+
+    Each pixel of the first picture is a point of a triangle; the same point is projected with the second state's
+    expression and head pose (facial flow), and with the first's expression and the second's head pose (head flow).
+    """
+    head, size = scene.head, scene.size
+    before, after = surface(scene, first), surface(scene, second)
+    start, end = move_head(scene, before, first), move_head(scene, after, second)
+    end_head = move_head(scene, before, second)
+    index, weights = rasterize(scene.camera.project(start), head.triangles, size, size)
+    seen = interpolate(np.column_stack([start, end, end_head, head.places]), head.triangles, index, weights)
+    solid = index >= 0
+    solid &= sample(head.texture, np.ascontiguousarray(seen[..., 9:]), solid)[..., 3] >= 127.5
+    seen[~solid, 2] = seen[~solid, 5] = seen[~solid, 8] = 1.0
+    here, there, there_head = (scene.camera.project(seen[..., k : k + 3]) for k in (0, 3, 6))
+    facial, of_head = (np.where(solid[..., None], to[..., :2] - here[..., :2], 0.0) for to in (there, there_head))
+    part = np.where(solid, head.part[head.triangles[index, 0]], 255).astype(np.uint8)
+    flow = Flow.split(facial.astype(np.float32), of_head.astype(np.float32), part < SHEET)
+    return Labels(flow, _occluded(scene, end, solid, there, size), part)
+
+
+def _occluded(scene: Scene, end: np.ndarray, solid: np.ndarray, there: np.ndarray, size: int) -> np.ndarray:
+    """Points hidden by what stands before them in the second picture, or outside of it."""
+    head = scene.head
+    index, weights = rasterize(scene.camera.project(end), head.triangles, size, size)
+    seen = interpolate(np.column_stack([end[:, 2:], head.places]), head.triangles, index, weights)
+    cover = index >= 0
+    cover &= sample(head.texture, np.ascontiguousarray(seen[..., 1:]), cover)[..., 3] >= 127.5
+    depth = np.where(cover, seen[..., 0], np.inf)
+    y, x = np.mgrid[:size, :size]
+    place = np.where(solid[..., None], there[..., :2], np.stack([x, y], axis=-1))
+    outside = ((place < -0.5) | (place > size - 0.5)).any(axis=-1)
+    # The farthest of the four pixels around: an edge of the face next to the point does not hide it.
+    column, row = (np.clip(np.floor(place[..., k]).astype(int), 0, size - 2) for k in (0, 1))
+    behind = np.max([depth[row + j, column + i] for j in (0, 1) for i in (0, 1)], axis=0)
+    hidden = np.where(solid, there[..., 2] > behind + 0.02, cover)
+    return (outside | hidden).astype(np.uint8)
+
+
 def _render(scene: Scene, state: State, shape: np.ndarray, samples: int) -> np.ndarray:
     head, size = scene.head, scene.size * samples
     points = scene.camera.project(move_head(scene, shape, state))
@@ -113,9 +173,8 @@ def _shade(scene: Scene, shape: np.ndarray, state: State) -> np.ndarray:
     shade = np.ones(len(shape))
     light = np.asarray(state.light, float)
     if light.any():
-        normal = vertex_normals(shape, head.triangles)
-        moved = move_head(scene, normal + scene.head.pivot, State(rotation=state.rotation)) - scene.head.pivot
-        shade += np.clip(moved @ light, -0.1, None) - 0.45 * np.linalg.norm(light)
+        normal = move_head(scene, head.normals(shape) + head.pivot, State(rotation=state.rotation)) - head.pivot
+        shade += np.clip(normal @ light, -0.1, None) - 0.45 * np.linalg.norm(light)
     # Little light falls between lips that are hardly open.
     mouth = head.part == MOUTH
     gap = _mouth_gap(head, shape)
@@ -127,14 +186,3 @@ def _mouth_gap(head: Head, shape: np.ndarray) -> float:
     upper, lower = head.lips
     rest = head.landmarks[14, 1] - head.landmarks[13, 1]
     return float(rest + (shape - head.vertices)[lower, 1] - (shape - head.vertices)[upper, 1])
-
-
-def vertex_normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
-    """Unit normals towards the camera, `(V, 3)`."""
-    a, b, c = (vertices[triangles[:, k]] for k in range(3))
-    of_triangle = np.cross(b - a, c - a)
-    of_triangle *= -np.sign(of_triangle[:, 2:])  # all of the relief is seen from the front
-    normal = np.stack(
-        [np.bincount(triangles.ravel(), np.repeat(of_triangle[:, k], 3), len(vertices)) for k in range(3)], axis=1
-    )
-    return normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
