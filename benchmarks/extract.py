@@ -1,8 +1,8 @@
 """What extraction costs, stage by stage: `python benchmarks/extract.py VIDEOS [--method dis] [--repeat 5]`.
 
-For each clip of a folder of videos, in one process: decode (open, onset and apex), detect (onset and apex), align (fit and
-two crops), flow (estimate and split) and write. The apex is the label's, or the middle frame, so that every clip costs the
-same; spotting it is timed apart, per frame. Prints seconds per stage (medians), clips per second and peak memory.
+For each clip of a folder of videos, in one process: decode (open, onset and apex), detect (onset and apex), align (fit
+and two crops), flow (estimate and split) and write. The apex is the label's, or the middle frame, so that every clip
+costs the same; spotting it is timed apart, per frame. Prints medians per stage, clips per second and peak memory.
 """
 
 from __future__ import annotations

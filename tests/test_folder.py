@@ -33,7 +33,8 @@ def test_subjects_are_folders_and_clips_are_files_or_folders_of_frames(tmp_path)
 def test_labels_are_joined_and_their_gaps_are_rows(tmp_path):
     touch(tmp_path / "006" / "a.mp4", tmp_path / "006" / "b.mp4")
     (tmp_path / "labels.csv").write_text(
-        "﻿Subject, Clip ,label,onset,apex,dataset\n006,a,positive,3,7,mine\n006,a,surprise,20,,mine\n006,gone,negative,,,mine\n",
+        "\ufeffSubject, Clip ,label,onset,apex,dataset\n006,a,positive,3,7,mine\n006,a,surprise,20,,mine\n"
+        "006,gone,negative,,,mine\n",
         encoding="utf-8",
     )
     table = list_clips(tmp_path)
