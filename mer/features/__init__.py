@@ -1,0 +1,7 @@
+"""Features of flow fields: pure functions on arrays."""
+
+from mer.features.fields import as_fields, resize
+from mer.features.histogram import block_hoof, grid_windows, hoof
+from mer.features.strain import magnitude, strain, uv_strain
+
+__all__ = ["as_fields", "block_hoof", "grid_windows", "hoof", "magnitude", "resize", "strain", "uv_strain"]

@@ -1,0 +1,38 @@
+"""Stacks of flow fields: their shape, their size."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+
+def as_fields(rows: np.ndarray) -> np.ndarray:
+    """Flow fields `(n, H, W, 2)`, float32, from such fields or from their flattened rows `(n, H * W * 2)`, H = W.
+
+    `ValueError` for any other shape, and for values that are not finite.
+    """
+    rows = np.asarray(rows)
+    if rows.ndim == 2:
+        side = int(np.sqrt(rows.shape[1] / 2) + 0.5)
+        if 2 * side * side != rows.shape[1]:
+            raise ValueError(f"rows of {rows.shape[1]} values are not square flow fields, (H, W, 2) with H = W")
+        rows = rows.reshape(len(rows), side, side, 2)
+    if rows.ndim != 4 or rows.shape[3] != 2:
+        raise ValueError(f"expected flow fields (n, H, W, 2) or (n, H * W * 2), found {rows.shape}")
+    if not np.isfinite(rows).all():
+        raise ValueError(f"{int((~np.isfinite(rows)).sum())} values of the flow fields are not finite")
+    return np.ascontiguousarray(rows, dtype=np.float32)
+
+
+def resize(image: np.ndarray, size: int) -> np.ndarray:
+    """Resample `(H, W, C)` to `(size, size, C)`; the values keep their unit.
+
+    When it shrinks, each new cell is the mean over the area that it covers, so nothing aliases and the mean of the
+    image stays what it was; when it grows, it interpolates linearly.
+    """
+    image = np.asarray(image, dtype=np.float32)
+    if image.shape[:2] == (size, size):
+        return image.copy()
+    shrinks = size <= min(image.shape[:2])
+    out = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return out.reshape(size, size, image.shape[2])  # OpenCV drops a single channel

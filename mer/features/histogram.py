@@ -1,0 +1,75 @@
+"""Histograms of oriented optical flow (HOOF), window by window.
+
+Chaudhry et al., "Histograms of oriented optical flow and Binet-Cauchy kernels on nonlinear dynamical systems for the
+recognition of human actions", CVPR 2009. There, one histogram describes the whole image; here, every window of the
+face has its own, as in Liu et al., "A main directional mean optical flow feature for spontaneous micro-expression
+recognition" (MDMO), IEEE Transactions on Affective Computing 2016.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from mer.features.fields import resize
+
+
+@lru_cache(maxsize=16)
+def grid_windows(size: int, blocks: int) -> np.ndarray:
+    """Soft square windows, `blocks` x `blocks`, over an image of `size` x `size`: weights `(blocks ** 2, size, size)`.
+
+    Each window falls off linearly to the centers of its neighbors, so that the weights at every pixel sum to one and a
+    face that is aligned one pixel off changes the histograms by little. The result is shared: don't write to it.
+    """
+    centers = (np.arange(blocks) + 0.5) * size / blocks - 0.5
+    position = np.clip(np.arange(size), centers[0], centers[-1])
+    along = np.clip(1 - np.abs(position - centers[:, None]) * blocks / size, 0, None)  # (blocks, size)
+    windows = np.einsum("ay,bx->abyx", along, along).reshape(blocks**2, size, size).astype(np.float32)
+    windows.flags.writeable = False
+    return windows
+
+
+def hoof(flow: np.ndarray, windows: np.ndarray, bins: int = 8, center: bool = True) -> np.ndarray:
+    """Orientation histogram of each window; each vector votes with its length.
+
+    Parameters
+    ----------
+    flow : (H, W, 2)
+        x first, in any unit.
+    windows : (R, H, W)
+        Weight of each pixel in each window, such as :func:`grid_windows`.
+    bins : int
+        Orientations; the first is centered on motion to the right, the next ones go clockwise in the image, since y
+        points down. A vote is shared between the two nearest bins by its distance to them.
+    center : bool
+        Subtract the median vector first: what is left of the head's motion, or a shifted zero.
+
+    Returns
+    -------
+    (R * bins,) float32
+        In the unit of the flow times pixels.
+    """
+    if windows.shape[1:] != flow.shape[:2]:
+        raise ValueError(f"the windows are {windows.shape[1:]}, the flow is {flow.shape[:2]}")
+    vectors = flow.reshape(-1, 2)
+    if center:
+        vectors = vectors - np.median(vectors, axis=0)
+    length = np.hypot(vectors[:, 0], vectors[:, 1])
+    turn = np.arctan2(vectors[:, 1], vectors[:, 0]) * (bins / (2 * np.pi)) % bins
+    lower = np.floor(turn)
+    share = turn - lower
+    pixel = np.arange(len(vectors))
+    votes = np.zeros((len(vectors), bins), dtype=np.float32)
+    votes[pixel, lower.astype(int) % bins] = length * (1 - share)
+    votes[pixel, (lower.astype(int) + 1) % bins] = length * share
+    return (windows.reshape(len(windows), -1) @ votes).ravel()
+
+
+def block_hoof(flow: np.ndarray, size: int = 28, blocks: int = 7, bins: int = 8) -> np.ndarray:
+    """Square roots of the orientation histograms on a grid: `(blocks ** 2 * bins,)` from flow `(H, W, 2)`.
+
+    The root keeps the strongest motion from drowning the rest: Euclidean distance between roots is the Hellinger
+    distance between histograms. `flow` is first averaged down to `size` x `size`.
+    """
+    return np.sqrt(hoof(resize(flow, size), grid_windows(size, blocks), bins))

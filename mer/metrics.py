@@ -1,0 +1,132 @@
+"""Scores of pooled predictions, and their intervals from a bootstrap over subjects.
+
+Everything starts from one array of counts, `(..., C, C + 1)`: rows are the truth, columns the answer, and the last
+column holds the clips that got no answer because their flow failed. Those count as wrong. A class that is absent from
+the truth scores 0; it is not skipped, so a mean over classes always divides by the number of classes of the protocol.
+Varanka et al., "Data leakage and evaluation issues in micro-expression analysis", IEEE Transactions on Affective
+Computing 2024, show what other habits do to a score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+RESAMPLES = 1000
+SEED = 0  # of the bootstrap: the same predictions always get the same interval
+
+
+def count(truth: Sequence[str], prediction: Sequence[str], classes: Sequence[str], *by: np.ndarray) -> np.ndarray:
+    """Counts `(C, C + 1)`: truth by row, prediction by column, an empty prediction in the last column.
+
+    Each further argument is an array of numbers from 0, one a clip (such as its person, or the seed), and puts an axis
+    in front: `(..., C, C + 1)`.
+
+    >>> count(["a", "a", "b"], ["a", "b", ""], ["a", "b"])
+    array([[1, 1, 0],
+           [0, 0, 1]])
+    """
+    column = {name: i for i, name in enumerate([*classes, ""])}
+    wrong = {*truth, *prediction} - set(column) or ({""} & set(truth))
+    if wrong:
+        raise ValueError(f"{sorted(map(str, wrong))[0]!r} is not one of the classes {', '.join(classes)}")
+    shape = [int(max(codes, default=-1)) + 1 for codes in by]
+    counts = np.zeros((*shape, len(classes), len(classes) + 1), dtype=np.int64)
+    cells = (*by, [column[name] for name in truth], [column[name] for name in prediction])
+    np.add.at(counts, cells, 1)
+    return counts
+
+
+def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+    """`numerator / denominator`, and 0 where the denominator is 0."""
+    return np.divide(numerator, denominator, out=np.zeros(np.shape(numerator)), where=denominator > 0)
+
+
+def _hits(counts: np.ndarray) -> np.ndarray:
+    return np.diagonal(counts, axis1=-2, axis2=-1).astype(float)
+
+
+def f1_by_class(counts: np.ndarray) -> np.ndarray:
+    """`F1_c = 2 TP_c / (2 TP_c + FP_c + FN_c)`, shape `(..., C)` from counts `(..., C, C + 1)`."""
+    answered = counts[..., :-1].sum(-2)  # TP + FP
+    return _ratio(2 * _hits(counts), counts.sum(-1) + answered)
+
+
+def recall_by_class(counts: np.ndarray) -> np.ndarray:
+    """`TP_c / N_c`, shape `(..., C)` from counts `(..., C, C + 1)`."""
+    return _ratio(_hits(counts), counts.sum(-1))
+
+
+def uf1(counts: np.ndarray) -> np.ndarray:
+    """Unweighted F1, the mean of F1 over the classes (the main score of MEGC2019); shape `(...)`."""
+    return f1_by_class(counts).mean(-1)
+
+
+def uar(counts: np.ndarray) -> np.ndarray:
+    """Unweighted average recall, the mean recall over the classes; shape `(...)`."""
+    return recall_by_class(counts).mean(-1)
+
+
+def accuracy(counts: np.ndarray) -> np.ndarray:
+    """Share of all clips that are right; shape `(...)`."""
+    return _ratio(_hits(counts).sum(-1), counts.sum((-1, -2)))
+
+
+SCORES = {"uf1": uf1, "uar": uar, "accuracy": accuracy}
+
+
+def bootstrap(counts: np.ndarray, resamples: int = RESAMPLES, level: float = 0.95) -> dict[str, list[float] | None]:
+    """Percentile intervals of every score, from people drawn with replacement.
+
+    People are the units, and not clips, since the clips of one person resemble each other.
+
+    Parameters
+    ----------
+    counts : (subjects, seeds, C, C + 1)
+        The counts of each person under each seed. A resample's score is the mean over the seeds.
+    resamples : int
+        Number of resamples, drawn from a fixed seed.
+    level : float
+        Share of the resampled scores inside the interval.
+
+    Returns
+    -------
+    dict
+        Score name -> `[low, high]`, or None where one person is all there is.
+    """
+    subjects = len(counts)
+    if subjects < 2:
+        return dict.fromkeys(SCORES)
+    draws = np.random.default_rng(SEED).multinomial(subjects, np.full(subjects, 1 / subjects), size=resamples)
+    resampled = np.tensordot(draws.astype(float), counts, axes=1)  # (resamples, seeds, C, C + 1)
+    tails = [50 * (1 - level), 50 * (1 + level)]
+    return {name: np.percentile(score(resampled).mean(-1), tails).tolist() for name, score in SCORES.items()}
+
+
+def summarize(counts: np.ndarray) -> dict:
+    """All scores of one set of clips, as plain numbers.
+
+    Parameters
+    ----------
+    counts : (subjects, seeds, C, C + 1)
+
+    Returns
+    -------
+    dict
+        `uf1`, `uar` and `accuracy`: means over the seeds; with `_interval`: 95 % intervals over subjects; with `_sd`:
+        the standard deviation over the seeds, None for one seed. `n` clips, `n_subjects` people, `n_failed` clips
+        without an answer.
+    """
+    pooled = counts.sum(0)  # (seeds, C, C + 1)
+    intervals = bootstrap(counts)
+    out: dict = {}
+    for name, score in SCORES.items():
+        values = score(pooled)
+        out[name] = float(values.mean())
+        out[f"{name}_interval"] = intervals[name]
+        out[f"{name}_sd"] = float(values.std(ddof=1)) if len(values) > 1 else None
+    out["n"] = int(pooled[0].sum())
+    out["n_subjects"] = len(counts)
+    out["n_failed"] = int(pooled[0, :, -1].sum())
+    return out

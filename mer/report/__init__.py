@@ -1,0 +1,5 @@
+"""The report of an evaluation: one HTML file that needs nothing else, on screen or on paper."""
+
+from mer.report.page import render_report
+
+__all__ = ["render_report"]

@@ -1,0 +1,187 @@
+"""What an evaluation found: predictions, the scores that follow from them, and the files that keep both."""
+
+from __future__ import annotations
+
+import io
+import json
+import platform
+import shlex
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import mer
+from mer.files import write_whole
+from mer.metrics import SCORES, count, f1_by_class, recall_by_class, summarize
+from mer.protocol import Protocol
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """The result of :func:`mer.evaluate`.
+
+    Attributes
+    ----------
+    predictions : DataFrame
+        One row per sample and seed: `dataset, subject, clip, onset, fold, seed, label, prediction` and one column
+        `score_<class>` per class: a probability or the distance from a decision boundary, whichever the classifier has,
+        blank if it has neither. `label` is the class under the protocol. `prediction` is empty where the flow failed.
+    classes : tuple of str
+    protocol : Protocol
+    settings : dict
+        What `evaluate` was asked for, as text.
+    failed : DataFrame
+        The clips without flow, with their status and message; they count as wrong.
+    left_out : Series
+        Reason -> number of clips of the folder that the protocol leaves out.
+    run : dict
+        The flow folder's `run.json`; empty where there is none.
+    hashes : dict
+        SHA-256 of `samples` (the sorted lines `dataset, subject, clip, onset, class`, tab-separated), `protocol` (its
+        rules), `flows` (the fields that were read, in the order of the table) and `run` (the bytes of `run.json`).
+    """
+
+    predictions: pd.DataFrame
+    classes: tuple[str, ...]
+    protocol: Protocol
+    settings: dict[str, Any]
+    failed: pd.DataFrame
+    left_out: pd.Series
+    run: dict[str, Any] = field(default_factory=dict)
+    hashes: dict[str, str] = field(default_factory=dict)
+
+    def counts(self, dataset: str | None = None) -> np.ndarray:
+        """Counts of one database or of all, `(subjects, seeds, C, C + 1)`, as :mod:`mer.metrics` takes them."""
+        rows = self.predictions if dataset is None else self.predictions[self.predictions["dataset"] == dataset]
+        person, _ = pd.factorize(rows["dataset"] + "/" + rows["subject"])
+        return count(rows["label"], rows["prediction"], self.classes, person, rows["seed"].to_numpy())
+
+    @cached_property
+    def confusion(self) -> np.ndarray:
+        """Counts `(classes, classes)`, truth by row, summed over the seeds; without those that got no answer."""
+        return self.counts().sum((0, 1))[:, :-1]
+
+    @cached_property
+    def scores(self) -> dict[str, Any]:
+        """All scores, as plain values.
+
+        `uf1`, `uar` and `accuracy`, each with `_interval` (95 %, over people) and `_sd` (over seeds); `n`, `n_subjects`
+        and `n_failed`; the same for each of `databases`; `f1`, `recall` and `n` for each of `classes`; and `constant`,
+        what always answering the most frequent class would score.
+        """
+        counts = self.counts()
+        pooled = counts.sum(0)  # (seeds, C, C + 1)
+        f1, recall, n = f1_by_class(pooled).mean(0), recall_by_class(pooled).mean(0), pooled[0].sum(-1)
+        constant = np.zeros_like(pooled[0])
+        constant[:, n.argmax()] = n
+        return {
+            **summarize(counts),
+            "databases": {name: summarize(self.counts(name)) for name in sorted(set(self.predictions["dataset"]))},
+            "classes": {
+                name: {"f1": float(f1[i]), "recall": float(recall[i]), "n": int(n[i])}
+                for i, name in enumerate(self.classes)
+            },
+            "constant": {
+                "class": self.classes[int(n.argmax())],
+                **{name: float(score(constant)) for name, score in SCORES.items()},
+            },
+        }
+
+    @cached_property
+    def subjects(self) -> pd.DataFrame:
+        """One row a person: `dataset, subject, clips, failed, accuracy`, the last over all seeds."""
+        rows = self.predictions.assign(
+            failed=self.predictions["prediction"] == "",
+            accuracy=self.predictions["prediction"] == self.predictions["label"],
+        )
+        people = rows.groupby(["dataset", "subject"], sort=False)
+        seeds = rows["seed"].nunique()
+        return pd.DataFrame(
+            {
+                "clips": people.size() // seeds,
+                "failed": people["failed"].sum() // seeds,
+                "accuracy": people["accuracy"].mean(),
+            }
+        ).reset_index()
+
+    @property
+    def command(self) -> str:
+        """The command that gives this result again; a call in Python where the model has no name."""
+        s = self.settings
+        if s["named"]:
+            options = [f"--{key}={s[key]}" for key in ("protocol", "model", "component", "seeds")]
+            return shlex.join(["mer", "evaluate", s["flows"], *options])
+        given = ", ".join(f"{key}={s[key]!r}" for key in ("protocol", "component", "seeds"))
+        return f"mer.evaluate({s['flows']!r}, model={s['model']}, {given})"
+
+    def save(self, folder: str | Path) -> Path:
+        """Write `predictions.csv`, `scores.json`, `confusion.csv`, `confusion.png` and `report.html`.
+
+        Returns
+        -------
+        Path
+            The report. It is written last, so that it stands only beside complete files.
+        """
+        from matplotlib.figure import Figure
+
+        from mer.plot import plot_confusion
+        from mer.report import render_report
+
+        folder = Path(folder)
+        record, counts = self.record(), self.counts().sum((0, 1))
+        mean = counts / self.settings["seeds"]
+        size = len(self.classes)
+        figure = Figure(figsize=(1.6 + 1.1 * size, 1.2 + size), layout="constrained")
+        plot_confusion(mean[:, :-1], self.classes, figure.add_subplot())
+        picture = io.BytesIO()
+        figure.savefig(picture, format="png", dpi=150)
+        with write_whole(folder / "predictions.csv") as file:
+            self.predictions.to_csv(file, index=False, lineterminator="\n")
+        with write_whole(folder / "scores.json") as file:
+            json.dump(record, file, indent=2, ensure_ascii=False)
+            file.write("\n")
+        with write_whole(folder / "confusion.csv") as file:
+            table = pd.DataFrame(counts, index=pd.Index(self.classes, name="truth"), columns=[*self.classes, "failed"])
+            table.to_csv(file, lineterminator="\n")
+        with write_whole(folder / "confusion.png", "wb") as file:
+            file.write(picture.getvalue())
+        with write_whole(folder / "report.html") as file:
+            file.write(render_report(record, mean, self.subjects, picture.getvalue()))
+        return folder / "report.html"
+
+    def record(self) -> dict[str, Any]:
+        """Everything but the predictions as plain values: the content of `scores.json`."""
+        return {
+            **self.scores,
+            "protocol": self.protocol.name,
+            "class_names": list(self.classes),
+            "settings": self.settings,
+            "command": self.command,
+            "failed": self.failed.astype(object).where(self.failed.notna(), None).to_dict("records"),
+            "left_out": {str(reason): int(n) for reason, n in self.left_out.items()},
+            "sha256": self.hashes,
+            "flow_run": self.run,
+            "versions": {"mer": mer.__version__, "python": platform.python_version(), **_versions()},
+        }
+
+    def __str__(self) -> str:
+        s = self.scores
+        parts = [f"{name.upper() if name != 'accuracy' else name} {s[name]:.3f}" for name in SCORES]
+        return f"{self.settings['model']} under {self.protocol.name}: {', '.join(parts)} on {s['n']} clips"
+
+
+def _versions() -> dict[str, str]:
+    """Versions of the libraries that the numbers depend on."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {}
+    for name in ("numpy", "scikit-learn", "torch", "opencv-contrib-python"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
