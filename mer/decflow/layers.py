@@ -91,7 +91,7 @@ def warp(image: Tensor, flow: Tensor) -> Tensor:
 
 
 class Correlation:
-    """All-pairs correlation of two feature maps on a pyramid, looked up around where the flow points (RAFT, Section 3.2).
+    """All-pairs correlation of two feature maps on a pyramid, looked up where the flow points (RAFT, Section 3.2).
 
     Parameters
     ----------
@@ -131,10 +131,9 @@ class SeparableGRU(nn.Module):
 
     def __init__(self, *, hidden: int, inputs: int) -> None:
         super().__init__()
-        for gate in "zrq":
-            setattr(self, f"conv{gate}1", nn.Conv2d(hidden + inputs, hidden, (1, 5), padding=(0, 2)))
-        for gate in "zrq":
-            setattr(self, f"conv{gate}2", nn.Conv2d(hidden + inputs, hidden, (5, 1), padding=(2, 0)))
+        both = hidden + inputs
+        self.convz1, self.convr1, self.convq1 = (nn.Conv2d(both, hidden, (1, 5), padding=(0, 2)) for _ in range(3))
+        self.convz2, self.convr2, self.convq2 = (nn.Conv2d(both, hidden, (5, 1), padding=(2, 0)) for _ in range(3))
 
     def forward(self, hidden: Tensor, inputs: Tensor) -> Tensor:
         for convz, convr, convq in (

@@ -72,21 +72,28 @@ def _stage(inputs: int, outputs: int, units: int, *, stride: int) -> nn.Sequenti
     return stage
 
 
+class Stem(nn.Module):
+    """ResNet-50's first layers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = ConvBlock(3, 64, 7, stride=2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.max_pool2d(F.relu(self.conv(x)), 3, stride=2, padding=1)
+
+
 class SemanticEncoder(nn.Module):
     """ResNet-50 up to its second stage: `(B, 3, H, W)` to `(B, 512, H/8, W/8)`; the third is there and not run."""
 
     def __init__(self) -> None:
         super().__init__()
-        stem = nn.Module()
-        stem.conv = ConvBlock(3, 64, 7, stride=2)
-        self.model = nn.ModuleList(
-            [stem, _stage(64, 256, 3, stride=1), _stage(256, 512, 4, stride=2), _stage(512, 1024, 6, stride=2)]
+        self.model = nn.Sequential(
+            Stem(), _stage(64, 256, 3, stride=1), _stage(256, 512, 4, stride=2), _stage(512, 1024, 6, stride=2)
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        stem, stage1, stage2, _ = self.model
-        x = F.max_pool2d(F.relu(stem.conv(x)), 3, stride=2, padding=1)
-        return stage2(stage1(x))
+        return self.model[:3](x)
 
 
 class Fusion(nn.Module):
@@ -189,6 +196,8 @@ class UpdateBlock(nn.Module):
 
 class PaperDecFlow(nn.Module):
     """The published network: 20,085,442 parameters, 7,098,368 of them in the ResNet stage that never runs."""
+
+    inputs = ("onset", "apex")
 
     def __init__(self, sizes: PaperSizes | None = None) -> None:
         super().__init__()

@@ -1,0 +1,103 @@
+"""Augmentation that keeps the three flows true: whatever moves the pixels moves the flows with them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mer.decflow.pairs import Pair
+from mer.decflow.warped import spoil
+from mer.face.canonical import canonical_landmarks
+
+
+def augment(pair: Pair, rng: np.random.Generator, size: int) -> Pair:
+    """A random view, `size` x `size`: crop, scale, stretch, mirror, camera, and a patch that hides the apex."""
+    height, width = pair.mask.shape
+    # The face fills the crop more or less as after alignment.
+    rows, columns = np.nonzero(pair.mask)
+    if len(rows):
+        middle = np.array([columns.min() + columns.max(), rows.min() + rows.max()]) / 2
+        extent = max(np.ptp(columns), np.ptp(rows)) + 1
+    else:
+        middle, extent = np.array([width, height]) / 2, min(height, width)
+    zoom = size * rng.uniform(0.72, 1.0) / extent
+    scale = zoom * np.exp(rng.uniform(-0.06, 0.06, 2))
+    shift = size / 2 + rng.normal(0, 0.03 * size, 2) - scale * middle
+    pair = resample(pair, scale, shift, size)
+    if rng.random() < 0.5:
+        pair = mirror(pair)
+    onset, apex = spoil([pair.onset, pair.apex], rng)
+    pair = replace(pair, onset=onset, apex=apex)
+    return hide(pair, rng) if rng.random() < 0.2 else pair
+
+
+def resample(pair: Pair, scale: NDArray[np.float64], shift: NDArray[np.float64], size: int) -> Pair:
+    """The pair on a grid of `size` x `size` where the point `p` stands at `scale p + shift` (both `(2,)`, x first)."""
+    matrix = np.array([[scale[0], 0, shift[0]], [0, scale[1], shift[1]]])
+    shrinks = bool(np.min(scale) < 1)
+
+    def moved(image: NDArray[np.uint8], smooth: bool = True) -> NDArray[np.uint8]:
+        if shrinks and smooth:  # linear interpolation alone would alias
+            sigma = 0.5 * float(np.sqrt(1 / np.min(scale) ** 2 - 1)) + 1e-3
+            image = np.asarray(cv2.GaussianBlur(image, (0, 0), sigma), np.uint8)
+        how = cv2.INTER_LINEAR if smooth else cv2.INTER_NEAREST
+        found = cv2.warpAffine(image, matrix, (size, size), flags=how, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(found, np.uint8)
+
+    stretch = scale.astype(np.float32)
+    facial, head = (
+        cv2.warpAffine(f, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) * stretch
+        for f in (pair.facial, pair.head)
+    )
+    # Outside the old frame nothing is known to be face.
+    mask = np.asarray(cv2.warpAffine(pair.mask, matrix, (size, size), flags=cv2.INTER_NEAREST), np.uint8)
+    landmarks = pair.landmarks
+    if landmarks is not None:
+        landmarks = (landmarks * [*scale, scale.mean()] + [*shift, 0]).astype(np.float32)
+    visible = None if pair.visible is None else moved(pair.visible, smooth=False)
+    return Pair(moved(pair.onset), moved(pair.apex), facial, head, mask, landmarks, visible)
+
+
+def mirror(pair: Pair) -> Pair:
+    """The pair in a mirror: x of each flow changes its sign, left and right landmarks change places."""
+    flip = lambda array: np.ascontiguousarray(array[:, ::-1])  # noqa: E731
+    sign = np.array([-1, 1], np.float32)
+    landmarks = pair.landmarks
+    if landmarks is not None:
+        landmarks = landmarks[mirrored_landmarks()] * np.array([-1, 1, 1], np.float32)
+        landmarks[:, 0] += pair.mask.shape[1] - 1
+    return Pair(
+        flip(pair.onset),
+        flip(pair.apex),
+        flip(pair.facial) * sign,
+        flip(pair.head) * sign,
+        flip(pair.mask),
+        landmarks,
+        None if pair.visible is None else flip(pair.visible),
+    )
+
+
+def hide(pair: Pair, rng: np.random.Generator) -> Pair:
+    """A patch of the apex in its mean color, as if a hand or hair had come in; what it hides is no longer `visible`."""
+    height, width = pair.mask.shape
+    h, w = (int(n * rng.uniform(0.08, 0.25)) for n in (height, width))
+    y, x = int(rng.uniform(0, height - h)), int(rng.uniform(0, width - w))
+    apex = pair.apex.copy()
+    apex[y : y + h, x : x + w] = apex.reshape(-1, 3).mean(axis=0)
+    rows, columns = np.mgrid[:height, :width]
+    to_x, to_y = columns + pair.facial[..., 0], rows + pair.facial[..., 1]
+    hidden = (to_x >= x) & (to_x < x + w) & (to_y >= y) & (to_y < y + h)
+    visible = np.ones((height, width), np.uint8) if pair.visible is None else pair.visible
+    return replace(pair, apex=apex, visible=np.where(hidden, 0, visible).astype(np.uint8))
+
+
+@lru_cache(maxsize=1)
+def mirrored_landmarks() -> NDArray[np.intp]:
+    """For each of the 478 points, the one on the other side of the (symmetric) canonical face."""
+    points = canonical_landmarks()
+    distance = np.linalg.norm(points[:, None] - points[None] * [-1, 1, 1], axis=2)
+    return distance.argmin(axis=1)

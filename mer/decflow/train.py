@@ -1,0 +1,390 @@
+"""Train DecFlow, end to end.
+
+    python -m mer.decflow.train --data FACES                          # lite, from photographs warped on the fly
+    python -m mer.decflow.train --data FACES --resume                 # goes on where it stopped, bit for bit
+    torchrun --nproc-per-node 2 -m mer.decflow.train --data FACES     # several processes; several machines likewise
+    python -m mer.decflow.train --preset paper-1 --data FFN --init gma.safetensors
+
+FACES is a folder of portraits with `landmarks478.json`; FFN is a folder in FacialFlowNet's layout. The batch is that of
+all processes together: two processes take half of it each and follow the same path as one. The run folder holds
+`checkpoint.pt` (everything that `--resume` needs), `log.csv`, and the averaged weights in `weights.safetensors`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import csv
+import math
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.utils.data import DataLoader
+
+from mer.decflow.data import Batches, open_source
+from mer.decflow.losses import Loss, sequence_loss
+from mer.decflow.networks import build, predict
+from mer.files import write_whole
+
+
+@dataclass
+class Config:
+    """Every setting of a run; the command line has a flag of the same name for each."""
+
+    data: list[str] = field(default_factory=list)  # folders; pairs are drawn from them in turn
+    out: str = "decflow_run"  # the run's folder
+    network: str = "lite"  # or paper, raft-small, raft-large
+    init: str = ""  # weights to start from (.safetensors)
+    train: str = "all"  # or head: the head decoder alone
+    resume: bool = False
+    seed: int = 1234
+    # schedule
+    steps: int = 20_000
+    batch: int = 8  # pairs, over all processes
+    size: int = 128  # side of the crops
+    iterations: int = 3
+    lr: float = 1e-3  # at the top of the one-cycle schedule
+    warmup: float = 0.05  # share of the steps
+    weight_decay: float = 1e-5
+    clip: float = 1.0  # largest gradient norm
+    ema: float = 0.999  # decay of the averaged weights
+    # loss, see mer.decflow.losses
+    facial: float = 1.0
+    head: float = 0.8
+    expression: float = 1.5
+    gamma: float = 0.85
+    face_mask: bool = True
+    occlusion_mask: bool = True
+    power: float = 1.0
+    # running
+    device: str = "auto"
+    threads: int = 1  # of torch, per process
+    workers: int = 0  # processes that prepare pairs, per training process
+    val_pairs: int = 64
+    val_every: int = 500
+    log_every: int = 50
+    save_minutes: float = 3.0
+    stop_minutes: float = 0.0  # save and stop after so long; 0: never
+    tensorboard: bool = False
+
+
+_PAPER: dict[str, Any] = {
+    "network": "paper", "steps": 10_000, "batch": 6, "size": 480, "iterations": 12, "lr": 1.25e-4,
+    "face_mask": False, "occlusion_mask": False,
+}  # fmt: skip
+# The two stages of the paper (FacialFlowNet, Section 4.3), and what the shipped weights were trained with.
+PRESETS: dict[str, dict[str, Any]] = {
+    "lite": {},
+    "paper-1": _PAPER,
+    "paper-2": {**_PAPER, "train": "head"},
+}
+
+
+def learning_rate(step: int, config: Config) -> float:
+    """One cycle: up linearly during the warm-up, then down linearly to nothing."""
+    rise = max(1, round(config.warmup * config.steps))
+    if step < rise:
+        return config.lr * (step + 1) / rise
+    return config.lr * max(0.0, (config.steps - step) / max(1, config.steps - rise))
+
+
+def train(config: Config) -> dict[str, float]:
+    """Run (or go on with) a training; returns the last validation."""
+    rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+    torch.set_num_threads(config.threads)
+    device = _device(config.device)
+    if config.batch % world:
+        raise ValueError(f"a batch of {config.batch} does not divide among {world} processes")
+    if not config.data:
+        raise ValueError("no data; give --data FOLDER (portraits with landmarks478.json, or FacialFlowNet's layout)")
+    out = Path(config.out)
+    if world > 1:
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        return _train(config, out, device, rank, world)
+    finally:
+        if world > 1:
+            dist.destroy_process_group()
+
+
+def _train(config: Config, out: Path, device: torch.device, rank: int, world: int) -> dict[str, float]:
+    torch.manual_seed(config.seed)
+    network = build(config.network)
+    if config.init:
+        from safetensors.torch import load_file
+
+        network.load_state_dict(load_file(config.init))
+    network.to(device)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a fifth faster on a CPU
+    trained = trainable(network, config.train)
+    optimizer = torch.optim.AdamW(trained, lr=config.lr, weight_decay=config.weight_decay, eps=1e-8)
+    average = {name: value.detach().clone() for name, value in network.state_dict().items()}
+    step, checkpoint = 0, out / "checkpoint.pt"
+    if config.resume and checkpoint.exists():
+        state = torch.load(checkpoint, map_location=device, weights_only=True)
+        _check_same_run(state["config"], config)
+        network.load_state_dict(state["network"])
+        optimizer.load_state_dict(state["optimizer"])
+        average, step = state["average"], state["step"]
+    elif checkpoint.exists():
+        raise ValueError(f"{out} holds a run already; add --resume to go on with it, or choose another --out")
+    loss = Loss(
+        facial=config.facial, head=config.head, expression=config.expression, gamma=config.gamma,
+        face_mask=config.face_mask, occlusion_mask=config.occlusion_mask, power=config.power,
+    )  # fmt: skip
+
+    parallel = DistributedDataParallel(network) if world > 1 else network
+    batches = _batches(config, step, rank, world, device)
+    validation = _validation_pairs(config) if rank == 0 else []
+    log = Log(out / "log.csv", step, tensorboard=config.tensorboard) if rank == 0 else None
+    began = saved = time.monotonic()
+    sums: dict[str, float] = {}
+    result: dict[str, float] = {}
+    while step < config.steps:
+        batch = next(batches)
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(step, config)
+        parallel.train()
+        _keep_frozen(network)
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            iterates = predict(parallel, batch, config.iterations, all_iterates=True)
+        total, epe = sequence_loss([(f.float(), h.float()) for f, h in iterates], batch, loss)
+        optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        norm = nn.utils.clip_grad_norm_(trained, config.clip)
+        if not torch.isfinite(norm):
+            raise RuntimeError(f"the gradient is not finite at step {step}; the last checkpoint is whole")
+        optimizer.step()
+        step += 1
+        _follow(average, network, min(config.ema, (1 + step) / (10 + step)))
+        for name, value in {"loss": total.detach(), **epe}.items():
+            sums[name] = sums.get(name, 0.0) + _mean_over_processes(value, world)
+
+        last = step == config.steps
+        out_of_time = config.stop_minutes > 0 and time.monotonic() - began > 60 * config.stop_minutes
+        if world > 1:  # clocks differ: the first process decides
+            flag = torch.tensor([float(out_of_time)])
+            dist.broadcast(flag, 0)
+            out_of_time = bool(flag.item())
+        if log is not None and (step % config.log_every == 0 or last):
+            count = config.log_every if step % config.log_every == 0 else step % config.log_every
+            log.write(step, "train", {name: value / count for name, value in sums.items()})
+        if step % config.log_every == 0:
+            sums = {}
+        if log is not None and (step % config.val_every == 0 or last):
+            result = _validate(network, average, validation, config, device, log, step)
+        if rank == 0 and (last or out_of_time or time.monotonic() - saved > 60 * config.save_minutes):
+            _save(out, network, optimizer, average, step, config)
+            saved = time.monotonic()
+        if out_of_time:
+            break
+    return result
+
+
+def trainable(network: nn.Module, part: str) -> list[nn.Parameter]:
+    """The parameters that a stage trains; all others are frozen. The paper's ResNet-50 is always frozen."""
+    if part not in ("all", "head"):
+        raise ValueError(f"no part {part!r} to train; there are all and head")
+    for name, parameter in network.named_parameters():
+        frozen = name.startswith("dad_encoder") or name.startswith("att.pos_emb")
+        if part == "head":
+            frozen = not name.startswith(("update_block_head", "head_"))
+        parameter.requires_grad_(not frozen)
+    return [parameter for parameter in network.parameters() if parameter.requires_grad]
+
+
+def _keep_frozen(network: nn.Module) -> None:
+    """Batch normalization in front of frozen weights keeps its statistics, or the frozen part would drift."""
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d) and not module.weight.requires_grad:
+            module.eval()
+
+
+@torch.no_grad()
+def _follow(average: dict[str, Tensor], network: nn.Module, decay: float) -> None:
+    for name, value in network.state_dict().items():
+        if value.is_floating_point():
+            average[name].lerp_(value, 1 - decay)
+        else:
+            average[name].copy_(value)
+
+
+def _batches(config: Config, step: int, rank: int, world: int, device: torch.device) -> Iterator[dict[str, Tensor]]:
+    dataset = Batches([open_source(path, "train") for path in config.data], config.size, config.seed)
+    share = config.batch // world
+    numbers = [
+        list(range(s * config.batch + rank * share, s * config.batch + (rank + 1) * share))
+        for s in range(step, config.steps)
+    ]
+    loader = DataLoader(dataset, batch_sampler=numbers, num_workers=config.workers)
+    return ({name: value.to(device, non_blocking=True) for name, value in batch.items()} for batch in loader)
+
+
+def _validation_pairs(config: Config) -> list[dict[str, Tensor]]:
+    """The same pairs at every validation, of people that are never trained on (and never those of `test`)."""
+    sources = [open_source(path, "val") for path in config.data]
+    dataset = Batches(sources, config.size, seed=config.seed + 1)
+    return [dataset[n] for n in range(config.val_pairs)]
+
+
+@torch.no_grad()
+def _validate(
+    network: nn.Module,
+    average: dict[str, Tensor],
+    pairs: list[dict[str, Tensor]],
+    config: Config,
+    device: torch.device,
+    log: Log,
+    step: int,
+) -> dict[str, float]:
+    """Masked end-point errors of the averaged weights."""
+    current = {name: value.clone() for name, value in network.state_dict().items()}
+    network.load_state_dict(average)
+    network.eval()
+    sums: dict[str, float] = {}
+    for n, pair in enumerate(pairs):
+        batch = {name: value[None].to(device) for name, value in pair.items()}
+        iterates = predict(network, batch, config.iterations)
+        for name, value in sequence_loss(iterates, batch, Loss())[1].items():
+            sums[name] = sums.get(name, 0.0) + value.item() / len(pairs)
+        if n == 0:
+            log.picture(step, batch, iterates[-1])
+    network.load_state_dict(current)
+    log.write(step, "val", sums)
+    return sums
+
+
+def _save(
+    out: Path,
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    average: dict[str, Tensor],
+    step: int,
+    config: Config,
+) -> None:
+    from safetensors.torch import save
+
+    state = {
+        "network": network.state_dict(), "optimizer": optimizer.state_dict(), "average": average, "step": step,
+        "config": asdict(config),
+    }  # fmt: skip
+    with write_whole(out / "weights.safetensors", "wb") as file:
+        file.write(save({name: value.detach().cpu().clone().contiguous() for name, value in average.items()}))
+    with write_whole(out / "checkpoint.pt", "wb") as file:
+        torch.save(state, file)
+
+
+def _check_same_run(before: dict[str, Any], config: Config) -> None:
+    """`--resume` goes on with the same run; only where and how it runs may change."""
+    free = {"out", "resume", "device", "threads", "workers", "val_every", "log_every", "save_minutes", "stop_minutes"}
+    free |= {"tensorboard", "val_pairs"}
+    changed = [name for name, value in asdict(config).items() if name not in free and before.get(name) != value]
+    if changed:
+        was = ", ".join(f"--{name.replace('_', '-')} {before.get(name)}" for name in changed)
+        raise ValueError(f"the run was started with {was}; resume it with the same, or choose another --out")
+
+
+def _mean_over_processes(value: Tensor, world: int) -> float:
+    if world > 1:
+        value = value.clone()
+        dist.all_reduce(value)
+        value /= world
+    return float(value)
+
+
+def _device(name: str) -> torch.device:
+    if name != "auto":
+        return torch.device(name)
+    if torch.cuda.is_available():
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
+    return torch.device("cpu")
+
+
+class Log:
+    """`log.csv`, one row per report, and TensorBoard where it is asked for."""
+
+    COLUMNS = ("step", "part", "loss", "facial", "head", "expression", "none", "seconds")
+
+    def __init__(self, file: Path, step: int, *, tensorboard: bool) -> None:
+        self.file, self.began = file, time.monotonic()
+        rows: list[dict[str, str]] = []
+        if step and file.exists():  # rows after the checkpoint will be written again
+            with open(file, encoding="utf-8", newline="") as old:
+                rows = [row for row in csv.DictReader(old) if int(row["step"]) <= step]
+        with write_whole(file) as new:
+            writer = csv.DictWriter(new, self.COLUMNS, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+        self.board = None
+        if tensorboard:
+            try:
+                from torch.utils.tensorboard import SummaryWriter
+            except ImportError as error:
+                raise ValueError("--tensorboard needs TensorBoard: python -m pip install 'mer[train]'") from error
+            self.board = SummaryWriter(str(file.parent / "tensorboard"), purge_step=step or None)
+
+    def write(self, step: int, part: str, values: dict[str, float]) -> None:
+        seconds = round(time.monotonic() - self.began, 1)
+        row = {"step": step, "part": part, "seconds": seconds, **{k: f"{v:.5f}" for k, v in values.items()}}
+        with open(self.file, "a", encoding="utf-8", newline="") as file:
+            csv.DictWriter(file, self.COLUMNS, lineterminator="\n").writerow(row)
+        print(", ".join(f"{name} {value}" for name, value in row.items()), flush=True)
+        if self.board is not None:
+            for name, value in values.items():
+                self.board.add_scalar(f"{part}/{name}", value, step)
+
+    def picture(self, step: int, batch: dict[str, Tensor], flows: tuple[Tensor, Tensor]) -> None:
+        """Found above true: facial, head and expression flow, as colors of x and y."""
+        if self.board is None:
+            return
+        rows = []
+        for facial, head in (flows, (batch["facial"], batch["head"])):
+            fields_ = [field_[0].float() for field_ in (facial, head, facial - head)]
+            rows.append(torch.cat([_colors(field_) for field_ in fields_], dim=2))
+        self.board.add_image("val/facial, head, expression", torch.cat(rows, dim=1), step)
+
+
+def _colors(flow: Tensor) -> Tensor:
+    """`(2, H, W)` pixels as `(3, H, W)` in 0 to 1: grey is still; full color is the field's own largest motion."""
+    scaled = flow / flow.norm(dim=0).max().clamp_min(0.1)
+    angles = torch.tensor([0.0, 2 * math.pi / 3, 4 * math.pi / 3], device=flow.device)
+    turned = torch.cos(angles)[:, None, None] * scaled[0] + torch.sin(angles)[:, None, None] * scaled[1]
+    return (0.5 + 0.5 * turned).clamp(0, 1).cpu()
+
+
+def parse(arguments: list[str] | None = None) -> Config:
+    """The configuration that a command line asks for: a preset, then the flags given."""
+    parser = argparse.ArgumentParser(
+        prog="python -m mer.decflow.train", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--preset", choices=PRESETS, default="lite", help="settings to start from (default: lite)")
+    for item in fields(Config):
+        flag = "--" + item.name.replace("_", "-")
+        if item.name == "data":
+            parser.add_argument(flag, nargs="+", default=argparse.SUPPRESS, metavar="FOLDER")
+        elif item.type == "bool":
+            parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS)
+        else:
+            kind = {"int": int, "float": float, "str": str}[str(item.type)]
+            parser.add_argument(flag, type=kind, default=argparse.SUPPRESS, help=f"default: {item.default!r}")
+    given = vars(parser.parse_args(arguments))
+    return Config(**{**PRESETS[given.pop("preset")], **given})
+
+
+def main(arguments: list[str] | None = None) -> int:
+    config = parse(arguments)
+    with contextlib.suppress(KeyboardInterrupt):
+        train(config)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
