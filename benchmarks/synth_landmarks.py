@@ -127,6 +127,20 @@ def mirror_pairs() -> np.ndarray:
     return np.linalg.norm(face[:, None] - face[None] * [-1, 1, 1], axis=-1).argmin(axis=1)
 
 
+def arkit_motion(model: FaceModel, corners: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
+    """How MakeHuman's shapes move the landmarks, in interocular distances: by it unnamed components get their names."""
+    on = np.einsum("nk,snkd->snd", weights, np.stack([model.vertices, *model.expressions.values()])[:, corners])
+    unit = np.linalg.norm(on[0, 263] - on[0, 33])
+    motion = on[1:] / unit
+    motion[:, corners[:, 0] < 0] = 0
+    scale = np.abs(motion).max(axis=(1, 2)) / 127 + 1e-12
+    return {
+        "arkit_names": np.array(list(model.expressions)),
+        "arkit_motion": np.round(motion / scale[:, None, None]).astype(np.int8),
+        "arkit_scale": scale.astype(np.float32),
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
@@ -145,6 +159,8 @@ def main() -> None:
         )
         table[f"{name}_weights"] = weights.astype(np.float32)
         pictures.append(picture)
+        if name == "makehuman":
+            table |= arkit_motion(model, corners, weights)
         print(name, int((corners[:, 0] >= 0).sum()), "landmarks")
     np.savez_compressed(Path(__file__).parents[1] / "mer/synth/landmarks.npz", **table)
     if args.picture:

@@ -23,6 +23,7 @@ from mer.synth.portrait import Portrait
 from mer.synth.raster import rasterize
 
 SKIN, EYE, MOUTH, SHEET = range(4)  # parts; the first three are the face
+EYE_RADIUS = 0.14  # of an eyeball, in interocular distances
 _LIFT = 0.012  # how far a lid passes in front of the eye, in interocular distances
 _MOUTH_PAGE = 192  # pixels
 
@@ -65,6 +66,7 @@ class Head:
     relief: np.ndarray  # (sheet, 3): from the sheet to where it would be without its step behind the face
     blend: tuple[np.ndarray, np.ndarray]  # per skin vertex, the sheet's vertex beside it and that one's share in shading
     lips: tuple[int, int]  # vertices in the middle of the upper and of the lower lip's inner edge
+    follow_landmarks: csr_matrix  # (478, kept): how the landmarks follow the skin
     jaw: np.ndarray  # (V,): how much a vertex of the mouth follows the lower jaw
     eyes: list[np.ndarray]  # left and right: middle x, y, z and the curvature of each eye's surface
     _offsets: dict[str, np.ndarray] = field(default_factory=dict)
@@ -104,7 +106,7 @@ class Head:
             if weight:
                 vertices += weight * self.offsets(shape)
         if gaze is not None and np.any(gaze):
-            turned = np.asarray(gaze) * 0.14  # an eyeball's radius in interocular distances
+            turned = np.asarray(gaze) * EYE_RADIUS
             for x, y, z, bend in self.eyes:
                 own = (self.part == EYE) & (np.abs(self.vertices[:, 0] - x) < 0.4)
                 vertices[own, :2] += turned
@@ -167,7 +169,7 @@ def make_head(portrait: Portrait, model: FaceModel) -> Head:
     return Head(
         portrait.name, np.concatenate(pieces), np.concatenate(tris).astype(np.int32),
         np.concatenate(parts).astype(np.uint8), np.concatenate(pages), texture, fit.camera, pivot, marks, fit, kept,
-        follow, relief, _beside(skin, border, v + relief), lips, jaw, eyes,
+        follow, relief, _beside(skin, border, v + relief), lips, _landmarks_on_skin(model, number, len(kept)), jaw, eyes,
     )  # fmt: skip
 
 
@@ -243,6 +245,14 @@ def _border(skin: np.ndarray, faces: np.ndarray) -> np.ndarray:
     part = connected_components(coo_matrix((np.ones(len(rim)), (rim[:, 0], rim[:, 1])), shape=(count, count)), False)[1]
     loops = [np.flatnonzero(part == label) for label in np.unique(part[rim[:, 0]])]
     return max(loops, key=lambda loop: np.ptp(skin[loop, :2], axis=0).sum())
+
+
+def _landmarks_on_skin(model: FaceModel, number: np.ndarray, count: int) -> csr_matrix:
+    """The weights of the skin's vertices in each landmark; none for those that the head does not have."""
+    corners = np.where(model.corners >= 0, number[model.corners], -1)
+    there = (corners >= 0).all(axis=1)
+    rows = np.repeat(np.flatnonzero(there), 3)
+    return csr_matrix((model.weights[there].ravel(), (rows, corners[there].ravel())), shape=(len(corners), count))
 
 
 def _sheet(

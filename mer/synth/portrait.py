@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 
 from mer.face.canonical import N_LANDMARKS
-from mer.files import write_whole
 
 PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 _SIZE = 512  # larger photographs are reduced to this
@@ -51,33 +50,55 @@ def find_pictures(folder: str | Path) -> list[Path]:
     return files
 
 
-def load_portrait(path: str | Path) -> Portrait:
+def load_portrait(path: str | Path, landmarks: np.ndarray | None = None) -> Portrait:
     """Read a photograph and find its landmarks and its matte.
 
-    Landmarks come from `landmarks478.json` beside it (file name to `{"lm": 478 x [x, y, z]}`) where there is one, and
-    from :func:`mer.face.detect_faces` otherwise. `PortraitError` says why a picture cannot be used: no face, eyes shut,
-    mouth open (what lies behind the lips cannot be told from the skin), head turned away.
+    Landmarks that are not given come from `landmarks478.json` beside it (file name to `{"lm": 478 x [x, y, z]}`) where
+    there is one, and from :func:`mer.face.detect_faces` otherwise. `PortraitError` says why a picture cannot be used: no
+    face, eyes shut, mouth open (what lies behind the lips cannot be told from the skin), head turned away.
     """
     path = Path(path)
-    encoded = np.fromfile(path, np.uint8) if path.stat().st_size else np.zeros(0, np.uint8)
-    decoded = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if len(encoded) else None
-    if decoded is None:
-        raise PortraitError(f"{path}: not a readable picture")
-    image = cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)
-    landmarks = _listed_landmarks(path)
+    image = _read(path)
     if landmarks is None:
-        from mer.face import detect_faces
-
-        faces = detect_faces(image)
-        if not faces:
-            raise PortraitError(f"{path}: no face found")
-        landmarks = faces[0].landmarks
-    landmarks = np.asarray(landmarks, np.float32)
+        landmarks = _find_landmarks(path, image)
     fault = unsuitable(landmarks)
     if fault:
         raise PortraitError(f"{path}: {fault}")
     image, landmarks = _frame(image, landmarks)
     return Portrait(path.stem, image, matte_of(image, landmarks), landmarks)
+
+
+def unsuitable_picture(path: str | Path) -> tuple[str, np.ndarray | None]:
+    """Why a picture cannot be used (or an empty string), and its landmarks if they had to be found."""
+    path = Path(path)
+    try:
+        listed = _listed_landmarks(path)
+        if listed is not None:
+            return unsuitable(listed), None
+        found = _find_landmarks(path, _read(path))
+    except (PortraitError, OSError) as error:
+        return str(error), None
+    return unsuitable(found), found
+
+
+def _read(path: Path) -> np.ndarray:
+    encoded = np.fromfile(path, np.uint8) if path.stat().st_size else np.zeros(0, np.uint8)
+    decoded = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if len(encoded) else None
+    if decoded is None:
+        raise PortraitError(f"{path}: not a readable picture")
+    return cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)
+
+
+def _find_landmarks(path: Path, image: np.ndarray) -> np.ndarray:
+    listed = _listed_landmarks(path)
+    if listed is not None:
+        return listed
+    from mer.face import detect_faces
+
+    faces = detect_faces(image)
+    if not faces:
+        raise PortraitError(f"{path}: no face found")
+    return np.asarray(faces[0].landmarks, np.float32)
 
 
 def unsuitable(landmarks: np.ndarray) -> str:
@@ -177,18 +198,3 @@ def _grab_cut(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     cv2.setRNGSeed(0)
     cv2.grabCut(image, labels, None, np.zeros((1, 65)), np.zeros((1, 65)), 4, cv2.GC_INIT_WITH_MASK)
     return np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.float32)
-
-
-def save_portrait(path: str | Path, portrait: Portrait) -> None:
-    """Keep a portrait, with what was found in it, whole or not at all."""
-    with write_whole(path, "wb") as file:
-        np.savez_compressed(
-            file, name=np.array(portrait.name), image=portrait.image,
-            matte=(portrait.matte * 255).round().astype(np.uint8), landmarks=portrait.landmarks,
-        )  # fmt: skip
-
-
-def read_portrait(path: str | Path) -> Portrait:
-    """Read what :func:`save_portrait` kept."""
-    with np.load(path, allow_pickle=False) as a:
-        return Portrait(str(a["name"]), a["image"], a["matte"].astype(np.float32) / 255, a["landmarks"])

@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 from mer.flow import Flow
 from mer.synth.aus import shape_weights
 from mer.synth.fit import DISTANCE, Camera
-from mer.synth.head import MOUTH, SHEET, Head
+from mer.synth.head import EYE_RADIUS, MOUTH, SHEET, Head
 from mer.synth.raster import interpolate, rasterize, sample
 
 
@@ -89,6 +89,21 @@ def render(scene: Scene, state: State, samples: int = 2) -> np.ndarray:
     """
     shape = surface(scene, state)
     return _render(scene, state, shape, samples)
+
+
+def landmarks_at(scene: Scene, state: State) -> np.ndarray:
+    """Where the 478 landmarks stand in the picture, float32 (478, 3): pixels, and depth in the same unit.
+
+    Points of the face model ride on its triangles; the irises, which it does not have, on the eyes.
+    """
+    head = scene.head
+    shape = surface(scene, state)
+    rest = head.landmarks
+    points = rest + head.follow_landmarks @ (shape[: len(head.kept)] - head.vertices[: len(head.kept)])
+    points[468:, :2] += np.asarray(state.gaze) * EYE_RADIUS
+    at = scene.camera.project(move_head(scene, points, state))
+    scale = scene.camera.focal / DISTANCE
+    return np.column_stack([at[:, :2], (at[:, 2] - at[:, 2].mean()) * scale]).astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)

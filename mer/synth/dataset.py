@@ -1,0 +1,267 @@
+"""Render a FacialFlowNet folder: who is in it, in which split, and the work, which can be killed and goes on.
+
+Everything about an identity follows from the seed and its number, so the bytes do not depend on the number of workers or
+on where a run was interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import mer
+from mer.files import write_whole
+from mer.synth import facialflownet
+from mer.synth.camera import draw_background, draw_lens, take
+from mer.synth.head import Head, make_head
+from mer.synth.model import FaceModel
+from mer.synth.models import load_face_model
+from mer.synth.motion import LENGTHS, Clip, ffn_clip, micro_clip
+from mer.synth.people import Person, draw_portrait, find_people
+from mer.synth.scene import Scene, frame_camera, label, landmarks_at, render
+
+NOTE = "Synthetic: rendered faces with exact labels. Results on it say nothing about accuracy on people."
+PRESETS = ("ffn", "micro")
+CLIPS_OF_IDENTITY = 8  # of the preset micro, two frames each; with longer sequences, one
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run depends on; kept in `run.json`, and a run goes on only with the same."""
+
+    preset: str = "ffn"
+    pairs: int = 1000
+    face_model: str = "makehuman"
+    face_model_path: str | None = None
+    faces: str | None = None
+    seed: int = 0
+    size: int = 256
+    frames: int | None = None
+    head_motion: float = 1.0
+    head_images: bool = False
+    clean: bool = False
+
+
+@dataclass(frozen=True)
+class Job:
+    """An identity, its split, and the number of frames of each of its clips."""
+
+    identity: int
+    split: str
+    person: Person | None
+    use: int
+    frames: tuple[int, ...]
+
+
+def make_dataset(
+    out: str | Path,
+    settings: Settings,
+    workers: int = 1,
+    track: Callable[[Iterable, int, str], Iterable] | None = None,
+) -> Path:
+    """Render a dataset into `out` in FacialFlowNet's layout (see :mod:`mer.synth.facialflownet`).
+
+    Run again with the same settings, it goes on where it stopped. `ValueError` for settings that cannot be, or a folder
+    that holds a run with other settings; `OSError` where the disk is full, with what is written left whole.
+
+    Parameters
+    ----------
+    out : str or Path
+    settings : Settings
+    workers : int
+        Processes. The bytes written do not depend on it.
+    track : function, optional
+        Wraps the iterator over sequences' pairs, to show progress.
+    """
+    out = Path(out)
+    check_settings(settings)
+    load_face_model(settings.face_model, settings.face_model_path)  # fails here rather than in every process
+    begin_run(out, settings)
+    people = find_people(settings.faces, out / "faces.json") if settings.faces else []
+    jobs = list(plan(settings, people))
+    _check_space(out, settings, jobs)
+    total = len(jobs)
+    done = run_jobs(_render_job, [(str(out), settings, job) for job in jobs], workers)
+    for _ in track(done, total, "identities") if track else done:
+        pass
+    write_table(out)
+    return out
+
+
+def check_settings(settings: Settings) -> None:
+    """`ValueError` for settings that cannot be."""
+    if settings.preset not in PRESETS:
+        raise ValueError(f"no preset {settings.preset!r} for pairs; there are {', '.join(PRESETS)}")
+    if settings.pairs < 1:
+        raise ValueError(f"{settings.pairs} pairs; expected at least 1")
+    if settings.size < 64 or settings.size > 1024:
+        raise ValueError(f"pictures of {settings.size} px; expected 64 to 1024")
+    if settings.frames is not None and settings.frames not in (2, *LENGTHS):
+        raise ValueError(f"sequences of {settings.frames} frames; expected 2, 5, 10, 15 or 20")
+
+
+def begin_run(out: Path, settings: Any) -> None:
+    """Write `run.json`, or check that the one there is of the same run."""
+    run = json.loads(json.dumps({"made_by": f"mer {mer.__version__}", "note": NOTE, "settings": asdict(settings)}))
+    path = out / "run.json"
+    if path.exists():
+        try:
+            before = json.loads(path.read_text(encoding="utf-8"))["settings"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"{path}: not written by mer synth ({error}); choose another folder") from error
+        differ = sorted(key for key in {*before, *run["settings"]} if before.get(key) != run["settings"].get(key))
+        if differ:
+            was = ", ".join(f"{key}={before.get(key)}" for key in differ)
+            raise ValueError(f"{out} holds a run with other settings ({was}); repeat it with those, or choose another folder")
+        return
+    if out.exists() and any(out.iterdir()):
+        raise ValueError(f"{out} is not empty and holds no run of mer synth; choose another folder")
+    with write_whole(path) as file:
+        json.dump(run, file, indent=1, sort_keys=True)
+        file.write("\n")
+
+
+def plan(settings: Settings, people: list[Person]) -> Iterator[Job]:
+    """The identities of a run until it has its pairs, each in one split alone."""
+    order = np.random.default_rng([settings.seed, 1]).permutation(len(people)) if people else np.zeros(0, int)
+    left, identity = settings.pairs, 0
+    while left > 0:
+        rng = np.random.default_rng([settings.seed, 2, identity])
+        if settings.preset == "micro" and settings.frames in (None, 2):
+            frames = [2] * min(CLIPS_OF_IDENTITY, left)
+        else:
+            wanted = settings.frames or int(rng.choice(LENGTHS))
+            frames = [min(wanted, left + 1)]
+        person = people[order[identity % len(people)]] if people else None
+        key = int(order[identity % len(people)]) if people else identity
+        # One in ten to validation, one to test; by person, however many identities a picture serves.
+        fold = int(np.random.default_rng([settings.seed, 3, person.number if person else key]).integers(10))
+        split = "val" if fold == 8 else "test" if fold == 9 else "train"
+        yield Job(identity, split, person, identity // len(people) if people else 0, tuple(frames))
+        left -= sum(n - 1 for n in frames)
+        identity += 1
+
+
+def run_jobs(function: Callable, jobs: list, workers: int) -> Iterator[Any]:
+    """Call `function` on each job, in this process or in several, and yield results in order."""
+    if workers <= 1:
+        yield from map(function, jobs)
+        return
+    with multiprocessing.get_context("spawn").Pool(workers, _start_worker) as pool:
+        yield from pool.imap(function, jobs, chunksize=1)
+
+
+def _start_worker() -> None:
+    import os
+
+    import cv2
+
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = "1"
+    cv2.setNumThreads(1)
+
+
+_models: dict[tuple[str, str | None], FaceModel] = {}
+
+
+def cached_model(name: str, path: str | None) -> FaceModel:
+    """The face model, loaded once in each process."""
+    if (name, path) not in _models:
+        _models[name, path] = load_face_model(name, path)
+    return _models[name, path]
+
+
+def _render_job(task: tuple[str, Settings, Job]) -> int:
+    """Render what is still missing of an identity's clips; returns its number of pairs."""
+    out, settings, job = Path(task[0]), task[1], task[2]
+    rng = np.random.default_rng([settings.seed, 4, job.identity])
+    streams = rng.spawn(len(job.frames))
+    names = [f"{job.identity:06d}_{k:02d}" for k in range(len(job.frames))]
+    present = {path.stem for path in (out / "label" / job.split).glob(f"*/{job.identity:06d}_*.json")}
+    if present >= set(names):
+        return sum(n - 1 for n in job.frames)
+    model = cached_model(settings.face_model, settings.face_model_path)
+    portrait = draw_portrait(job.person, job.use, rng)
+    head = make_head(portrait, model)
+    for k, stream in enumerate(streams):
+        if names[k] not in present:
+            _render_clip(out, settings, job, names[k], head, portrait, stream, job.frames[k])
+    return sum(n - 1 for n in job.frames)
+
+
+def _render_clip(
+    out: Path, settings: Settings, job: Job, name: str, head: Head, portrait: Any, rng: np.random.Generator, frames: int
+) -> None:
+    size = settings.size
+    if settings.preset == "ffn":
+        clip = ffn_clip(head, settings.face_model, rng, frames)
+    else:
+        clip = micro_clip(head, settings.face_model, rng, frames, head_motion=settings.head_motion)
+    zoom = rng.uniform(0.26, 0.40) if settings.preset == "ffn" else rng.uniform(0.30, 0.42)
+    middle = (size * (0.5 + rng.normal(0, 0.02)), size * (0.43 + rng.normal(0, 0.015)))
+    camera = frame_camera(size, zoom * size, middle)
+    background = draw_background(size, camera, portrait, rng, own=job.person is not None and rng.random() < 0.5)
+    scene = Scene(head, settings.face_model, background, camera, size)
+    lens = draw_lens(rng)
+    pictures = [take(render(scene, state), lens, rng) for state in clip.states]
+    labels = [label(scene, a, b) for a, b in zip(clip.states, clip.states[1:])]
+    heads = []
+    if settings.head_images:
+        from dataclasses import replace
+
+        for a, b in zip(clip.states, clip.states[1:]):
+            heads.append(take(render(scene, replace(b, units=a.units, gaze=a.gaze)), lens, rng))
+    facialflownet.write_sequence(
+        out, job.split, clip.emotion, name, pictures, [la.flow for la in labels],
+        occlusions=[la.occlusion for la in labels], landmarks=np.stack([landmarks_at(scene, s) for s in clip.states]),
+        record=record_of(clip, settings, job, name, portrait.name), heads=heads, quality=lens.quality,
+    )  # fmt: skip
+
+
+def record_of(clip: Clip, settings: Settings, job: Job, name: str, portrait: str) -> dict[str, Any]:
+    """What a label file says of a sequence."""
+    return {
+        "sequence": name, "split": job.split, "emotion": clip.emotion, "identity": job.identity, "portrait": portrait,
+        "seed": settings.seed, "face_model": settings.face_model, "preset": settings.preset, "size": settings.size,
+        "units": _rounded(clip.units), "onset": clip.onset, "apex": clip.apex, "offset": clip.offset, "fps": clip.fps,
+        "distractors": clip.distractors, "synthetic": True,
+        "frames": [
+            {"units": _rounded(s.units), "gaze": s.gaze, "rotation": s.rotation, "translation": s.translation,
+             "light": s.light, "exposure": s.exposure}
+            for s in clip.states
+        ],
+    }  # fmt: skip
+
+
+def _rounded(units: dict[str, float]) -> dict[str, float]:
+    return {unit: round(value, 5) for unit, value in units.items()}
+
+
+def write_table(out: Path) -> None:
+    """Write `sequences.csv`: one row per sequence."""
+    import csv
+
+    columns = ("split", "emotion", "sequence", "identity", "portrait", "frames", "units", "distractors", "fps")
+    with write_whole(out / "sequences.csv") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(columns)
+        for r in facialflownet.read_records(out):
+            units = "+".join(r["units"])
+            table.writerow([*(r[c] for c in columns[:5]), len(r["frames"]), units, " ".join(r["distractors"]), r["fps"]])
+
+
+def _check_space(out: Path, settings: Settings, jobs: list[Job]) -> None:
+    """`OSError` before anything is rendered, if the disk cannot hold it."""
+    pairs = sum(n - 1 for job in jobs for n in job.frames)
+    held = sum(1 for _ in (out / "flow" / "facial").glob("*/*/*/*.flo")) if (out / "flow").exists() else 0
+    needed = (pairs - held) * settings.size**2 * 17.6  # two flows of 8 bytes a pixel, a mask of 1, pictures
+    free = shutil.disk_usage(out).free
+    if needed > free:
+        raise OSError(f"{out}: {pairs - held} pairs need about {needed / 1e9:.1f} GB, the disk has {free / 1e9:.1f} GB free")
