@@ -90,7 +90,7 @@ def hide(pair: Pair, rng: np.random.Generator) -> Pair:
     apex[y : y + h, x : x + w] = apex.reshape(-1, 3).mean(axis=0)
     rows, columns = np.mgrid[:height, :width]
     to_x, to_y = columns + pair.facial[..., 0], rows + pair.facial[..., 1]
-    hidden = (to_x >= x) & (to_x < x + w) & (to_y >= y) & (to_y < y + h)
+    hidden = (to_x > x - 1) & (to_x < x + w) & (to_y > y - 1) & (to_y < y + h)  # interpolation reads four pixels
     visible = np.ones((height, width), np.uint8) if pair.visible is None else pair.visible
     return replace(pair, apex=apex, visible=np.where(hidden, 0, visible).astype(np.uint8))
 

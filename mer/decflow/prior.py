@@ -75,3 +75,15 @@ def face_map(landmarks: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[
 def _ring() -> NDArray[np.float64]:
     angle = np.linspace(0, 2 * np.pi, 24, endpoint=False)
     return np.column_stack([_FAR * np.sin(angle), _MIDDLE - _FAR * np.cos(angle), np.full(24, _BACK)])
+
+
+def standard_landmarks(shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Where alignment puts the mean face in a crop of `(height, width)`: `(478, 3)`, pixels."""
+    from mer.face import align, transform
+
+    height, width = shape
+    size = min(shape)
+    mean = 100 * canonical_landmarks()
+    placed = transform(mean, align(mean, size).matrix)
+    placed[:, :2] += (width - size) / 2, (height - size) / 2
+    return placed.astype(np.float32)

@@ -1,0 +1,129 @@
+"""DecFlow as flow methods: two frames in, a `Flow` out."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mer.decflow.lite import MULTIPLE
+from mer.face.regions import OUTER_EYE_CORNERS, OVAL
+from mer.flow import Flow
+from mer.flow.head import BORDER, soft_mask
+
+
+def decflow(
+    onset: NDArray[np.uint8],
+    apex: NDArray[np.uint8],
+    *,
+    landmarks: NDArray[np.float32] | None = None,
+    device: str = "auto",
+    weights: str = "decflow",
+) -> Flow:
+    """Facial, head and expression flow by the lite network.
+
+    Parameters
+    ----------
+    onset, apex : uint8 (H, W, 3)
+        RGB, aligned face crops.
+    landmarks : float32 (478, 3), optional
+        The onset's; without them the mean face is assumed where alignment puts it.
+    device : str
+        `auto`, `cpu` or `cuda`.
+    weights : str
+        Name or path; see :mod:`mer.decflow.weights`.
+    """
+    import torch
+
+    from mer.decflow.pairs import cells, start_flow
+    from mer.decflow.prior import face_map, standard_landmarks
+    from mer.decflow.weights import load_network
+
+    height, width = _check(onset, apex)
+    points = standard_landmarks((height, width)) if landmarks is None else np.asarray(landmarks, np.float32)
+    network = load_network("lite", weights, _device(device))
+    frames = [_pad(frame, MULTIPLE, 0) for frame in (onset, apex)]
+    arrays = [
+        *(frame.transpose(2, 0, 1) for frame in frames),
+        face_map(points, frames[0].shape[:2]),
+        cells(start_flow(*frames)),
+    ]
+    with torch.inference_mode():
+        tensors = [torch.from_numpy(np.ascontiguousarray(a, np.float32))[None].to(_device(device)) for a in arrays]
+        ((facial, head),) = network(*tensors)
+    return _flow(facial, head, points, (height, width))
+
+
+def decflow_paper(
+    onset: NDArray[np.uint8],
+    apex: NDArray[np.uint8],
+    *,
+    landmarks: NDArray[np.float32] | None = None,
+    device: str = "auto",
+    weights: str = "decflow-paper",
+    iterations: int = 12,
+) -> Flow:
+    """Facial, head and expression flow by the published network, with the authors' converted weights.
+
+    Parameters
+    ----------
+    onset, apex : uint8 (H, W, 3)
+        RGB.
+    landmarks : float32 (478, 3), optional
+        The onset's; they give the mask alone. Without them, the whole crop counts as face.
+    device : str
+        `auto`, `cpu` or `cuda`.
+    weights : str
+        Name or path; see :mod:`mer.decflow.weights`.
+    iterations : int
+        12 as in the authors' evaluation; their demonstration takes 24.
+    """
+    import torch
+
+    from mer.decflow.paper import SMALLEST
+    from mer.decflow.weights import load_network
+
+    height, width = _check(onset, apex)
+    network = load_network("paper", weights, _device(device))
+    frames = [_pad(frame, 8, SMALLEST) for frame in (onset, apex)]
+    with torch.inference_mode():
+        tensors = [torch.from_numpy(f.transpose(2, 0, 1).astype(np.float32))[None].to(_device(device)) for f in frames]
+        ((facial, head),) = network(*tensors, iterations)
+    return _flow(facial, head, landmarks, (height, width))
+
+
+def _check(onset: np.ndarray, apex: np.ndarray) -> tuple[int, int]:
+    if onset.shape != apex.shape or onset.ndim != 3 or onset.shape[2] != 3 or onset.dtype != np.uint8:
+        raise ValueError(
+            f"the frames are {onset.dtype} {onset.shape} and {apex.dtype} {apex.shape}; "
+            "expected uint8 (height, width, 3), the same for both"
+        )
+    return onset.shape[0], onset.shape[1]
+
+
+def _pad(frame: NDArray[np.uint8], multiple: int, smallest: int) -> NDArray[np.uint8]:
+    """The frame with its last row and column repeated until both sides fit."""
+    height, width = frame.shape[:2]
+    down, right = (max(-(-n // multiple) * multiple, smallest) - n for n in (height, width))
+    return np.asarray(cv2.copyMakeBorder(frame, 0, down, 0, right, cv2.BORDER_REPLICATE), np.uint8)
+
+
+def _flow(facial, head, landmarks, shape: tuple[int, int]) -> Flow:  # type: ignore[no-untyped-def]  # torch at need
+    """Tensors `(1, 2, H, W)` as a `Flow` of `shape`, without expression outside the face."""
+    height, width = shape
+    facial, head = (f[0, :, :height, :width].float().permute(1, 2, 0).cpu().numpy() for f in (facial, head))
+    if landmarks is None:
+        return Flow.split(facial, head)
+    mask = np.zeros(shape, np.uint8)
+    cv2.fillPoly(mask, [np.rint(landmarks[list(OVAL), :2] * 16).astype(np.int32)], 1, shift=4)
+    unit = float(np.linalg.norm(np.subtract(*landmarks[list(OUTER_EYE_CORNERS), :2])))
+    share = soft_mask(mask, BORDER * unit)[..., None]
+    return Flow.split(facial, facial + share * (head - facial), mask)
+
+
+def _device(name: str) -> str:
+    if name != "auto":
+        return name
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"

@@ -1,0 +1,216 @@
+"""Weights: safetensors with a card beside each file, from the package, a folder, a path or a checked download.
+
+A card is `<name>.json` next to `<name>.safetensors`: network, SHA-256, number of parameters, licence, data, command and
+measured errors. Weights are read as plain arrays, never unpickled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import urllib.request
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mer.decflow.networks import build
+from mer.files import write_whole
+
+SHIPPED = Path(__file__).with_name("weights")
+
+
+class WeightsError(ValueError):
+    """Weights that are not there or do not fit; the message says what is missing and what to do."""
+
+
+def weights_folder() -> Path:
+    """Where a user's own weights are kept: the folder that `MER_WEIGHTS` names, or `~/.mer/weights`."""
+    return Path(os.environ.get("MER_WEIGHTS") or Path.home() / ".mer" / "weights")
+
+
+def find_weights(name: str | Path) -> Path:
+    """The file of weights given by path, or by name: first in the user's folder, then in the package.
+
+    Raises
+    ------
+    WeightsError
+        Lists the places where it was looked for.
+    """
+    path = Path(name)
+    if path.suffix == ".safetensors":
+        if path.exists():
+            return path
+        raise WeightsError(f"{path} is not there")
+    places = [folder / f"{name}.safetensors" for folder in (weights_folder(), SHIPPED)]
+    for place in places:
+        if place.exists():
+            return place
+    looked = " or ".join(map(str, places))
+    if str(name) == "decflow-paper":
+        raise WeightsError(
+            f"no weights for decflow-paper ({looked}). Download the authors' decflow-facialflownet.pth "
+            f"(github.com/RIA1159/FacialFlowNet) and run: mer weights convert decflow-facialflownet.pth"
+        )
+    raise WeightsError(f"no weights {name!r} ({looked}); `mer weights` lists those there are")
+
+
+def load_network(name: str, weights: str | Path, device: torch.device | str = "cpu") -> nn.Module:
+    """The network `name` with its weights, for inference; kept in memory until the file changes."""
+    path = find_weights(weights)
+    return _loaded(name, str(path), path.stat().st_mtime_ns, str(device))
+
+
+@lru_cache(maxsize=4)
+def _loaded(name: str, path: str, changed: int, device: str) -> nn.Module:
+    network = build(name)
+    fill(network, read_tensors(path), Path(path).name)
+    return network.to(device).eval()
+
+
+def read_tensors(path: str | Path) -> dict[str, Tensor]:
+    """The arrays of a safetensors file; `WeightsError` if it is not one."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(str(path))
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{path} is not a readable safetensors file ({error})") from error
+
+
+def fill(network: nn.Module, tensors: dict[str, Tensor], source: str) -> None:
+    """Give a network its weights, every key accounted for; `WeightsError` lists what does not fit."""
+    expected = network.state_dict()
+    faults = {
+        "missing": sorted(set(expected) - set(tensors)),
+        "left over": sorted(set(tensors) - set(expected)),
+        "of another shape": sorted(k for k in set(expected) & set(tensors) if expected[k].shape != tensors[k].shape),
+    }
+    if any(faults.values()):
+        said = "; ".join(f"{len(keys)} {kind}: {_some(keys)}" for kind, keys in faults.items() if keys)
+        raise WeightsError(f"{source} does not fit {type(network).__name__}: {said}")
+    network.load_state_dict(tensors)
+
+
+def _some(keys: list[str], most: int = 8) -> str:
+    return ", ".join(keys[:most]) + (f" and {len(keys) - most} more" if len(keys) > most else "")
+
+
+def save_weights(path: str | Path, network: nn.Module, card: dict[str, Any]) -> Path:
+    """Write `path` (.safetensors) and its card, each whole or not at all; the card gets the hash and the counts."""
+    from safetensors.torch import save
+
+    path = Path(path)
+    # Clones: batch normalization in a shortcut has two names, and safetensors holds no shared memory.
+    data = save({key: value.detach().cpu().clone().contiguous() for key, value in network.state_dict().items()})
+    full = {
+        **card,
+        "file": path.name,
+        "bytes": len(data),
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+    }
+    with write_whole(path, "wb") as file:
+        file.write(data)
+    with write_whole(path.with_suffix(".json")) as file:
+        json.dump(full, file, indent=2)
+        file.write("\n")
+    return path
+
+
+def convert(source: str | Path, out: str | Path | None = None) -> Path:
+    """The authors' checkpoint as safetensors.
+
+    Parameters
+    ----------
+    source : str or Path
+        `decflow-facialflownet.pth`: a pickled state dict whose keys may start with `module.`, read without running
+        anything in it.
+    out : str or Path, optional
+        Where to write; `decflow-paper.safetensors` in :func:`weights_folder` where not given.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    WeightsError
+        Lists the keys that are missing or left over.
+    """
+    source = Path(source)
+    if not source.exists():
+        raise FileNotFoundError(f"{source} is not there")
+    try:
+        state = torch.load(source, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds for a file that is no checkpoint, or one that holds code
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise WeightsError(f"{source} cannot be read as weights alone ({reason})") from error
+    if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
+        state = state["state_dict"]
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise WeightsError(f"{source} holds no state dict (key -> array)")
+    tensors = {key.removeprefix("module."): value for key, value in state.items()}
+    network = build("paper")
+    fill(network, tensors, source.name)
+    card = {
+        "name": "decflow-paper",
+        "network": "paper",
+        "licence": "that of the checkpoint; the authors' code is Apache-2.0",
+        "source": f"{source.name}, SHA-256 {sha256(source)}",
+        "data": "FacialFlowNet (Lu et al., ACM MM 2024)",
+        "command": f"mer weights convert {source.name}",
+    }
+    return save_weights(out or weights_folder() / "decflow-paper.safetensors", network, card)
+
+
+def list_weights() -> list[dict[str, Any]]:
+    """The cards of all weights that are there, the user's first; each with the `path` of its file."""
+    cards = []
+    for folder in (weights_folder(), SHIPPED):
+        for path in sorted(folder.glob("*.safetensors")):
+            card = path.with_suffix(".json")
+            known = json.loads(card.read_text(encoding="utf-8")) if card.exists() else {}
+            cards.append({"name": path.stem, **known, "path": str(path)})
+    return cards
+
+
+def sha256(path: str | Path) -> str:
+    """Of a file, in hexadecimal."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def fetch(url: str, expected: str, name: str) -> Path:
+    """Download weights into :func:`weights_folder`, whole and with the expected SHA-256, or not at all.
+
+    Parameters
+    ----------
+    url : str
+        `https://...` (or `file://...`).
+    expected : str
+        SHA-256 in hexadecimal.
+    name : str
+        The weights' name from then on.
+    """
+    if not url.startswith(("https://", "file://")):
+        raise WeightsError(f"{url}: weights are fetched over https")
+    path = weights_folder() / f"{name}.safetensors"
+    if path.exists() and sha256(path) == expected:
+        return path
+    with write_whole(path, "wb") as file:
+        with urllib.request.urlopen(url, timeout=60) as response:
+            shutil.copyfileobj(response, file)
+        file.flush()
+        found = sha256(file.name)
+        if found != expected:
+            raise WeightsError(f"{url}: SHA-256 is {found}, expected {expected}; nothing was kept")
+    return path

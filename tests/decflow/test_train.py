@@ -1,0 +1,122 @@
+"""Training stops, goes on, and divides among processes without changing its path."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+import torch
+
+from mer.decflow.train import Config, learning_rate, parse, train, trainable
+from tests.decflow.faces import write_faces
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory):
+    return write_faces(tmp_path_factory.mktemp("faces"), 24)
+
+
+@pytest.fixture
+def config(faces, tmp_path):
+    return Config(
+        data=[str(faces)], out=str(tmp_path / "run"), steps=6, batch=2, size=64, iterations=2, lr=1e-3,
+        val_pairs=2, val_every=3, log_every=1, save_minutes=1e9, device="cpu",
+    )  # fmt: skip
+
+
+def state(out):
+    return torch.load(f"{out}/checkpoint.pt", weights_only=True)
+
+
+def log(out):
+    with open(f"{out}/log.csv") as file:
+        return [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
+
+
+def same(a, b):
+    if isinstance(a, torch.Tensor):
+        return torch.equal(a, b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
+    if isinstance(a, list):
+        return len(a) == len(b) and all(map(same, a, b))
+    return a == b
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(config, tmp_path, monkeypatch):
+    train(config)
+    # The same run, stopped by the clock after four steps: a step takes a minute on this clock.
+    ticks = iter(range(10**6))
+    monkeypatch.setattr("mer.decflow.train.time.monotonic", lambda: 60.0 * next(ticks) / 2)
+    stopped = replace(config, out=str(tmp_path / "stopped"))
+    train(replace(stopped, stop_minutes=4))
+    monkeypatch.undo()
+    assert 0 < state(stopped.out)["step"] < 6
+    train(replace(stopped, resume=True))
+    one, two = state(config.out), state(stopped.out)
+    for part in ("network", "optimizer", "average", "step"):
+        assert same(one[part], two[part]), part
+    assert log(config.out) == log(stopped.out)
+
+
+def test_two_processes_follow_the_path_of_one(config, tmp_path):
+    train(config)
+    arguments = [
+        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
+        "-m", "mer.decflow.train", "--data", *config.data, "--out", str(tmp_path / "two"), "--steps", "6",
+        "--batch", "2", "--size", "64", "--iterations", "2", "--lr", "1e-3", "--val-pairs", "2", "--val-every", "3",
+        "--log-every", "1", "--device", "cpu",
+    ]  # fmt: skip
+    subprocess.run(arguments, check=True, capture_output=True, timeout=300)
+    one, two = log(config.out), log(tmp_path / "two")
+    assert len(one) == len(two) == 8
+    for a, b in zip(one, two):
+        for column in ("loss", "facial", "head", "expression", "none"):
+            if a[column]:
+                assert float(a[column]) == pytest.approx(float(b[column]), rel=2e-3, abs=2e-5)
+
+
+def test_a_run_is_neither_overwritten_nor_resumed_with_other_settings(config):
+    train(replace(config, steps=1))
+    with pytest.raises(ValueError, match="--resume"):
+        train(replace(config, steps=1))
+    with pytest.raises(ValueError, match="--lr"):
+        train(replace(config, steps=1, lr=0.5, resume=True))
+
+
+def test_wrong_settings_are_named(config):
+    with pytest.raises(ValueError, match="no data"):
+        train(replace(config, data=[]))
+    with pytest.raises(ValueError, match="16"):
+        train(replace(config, size=100))
+    with pytest.raises(ValueError, match="no network"):
+        train(replace(config, network="other"))
+
+
+def test_one_cycle():
+    config = Config(steps=100, warmup=0.1, lr=1.0)
+    rates = [learning_rate(step, config) for step in range(100)]
+    assert max(rates) == 1.0
+    assert rates.index(1.0) == 9
+    assert rates[0] == pytest.approx(0.1)
+    assert 0 < rates[-1] < 0.02
+
+
+def test_flags_override_the_preset():
+    config = parse(["--preset", "paper-2", "--data", "a", "b", "--lr", "1e-5", "--no-occlusion-mask", "--face-mask"])
+    assert (config.network, config.train, config.steps, config.batch) == ("paper", "head", 10_000, 6)
+    assert (config.data, config.lr, config.occlusion_mask, config.face_mask) == (["a", "b"], 1e-5, False, True)
+
+
+def test_the_second_stage_trains_the_head_decoder_alone():
+    from mer.decflow.networks import build
+
+    network = build("paper")
+    count = sum(parameter.numel() for parameter in trainable(network, "head"))
+    assert count == sum(parameter.numel() for parameter in network.update_block_head.parameters())
+    everything = {id(parameter) for parameter in trainable(network, "all")}
+    assert not any(id(parameter) in everything for parameter in network.dad_encoder.parameters())
+    assert all(id(parameter) in everything for parameter in network.res1.parameters())

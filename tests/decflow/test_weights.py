@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from mer.cli.weights import weights as command
+from mer.decflow.networks import build
+from mer.decflow.weights import WeightsError, convert, fetch, find_weights, list_weights, load_network, save_weights
+from tests.decflow.test_paper import formula_weights
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("MER_WEIGHTS", str(tmp_path / "mine"))
+    return tmp_path / "mine"
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    """As the authors distribute it: a pickled state dict, keys behind `module.`."""
+    path = tmp_path_factory.mktemp("theirs") / "decflow-facialflownet.pth"
+    torch.save({f"module.{key}": value for key, value in formula_weights().items()}, path)
+    return path
+
+
+def run_command(arguments):
+    import typer
+
+    app = typer.Typer()
+    app.command()(command)
+    return CliRunner().invoke(app, arguments)
+
+
+def test_convert_keeps_every_weight(checkpoint, folder):
+    path = convert(checkpoint)
+    assert path == folder / "decflow-paper.safetensors"
+    card = json.loads(path.with_suffix(".json").read_text())
+    assert card["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert card["parameters"] == 20_085_442
+    direct = build("paper")
+    direct.load_state_dict(formula_weights())
+    loaded = load_network("paper", "decflow-paper")
+    frames = torch.rand(2, 1, 3, 128, 128) * 255
+    with torch.inference_mode():
+        for a, b in zip(loaded(*frames, 1)[0], direct.eval()(*frames, 1)[0]):
+            assert torch.equal(a, b)
+
+
+def test_convert_lists_what_is_missing_and_left_over(checkpoint, tmp_path):
+    state = torch.load(checkpoint, weights_only=True)
+    del state["module.fnet.conv1.bias"]
+    state["module.extra"] = torch.zeros(1)
+    state["module.change_dim.bias"] = torch.zeros(3)
+    torch.save(state, tmp_path / "broken.pth")
+    with pytest.raises(WeightsError) as error:
+        convert(tmp_path / "broken.pth")
+    assert "1 missing: fnet.conv1.bias" in str(error.value)
+    assert "1 left over: extra" in str(error.value)
+    assert "1 of another shape: change_dim.bias" in str(error.value)
+    assert not list_weights() or list_weights()[0]["name"] != "decflow-paper"
+
+
+class _Dangerous:
+    def __reduce__(self):
+        return (print, ("a checkpoint ran code",))
+
+
+def test_code_in_a_checkpoint_is_not_run(tmp_path, capsys):
+    path = tmp_path / "evil.pth"
+    path.write_bytes(pickle.dumps(_Dangerous()))
+    torch.save({"x": _Dangerous()}, tmp_path / "evil2.pth")
+    for file in (path, tmp_path / "evil2.pth"):
+        with pytest.raises(WeightsError, match="cannot be read"):
+            convert(file)
+    assert "ran code" not in capsys.readouterr().out
+
+
+def test_find_weights_says_where_it_looked_and_what_to_do(folder):
+    with pytest.raises(WeightsError, match=r"mer weights convert") as error:
+        find_weights("decflow-paper")
+    assert str(folder) in str(error.value)
+    with pytest.raises(WeightsError, match="other"):
+        find_weights("other")
+
+
+def test_saved_weights_are_found_by_name_and_listed(folder):
+    network = build("lite")
+    save_weights(folder / "mine.safetensors", network, {"name": "mine", "licence": "CC0"})
+    assert find_weights("mine") == folder / "mine.safetensors"
+    card = list_weights()[0]
+    assert (card["name"], card["licence"], card["path"]) == ("mine", "CC0", str(folder / "mine.safetensors"))
+    shown = run_command([])
+    assert shown.exit_code == 0
+    assert card["sha256"] in shown.output
+
+
+def test_truncated_weights_are_named(folder):
+    path = save_weights(folder / "cut.safetensors", build("lite"), {})
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(WeightsError, match="not a readable safetensors file"):
+        load_network("lite", path)
+
+
+def test_fetch_keeps_only_what_has_the_right_hash(tmp_path, folder):
+    source = tmp_path / "there.safetensors"
+    source.write_bytes(np.arange(100, dtype=np.uint8).tobytes())
+    digest = hashlib.sha256(source.read_bytes()).hexdigest()
+    with pytest.raises(WeightsError, match="nothing was kept"):
+        fetch(source.as_uri(), "0" * 64, "got")
+    assert not list(folder.glob("*"))
+    assert fetch(source.as_uri(), digest, "got").read_bytes() == source.read_bytes()
+    with pytest.raises(WeightsError, match="https"):
+        fetch("http://example.org/x", digest, "got2")
