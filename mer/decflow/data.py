@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from mer.decflow.augment import augment
 from mer.decflow.pairs import Pair, to_tensors
 from mer.decflow.warped import Motion, read_photos, warped_pair
 from mer.face.canonical import canonical_landmarks
@@ -40,6 +41,25 @@ class WarpedPhotos:
         return warped_pair(self.photos[rng.integers(len(self.photos))], rng, size, self.motion)
 
 
+class OnDisk:
+    """A FacialFlowNet folder, the original or one made by `mer synth`, with augmentation."""
+
+    def __init__(self, folder: str | Path, split: str) -> None:
+        from mer.synth.facialflownet import read_facialflownet
+
+        self.files = read_facialflownet(folder, split)
+
+    def __call__(self, rng: np.random.Generator, size: int) -> Pair:
+        file = self.files[rng.integers(len(self.files))]
+        onset, apex, flow = file.load()
+        hidden = file.occlusion()
+        pair = Pair(
+            onset, apex, flow.facial, flow.head, flow.mask, file.landmarks(),
+            None if hidden is None else (hidden == 0).astype(np.uint8),
+        )  # fmt: skip
+        return augment(pair, rng, size)
+
+
 def open_source(path: str | Path, split: str) -> Source:
     """The source at a path: a folder of faces (`landmarks478.json` in it or one level down), or FacialFlowNet data."""
     path = Path(path)
@@ -50,7 +70,11 @@ def open_source(path: str | Path, split: str) -> Source:
     below = sorted(table.parent for table in path.glob("*/landmarks478.json"))
     if below:
         return WarpedPhotos(below, split)
-    raise FileNotFoundError(f"{path}: no landmarks478.json there or one level down; expected a folder of faces")
+    if (path / "flow").is_dir():
+        return OnDisk(path, split)
+    raise FileNotFoundError(
+        f"{path}: neither faces (landmarks478.json there or one level down) nor FacialFlowNet data (flow/facial/...)"
+    )
 
 
 class Batches(Dataset):

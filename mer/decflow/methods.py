@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mer.decflow.lite import MULTIPLE
-from mer.face.regions import OUTER_EYE_CORNERS, OVAL
+from mer.face.align import face_mask
+from mer.face.regions import OUTER_EYE_CORNERS
 from mer.flow import Flow
 from mer.flow.head import BORDER, soft_mask
 
@@ -114,8 +115,7 @@ def _flow(facial, head, landmarks, shape: tuple[int, int]) -> Flow:  # type: ign
     facial, head = (f[0, :, :height, :width].float().permute(1, 2, 0).cpu().numpy() for f in (facial, head))
     if landmarks is None:
         return Flow.split(facial, head)
-    mask = np.zeros(shape, np.uint8)
-    cv2.fillPoly(mask, [np.rint(landmarks[list(OVAL), :2] * 16).astype(np.int32)], 1, shift=4)
+    mask = face_mask(landmarks, shape)
     unit = float(np.linalg.norm(np.subtract(*landmarks[list(OUTER_EYE_CORNERS), :2])))
     share = soft_mask(mask, BORDER * unit)[..., None]
     return Flow.split(facial, facial + share * (head - facial), mask)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import LinearNDInterpolator
 
+from mer.face.align import crop_landmarks, face_mask
 from mer.face.canonical import canonical_landmarks
-from mer.face.regions import OUTER_EYE_CORNERS, OVAL
+from mer.face.regions import OUTER_EYE_CORNERS
 
 CHANNELS = 5  # canonical x, y, z; depth of the landmarks; 1 inside the face
 STRIDE = 4  # pixels of the frame per cell of the map
@@ -65,9 +65,7 @@ def face_map(landmarks: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[
         ) ** 2
         coordinates[outside] = values[-len(ring) :][away.argmin(axis=1)]
 
-    inside = np.zeros((height // STRIDE, width // STRIDE), np.uint8)
-    oval = (landmarks[list(OVAL), :2] - (STRIDE - 1) / 2) / STRIDE
-    cv2.fillPoly(inside, [np.rint(oval * 16).astype(np.int32)], 1, shift=4)
+    inside = face_mask((landmarks - (STRIDE - 1) / 2) / STRIDE, (height // STRIDE, width // STRIDE))
     return np.concatenate([coordinates.transpose(2, 0, 1), inside[None]]).astype(np.float32)
 
 
@@ -79,11 +77,7 @@ def _ring() -> NDArray[np.float64]:
 
 def standard_landmarks(shape: tuple[int, int]) -> NDArray[np.float32]:
     """Where alignment puts the mean face in a crop of `(height, width)`: `(478, 3)`, pixels."""
-    from mer.face import align, transform
-
     height, width = shape
-    size = min(shape)
-    mean = 100 * canonical_landmarks()
-    placed = transform(mean, align(mean, size).matrix)
-    placed[:, :2] += (width - size) / 2, (height - size) / 2
-    return placed.astype(np.float32)
+    placed = crop_landmarks(min(shape))
+    placed[:, :2] += max(0, width - height) / 2, max(0, height - width) / 2
+    return placed

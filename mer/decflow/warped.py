@@ -22,6 +22,7 @@ from scipy.spatial.transform import Rotation
 
 from mer.decflow.pairs import Pair, split_of
 from mer.decflow.prior import STRIDE, face_map
+from mer.face.align import face_mask
 from mer.face.canonical import canonical_landmarks
 from mer.face.regions import OUTER_EYE_CORNERS, OVAL, REGIONS
 
@@ -110,7 +111,7 @@ def warped_pair(photo: Photo, rng: np.random.Generator, size: int = 224, motion:
     apex_points[:, 2] *= rng.uniform(0.8, 1.25)
 
     head, onset_points = _head_flow(apex_points, rng, size, unit, motion)
-    mask = _oval(onset_points, size)
+    mask = face_mask(onset_points, size)
     still = rng.random() < motion.still_face
     expression = np.zeros_like(head) if still else _skin_flow(onset_points, mask, rng, size, unit, motion)
     facial = head + expression
@@ -196,12 +197,6 @@ def _skin_flow(
     slope = max(np.abs(np.gradient(field[..., n])).max() / 2 for n in (0, 1)) + 1e-9
     field *= min(largest / max(length, 1e-9), 0.4 / slope)
     return cv2.resize(field, (size, size), interpolation=cv2.INTER_LINEAR)
-
-
-def _oval(points: NDArray, size: int) -> NDArray[np.uint8]:
-    mask = np.zeros((size, size), np.uint8)
-    cv2.fillPoly(mask, [np.rint(points[list(OVAL), :2] * 16).astype(np.int32)], 1, shift=4)
-    return mask
 
 
 def spoil(

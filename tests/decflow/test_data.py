@@ -130,3 +130,25 @@ def test_cells_are_means():
 def test_a_folder_that_is_no_data_is_named(tmp_path, folder, match):
     with pytest.raises(FileNotFoundError, match=match):
         open_source(tmp_path / folder, "train")
+
+
+def test_a_facialflownet_folder_is_read_and_augmented(faces, tmp_path):
+    facialflownet = pytest.importorskip("mer.synth.facialflownet")
+    from mer.flow import Flow
+
+    pair = warped_pair(read_photos([faces], "train")[0], np.random.default_rng(0), 128, QUIET)
+    facialflownet.write_sequence(
+        tmp_path, "train", "happiness", "a", [pair.onset, pair.apex], [Flow.split(pair.facial, pair.head, pair.mask)],
+        occlusions=[np.zeros_like(pair.mask)], landmarks=np.stack([pair.landmarks] * 2), record={}, quality=100,
+    )  # fmt: skip
+    source = open_source(tmp_path, "train")
+    for seed in range(3):
+        again = source(np.random.default_rng(seed), 96)
+        assert again.onset.shape == (96, 96, 3)
+        seen = (again.visible > 0) & (cv2.erode(again.mask, np.ones((9, 9))) > 0)
+        # Light and noise are new, so compare what the flow explains with what no flow would.
+        residual = [
+            np.abs(np.diff((pulled_back(again.apex, f) - again.onset).mean(axis=2)))[:, :][seen[:, 1:]].mean()
+            for f in (again.facial, again.facial + 1.5)
+        ]
+        assert residual[0] < residual[1]
