@@ -99,7 +99,7 @@ def evaluate(
         )
     if workers is None:
         workers = -1 if seeded and isinstance(model, str) else 1
-    name = model if isinstance(model, str) else getattr(model, "__name__", type(model).__name__)
+    name = model if isinstance(model, str) else _class_name(new_model(model))
     truth = samples["class"].to_numpy(dtype=str)
     running = _answers(tasks, workers, model, rows, truth, classes)
     answers = list(track(running, len(tasks), f"{name}, person by person"))
@@ -114,6 +114,7 @@ def evaluate(
             "named": isinstance(model, str) and not isinstance(protocol, Protocol),
             "component": component,
             "seeds": seeds,
+            "seeded": seeded,
             "estimator": _described(new_model(model)),
             "apex": {str(source or "unknown"): int(n) for source, n in samples["apex_source"].value_counts().items()},
         },
@@ -126,6 +127,10 @@ def evaluate(
 
 def _untracked(items: Iterable[Any], total: int, what: str) -> Iterable[Any]:
     return items
+
+
+def _class_name(estimator: Any) -> str:
+    return type(estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator).__name__
 
 
 def _described(estimator: Any) -> str:

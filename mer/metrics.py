@@ -33,8 +33,8 @@ def count(truth: Sequence[str], prediction: Sequence[str], classes: Sequence[str
         raise ValueError(f"{sorted(map(str, wrong))[0]!r} is not one of the classes {', '.join(classes)}")
     shape = [int(max(codes, default=-1)) + 1 for codes in by]
     counts = np.zeros((*shape, len(classes), len(classes) + 1), dtype=np.int64)
-    cells = (*by, [column[name] for name in truth], [column[name] for name in prediction])
-    np.add.at(counts, cells, 1)
+    names = [np.array([column[name] for name in names], dtype=np.int64) for names in (truth, prediction)]
+    np.add.at(counts, (*by, *names), 1)
     return counts
 
 

@@ -58,18 +58,18 @@ def _color_wheel() -> np.ndarray:
     return np.concatenate(hues)
 
 
-def _axes(ax: Axes | None) -> Axes:
+def _axes(ax: Axes | None, size: tuple[float, float] = (5, 4)) -> Axes:
     if ax is not None:
         return ax
     import matplotlib.pyplot as plt
 
-    return plt.subplots(layout="constrained")[1]
+    return plt.subplots(figsize=size, layout="constrained")[1]
 
 
-def plot_flow(flow: np.ndarray, max_magnitude: float | None = None, ax: Axes | None = None) -> Axes:
-    """The flow `(H, W, 2)` as colors, :func:`flow_to_rgb`."""
+def plot_field(field: np.ndarray, max_magnitude: float | None = None, ax: Axes | None = None) -> Axes:
+    """One field `(H, W, 2)` as colors, :func:`flow_to_rgb`."""
     ax = _axes(ax)
-    ax.imshow(flow_to_rgb(flow, max_magnitude))
+    ax.imshow(flow_to_rgb(field, max_magnitude))
     ax.set_axis_off()
     return ax
 
@@ -133,12 +133,12 @@ def plot_strain(flow: np.ndarray, max_strain: float | None = None, ax: Axes | No
     return ax
 
 
-def plot_flow_triple(flow: Flow, max_magnitude: float | None = None, ax: Axes | None = None) -> Axes:
+def plot_flow(flow: Flow, max_magnitude: float | None = None, ax: Axes | None = None) -> Axes:
     """Facial, head and expression flow side by side, in one scale, with the key to the colors.
 
     The scale is the 99th percentile of the facial flow inside the mask, unless `max_magnitude` (pixels) is given.
     """
-    ax = _axes(ax)
+    ax = _axes(ax, (10, 2.8))
     if max_magnitude is None:
         inside = magnitude(flow.facial)[flow.mask > 0]
         max_magnitude = float(np.percentile(inside, 99)) if inside.size else 0.0
@@ -163,13 +163,17 @@ def plot_confusion(counts: np.ndarray, classes: Sequence[str], ax: Axes | None =
 
     Parameters
     ----------
-    counts : (C, C)
-        Truth by row, answer by column; means over seeds may be fractions.
+    counts : (C, C) or (C, C + 1)
+        Truth by row, answer by column, and if need be a last column of clips that failed; means over seeds may be
+        fractions.
     classes : sequence of str
     """
     counts = np.asarray(counts, dtype=float)
-    if counts.shape != (len(classes), len(classes)):
+    if counts.shape not in ((len(classes), len(classes)), (len(classes), len(classes) + 1)):
         raise ValueError(f"expected counts {len(classes)} x {len(classes)}, found {counts.shape}")
+    answers = [*classes, "failed"]
+    if not counts[:, len(classes) :].any():
+        counts, answers = counts[:, : len(classes)], list(classes)
     ax = _axes(ax)
     total = counts.sum(1, keepdims=True)
     share = np.divide(counts, total, out=np.zeros_like(counts), where=total > 0)
@@ -178,11 +182,11 @@ def plot_confusion(counts: np.ndarray, classes: Sequence[str], ax: Axes | None =
         number = f"{counts[row, column]:.1f}".removesuffix(".0")
         color = "white" if share[row, column] > 0.5 else "black"
         ax.text(column, row, f"{number}\n{100 * share[row, column]:.0f} %", ha="center", va="center", color=color)
-    ax.set_xticks(range(len(classes)), classes, rotation=45 if max(map(len, classes)) > 8 else 0)
+    ax.set_xticks(range(len(answers)), answers, rotation=45 if max(map(len, answers)) > 8 else 0)
     ax.set_yticks(range(len(classes)), classes)
     ax.set_xlabel("answer")
     ax.set_ylabel("truth")
-    ax.set_xticks(np.arange(len(classes) + 1) - 0.5, minor=True)
+    ax.set_xticks(np.arange(len(answers) + 1) - 0.5, minor=True)
     ax.set_yticks(np.arange(len(classes) + 1) - 0.5, minor=True)
     ax.grid(which="minor", color="black", linewidth=0.5)
     ax.tick_params(which="minor", length=0)

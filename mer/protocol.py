@@ -104,9 +104,10 @@ class Protocol:
             Where no clip is left, or where the numbers differ from the protocol's: the message names the database and
             the class.
         """
-        classes = [self.class_of(dataset, label) for dataset, label in zip(samples["dataset"], samples["label"])]
-        reasons = samples.assign(**{"class": classes}).apply(self._reason, axis=1).astype(object)
-        chosen = samples.assign(**{"class": classes})[reasons == ""]
+        names = [self.class_of(dataset, label) or "" for dataset, label in zip(samples["dataset"], samples["label"])]
+        table = samples.assign(**{"class": np.array(names, dtype=object)})
+        reasons = pd.Series([self._reason(row) for row in table.to_dict("records")], table.index, dtype=object)
+        chosen = table[reasons == ""]
         left_out = reasons[reasons != ""].value_counts()
         if chosen.empty:
             why = "; ".join(f"{reason} ({n})" for reason, n in left_out.head(3).items()) or "the table is empty"
@@ -119,13 +120,13 @@ class Protocol:
         _check_keys(chosen)
         return chosen, left_out
 
-    def _reason(self, row: pd.Series) -> str:
+    def _reason(self, row: dict[str, Any]) -> str:
         """Why this clip is left out; empty where it is not."""
         if self.databases and row["dataset"] not in self.databases:
             return f"{row['dataset'] or 'a blank database'} is not one of the databases {', '.join(self.databases)}"
         if not row["label"].strip():
             return f"{row['dataset']}: no label"
-        if row["class"] is None:
+        if not row["class"]:
             return f"{row['dataset']}: label {row['label'].strip().casefold()!r} has no class"
         for entry in self.drop:
             if all(row[key].casefold() == entry[key].casefold() for key in ("dataset", "subject", "clip")):

@@ -13,9 +13,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import sklearn
 
 import mer
 from mer.files import write_whole
+from mer.flow_folder import versions
 from mer.metrics import SCORES, count, f1_by_class, recall_by_class, summarize
 from mer.protocol import Protocol
 
@@ -62,8 +64,20 @@ class Result:
 
     @cached_property
     def confusion(self) -> np.ndarray:
-        """Counts `(classes, classes)`, truth by row, summed over the seeds; without those that got no answer."""
-        return self.counts().sum((0, 1))[:, :-1]
+        """Counts `(classes, classes)`, truth by row, summed over the runs: one for each seed, and a single one for a
+        model that draws no random numbers. Clips without an answer are in no column.
+        """
+        return self.confusion_with_failed[:, :-1]
+
+    @property
+    def confusion_with_failed(self) -> np.ndarray:
+        """The same with one more column, `(classes, classes + 1)`: the clips without an answer."""
+        return self.counts().sum((0, 1)) * self.runs // self.settings["seeds"]
+
+    @property
+    def runs(self) -> int:
+        """How often each fold was trained."""
+        return self.settings["seeds"] if self.settings["seeded"] else 1
 
     @cached_property
     def scores(self) -> dict[str, Any]:
@@ -132,11 +146,11 @@ class Result:
         from mer.report import render_report
 
         folder = Path(folder)
-        record, counts = self.record(), self.counts().sum((0, 1))
-        mean = counts / self.settings["seeds"]
+        record, counts = self.record(), self.confusion_with_failed
+        mean = counts / self.runs
         size = len(self.classes)
         figure = Figure(figsize=(1.6 + 1.1 * size, 1.2 + size), layout="constrained")
-        plot_confusion(mean[:, :-1], self.classes, figure.add_subplot())
+        plot_confusion(mean, self.classes, figure.add_subplot())
         picture = io.BytesIO()
         figure.savefig(picture, format="png", dpi=150)
         with write_whole(folder / "predictions.csv") as file:
@@ -165,23 +179,15 @@ class Result:
             "left_out": {str(reason): int(n) for reason, n in self.left_out.items()},
             "sha256": self.hashes,
             "flow_run": self.run,
-            "versions": {"mer": mer.__version__, "python": platform.python_version(), **_versions()},
+            "versions": {
+                "mer": mer.__version__,
+                "python": platform.python_version(),
+                "scikit-learn": sklearn.__version__,
+                **versions(),
+            },
         }
 
     def __str__(self) -> str:
         s = self.scores
         parts = [f"{name.upper() if name != 'accuracy' else name} {s[name]:.3f}" for name in SCORES]
         return f"{self.settings['model']} under {self.protocol.name}: {', '.join(parts)} on {s['n']} clips"
-
-
-def _versions() -> dict[str, str]:
-    """Versions of the libraries that the numbers depend on."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    found = {}
-    for name in ("numpy", "scikit-learn", "torch", "opencv-contrib-python"):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "not installed"
-    return found

@@ -38,7 +38,8 @@ def hoof(flow: np.ndarray, windows: np.ndarray, bins: int = 8, center: bool = Tr
     flow : (H, W, 2)
         x first, in any unit.
     windows : (R, H, W)
-        Weight of each pixel in each window, such as :func:`grid_windows`.
+        Weight of each pixel in each window: :func:`grid_windows`, or the parts of the face of
+        :func:`mer.features.region_windows`.
     bins : int
         Orientations; the first is centered on motion to the right, the next ones go clockwise in the image, since y
         points down. A vote is shared between the two nearest bins by its distance to them.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
         import torch
 
         X, y = validate_data(self, X, y, dtype=np.float32)
+        check_classification_targets(y)
         self.classes_, target = np.unique(y, return_inverse=True)
         images, labels = self._images(X), torch.from_numpy(target.astype(np.int64))
         with _one_thread(self.random_state):
@@ -106,7 +108,8 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         """The most probable class of each row, `(n,)`."""
-        return self.classes_[self.predict_proba(X).argmax(1)]
+        probability = self.predict_proba(X)
+        return self.classes_[probability.argmax(1)]
 
     def _images(self, X: np.ndarray) -> Tensor:
         """Rows as `(n, channels, size, size)`, channels last in memory, where these convolutions are fastest."""

@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+
+from mer.features import block_hoof, grid_windows, hoof
+
+WHOLE = np.ones((1, 6, 6), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("vector", "bin_"), [((1, 0), 0), ((1, 1), 1), ((0, 1), 2), ((-1, 0), 4), ((0, -1), 6), ((1, -1), 7)]
+)
+def test_a_direction_falls_into_its_bin(vector, bin_):
+    flow = np.tile(np.array(vector, float), (6, 6, 1))
+    histogram = hoof(flow, WHOLE, bins=8, center=False)
+    assert histogram.argmax() == bin_
+    np.testing.assert_allclose(histogram.sum(), 36 * np.hypot(*vector), rtol=1e-6)
+    np.testing.assert_allclose(histogram[bin_], histogram.sum(), rtol=1e-5)
+
+
+def test_a_direction_between_two_bins_is_shared():
+    angle = np.pi / 8
+    flow = np.tile([np.cos(angle), np.sin(angle)], (6, 6, 1))
+    np.testing.assert_allclose(hoof(flow, WHOLE, bins=8, center=False)[:2], [18, 18], rtol=1e-5)
+
+
+def test_turning_the_flow_by_a_bin_turns_the_histogram():
+    flow = np.random.default_rng(0).normal(size=(6, 6, 2))
+    turned = np.stack([-flow[..., 1], flow[..., 0]], -1)  # by 90 degrees, two of eight bins
+    np.testing.assert_allclose(
+        hoof(turned, WHOLE, 8, center=False), np.roll(hoof(flow, WHOLE, 8, center=False), 2), rtol=1e-4
+    )
+
+
+def test_centering_removes_a_common_shift():
+    flow = np.random.default_rng(0).normal(size=(6, 6, 2))
+    np.testing.assert_allclose(hoof(flow + [5, -3], WHOLE), hoof(flow, WHOLE), rtol=1e-4)
+    assert not np.allclose(hoof(flow + [5, -3], WHOLE, center=False), hoof(flow, WHOLE, center=False))
+
+
+@pytest.mark.parametrize(("size", "blocks"), [(28, 7), (28, 5), (10, 1)])
+def test_windows_of_the_grid_sum_to_one_at_every_pixel(size, blocks):
+    windows = grid_windows(size, blocks)
+    assert windows.shape == (blocks**2, size, size)
+    np.testing.assert_allclose(windows.sum(0), 1, rtol=1e-5)
+
+
+def test_motion_in_a_corner_is_seen_in_that_corner_alone():
+    flow = np.zeros((28, 28, 2))
+    flow[:4, :4] = [0, -1]
+    histograms = block_hoof(flow).reshape(7, 7, 8)
+    assert np.argwhere(histograms > 0.1).tolist() == [[0, 0, 6], [0, 1, 6], [1, 0, 6], [1, 1, 6]] or (
+        histograms[0, 0, 6] == histograms.max() and histograms[2:, 2:].max() == 0
+    )
+
+
+def test_no_motion_gives_zeros():
+    assert not block_hoof(np.zeros((40, 40, 2))).any()
+
+
+def test_size_of_windows_and_flow_must_agree():
+    with pytest.raises(ValueError, match="windows"):
+        hoof(np.zeros((5, 5, 2)), WHOLE)

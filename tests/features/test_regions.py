@@ -1,0 +1,32 @@
+import numpy as np
+
+from mer.face import crop_landmarks
+from mer.features import FACE_REGIONS, hoof, region_windows
+
+
+def test_regions_lie_where_the_face_has_them():
+    windows = dict(zip(FACE_REGIONS, region_windows(56)))
+    y, x = np.mgrid[:56, :56]
+    center = {name: ((x * w).sum() / w.sum(), (y * w).sum() / w.sum()) for name, w in windows.items()}
+    assert center["forehead"][1] < center["right_brow"][1] < center["nose"][1] < center["mouth"][1] < center["chin"][1]
+    assert center["right_cheek"][0] < center["mouth"][0] < center["left_cheek"][0]  # the subject's right, image left
+
+
+def test_windows_are_shares_of_pixels_at_any_size():
+    for size in (28, 224, 300):
+        windows = region_windows(size)
+        assert windows.shape == (len(FACE_REGIONS), size, size)
+        assert windows.min() >= 0
+        assert windows.max() <= 1
+    np.testing.assert_allclose(region_windows(28).mean((1, 2)), region_windows(224).mean((1, 2)), rtol=1e-4)
+
+
+def test_a_raised_mouth_corner_is_seen_at_the_mouth_and_not_at_the_brows():
+    x, y = crop_landmarks(56)[61, :2]
+    rows, columns = np.mgrid[:56, :56]
+    flow = np.zeros((56, 56, 2))
+    flow[..., 1] = -np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / 8)
+    histograms = dict(zip(FACE_REGIONS, hoof(flow, region_windows(56)).reshape(-1, 8)))
+    assert histograms["mouth"].argmax() == 6  # up
+    assert histograms["mouth"].max() > 0.1
+    assert histograms["left_brow"].max() < 1e-6

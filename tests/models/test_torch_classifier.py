@@ -1,0 +1,100 @@
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from mer.models import TorchClassifier
+from mer.models.torch_classifier import _one_thread
+
+
+def line(channels: int, size: int, n_classes: int) -> torch.nn.Module:
+    return torch.nn.Sequential(
+        torch.nn.Flatten(), torch.nn.Dropout(0.1), torch.nn.Linear(channels * size * size, n_classes)
+    )
+
+
+def classifier(**settings) -> TorchClassifier:
+    return TorchClassifier(line, **{"channels": 1, "epochs": 30, "learning_rate": 0.05, "random_state": 0} | settings)
+
+
+@pytest.fixture
+def drawn() -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    y = np.repeat(["b", "a", "c"], 20)
+    centers = {"a": 0, "b": 2, "c": -2}
+    return rng.normal(0, 1, (60, 9)) + np.array([centers[name] for name in y])[:, None], y
+
+
+def test_it_learns_and_its_loss_falls(drawn):
+    X, y = drawn
+    model = classifier().fit(X, y)
+    assert model.score(X, y) > 0.9
+    assert model.losses_[-1] < 0.5 * model.losses_[0]
+    probabilities = model.predict_proba(X)
+    np.testing.assert_allclose(probabilities.sum(1), 1)
+    assert model.classes_.tolist() == ["a", "b", "c"]
+    np.testing.assert_array_equal(model.predict(X), model.classes_[probabilities.argmax(1)])
+
+
+def test_a_seed_decides_everything_and_touches_nothing_else(drawn):
+    X, y = drawn
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    first = classifier().fit(X, y)
+    assert torch.equal(torch.rand(3), expected)
+    second = clone(first).fit(X, y)
+    np.testing.assert_array_equal(first.predict_proba(X), second.predict_proba(X))
+    other = classifier(random_state=1).fit(X, y)
+    assert not np.array_equal(first.predict_proba(X), other.predict_proba(X))
+
+
+def test_prediction_does_not_depend_on_the_batch(drawn):
+    X, y = drawn
+    model = classifier().fit(X, y)
+    together = model.predict_proba(X)
+    np.testing.assert_allclose(
+        np.vstack([model.predict_proba(X[i : i + 1]) for i in range(5)]), together[:5], atol=1e-6
+    )
+
+
+def test_batches_without_shuffling_are_cut_in_order(drawn):
+    X, y = drawn
+    in_order = classifier(shuffle=False, batch_size=20, epochs=1).fit(X, y)
+    backward = classifier(shuffle=False, batch_size=20, epochs=1).fit(X[::-1], y[::-1])
+    assert not np.allclose(in_order.predict_proba(X), backward.predict_proba(X), atol=1e-3)
+
+
+def test_the_number_of_threads_is_put_back():
+    before = torch.get_num_threads()
+    with _one_thread():
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == before
+
+
+def test_a_single_class_is_always_answered(drawn):
+    X, _ = drawn
+    assert set(classifier(epochs=1).fit(X, ["only"] * 60).predict(X)) == {"only"}
+
+
+def test_rows_that_are_no_square_images_are_refused(drawn):
+    with pytest.raises(ValueError, match="square images"):
+        classifier().fit(np.zeros((4, 10)), ["a", "b"] * 2)
+
+
+class OfAnyWidth(TorchClassifier):
+    """scikit-learn's checks bring tables of any width; this one takes each row as an image of one line."""
+
+    def _images(self, X: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(X.copy())[:, None, None, :]
+
+
+def any_width(channels: int, size: int, n_classes: int) -> torch.nn.Module:
+    return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(size, n_classes))
+
+
+@pytest.mark.slow
+@parametrize_with_checks([OfAnyWidth(any_width, epochs=150, learning_rate=0.05, random_state=0)])
+def test_it_is_a_classifier_of_scikit_learn(estimator, check):
+    check(estimator)

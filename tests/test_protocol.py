@@ -1,0 +1,225 @@
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mer.protocol import PROTOCOLS, Protocol, ProtocolError, find_protocol, read_protocol
+from mer.samples import conform
+
+# Annotated label -> number of clips, as the composite's databases come; the last of each do not take part.
+DATABASES = {
+    "casme2": ({"Disgust": 61, "repression": 27, "happiness": 32, "surprise": 25, "others": 99, "sadness": 7}, 24),
+    "samm": ({"Anger": 57, "Contempt": 12, "Disgust": 9, "Fear": 8, "Sadness": 6, "Happiness": 26, "Surprise": 15,
+              "Other": 26}, 28),
+    "smic": ({"negative": 70, "positive": 51, "surprise": 43}, 16),
+}  # fmt: skip
+
+
+def composite() -> pd.DataFrame:
+    rows = []
+    for dataset, (labels, people) in DATABASES.items():
+        clips = [label for label, n in labels.items() for _ in range(n)]
+        rows += [
+            {"dataset": dataset, "subject": f"s{i % people:02}", "clip": f"c{i}", "onset": 1, "label": label}
+            for i, label in enumerate(clips)
+        ]
+    dropped = [("sub04", "EP12_01f"), ("sub05", "EP09_05f")]
+    rows += [
+        {"dataset": "casme2", "subject": subject, "clip": clip, "onset": 1, "label": "disgust"}
+        for subject, clip in dropped
+    ]
+    return conform(pd.DataFrame(rows))
+
+
+def test_the_composite_has_442_clips_of_68_people():
+    protocol = PROTOCOLS["megc2019"]
+    chosen, left_out = protocol.select(composite())
+    assert chosen["class"].value_counts().to_dict() == {"negative": 250, "positive": 109, "surprise": 83}
+    folds = list(protocol.split(chosen))
+    assert len(folds) == 68
+    assert left_out.sum() == 99 + 7 + 26 + 2
+    assert any("EP12_01f" in reason for reason in left_out.index)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "name", "change", "words"),
+    [
+        ("samm", "Fear", -1, ["441 clips", "samm", "91 negative", "not 92"]),
+        ("smic", "surprise", 1, ["443 clips", "smic", "44 surprise", "not 43"]),
+        ("casme2", "surprise", 3, ["casme2 has 28 surprise", "20140508"]),
+    ],
+)
+def test_other_counts_are_rejected_by_database_and_class(dataset, name, change, words):
+    table = composite()
+    rows = table[(table["dataset"] == dataset) & (table["label"] == name)]
+    if change < 0:
+        table = table.drop(rows.index[:1])
+    else:
+        more = [rows.iloc[:1].assign(clip=f"more{i}") for i in range(change)]
+        table = pd.concat([table, *more], ignore_index=True)
+    with pytest.raises(ProtocolError) as error:
+        PROTOCOLS["megc2019"].select(table)
+    assert all(word in str(error.value) for word in words), error.value
+
+
+def test_a_missing_database_and_mixed_up_people_are_named():
+    table = composite()
+    with pytest.raises(ProtocolError, match="no clip of smic"):
+        PROTOCOLS["megc2019"].select(table[table["dataset"] != "smic"])
+    table.loc[(table["dataset"] == "samm") & (table["subject"] == "s01"), "subject"] = "s00"
+    with pytest.raises(ProtocolError, match="samm has 27 people, not 28"):
+        PROTOCOLS["megc2019"].select(table)
+
+
+def test_the_composite_takes_classes_and_their_numbers_as_labels():
+    table = composite()
+    numbers = {"negative": "0", "positive": "1", "surprise": "2"}
+    table.loc[table["dataset"] == "smic", "label"] = table["label"].map(numbers)
+    assert len(PROTOCOLS["megc2019"].select(table)[0]) == 442
+
+
+def test_a_folder_that_is_none_of_the_databases_is_told_so():
+    table = composite().assign(dataset="videos")
+    with pytest.raises(ProtocolError, match="videos is not one of the databases casme2, samm, smic"):
+        PROTOCOLS["megc2019"].select(table)
+
+
+def small(**columns: list) -> pd.DataFrame:
+    n = len(next(iter(columns.values())))
+    base = {"dataset": ["a"] * n, "subject": [f"s{i}" for i in range(n)], "clip": ["c"] * n, "onset": [0] * n}
+    return conform(pd.DataFrame({**base, **columns}))
+
+
+def test_loso_takes_the_labels_that_are_there_in_any_case_and_leaves_blanks_out():
+    loso = PROTOCOLS["loso"]
+    chosen, left_out = loso.select(small(label=["Happy", "happy ", "SAD", ""]))
+    assert loso.classes_of(chosen) == ("happy", "sad")
+    assert left_out.to_dict() == {"a: no label": 1}
+
+
+def test_equal_names_in_two_databases_are_two_people():
+    table = small(label=["x", "y", "x"], dataset=["a", "b", "b"], subject=["01", "01", "02"])
+    chosen, _ = PROTOCOLS["loso"].select(table)
+    assert [name for name, _, _ in PROTOCOLS["loso"].split(chosen)] == ["a/01", "b/01", "b/02"]
+
+
+def test_folds_share_no_person_and_test_every_clip_once():
+    chosen, _ = PROTOCOLS["megc2019"].select(composite())
+    people = (chosen["dataset"] + chosen["subject"]).to_numpy()
+    tested = []
+    for _, train, test in PROTOCOLS["megc2019"].split(chosen):
+        assert not set(people[train]) & set(people[test])
+        assert len(train) + len(test) == len(chosen)
+        tested.extend(test)
+    assert sorted(tested) == list(range(442))
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ({"label": ["x", "y"], "subject": ["s", "s"], "clip": ["1", "2"]}, "one person, a/s"),
+        ({"label": ["x", "y"], "subject": ["s", ""]}, "no subject"),
+        ({"label": ["x", "x"], "subject": ["s", "s"]}, "a/s/c with onset 0 stands in the table twice"),
+        ({"label": ["", ""]}, "a: no label"),
+        ({"label": ["x", "x"]}, "all clips have the label 'x'"),
+    ],
+)
+def test_tables_without_folds_get_one_clear_error(columns, words):
+    loso = PROTOCOLS["loso"]
+    with pytest.raises(ProtocolError, match=words):
+        chosen, _ = loso.select(small(**columns))
+        list(loso.split(chosen))
+        loso.classes_of(chosen)
+
+
+def test_a_protocol_of_ones_own(tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text(
+        "classes: [low, high]\nlabels:\n  a: {Calm: low, Joy: high}\ncounts:\n  a: {low: 1, high: 2}\n"
+        'drop:\n  - {dataset: a, subject: "006", clip: c}\n'
+    )
+    protocol = find_protocol(file)
+    chosen, left_out = protocol.select(
+        small(label=["calm", "JOY", "high", "joy", "odd"], subject=["1", "2", "3", "006", "5"])
+    )
+    assert chosen["class"].tolist() == ["low", "high", "high"]
+    assert set(left_out.index) == {"a: 006/c, dropped by the protocol", "a: label 'odd' has no class"}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("clases: [a]", "unknown key clases"),
+        ("classes: [a\n", "not YAML"),
+        ("- a", "expected keys"),
+        ("classes: [A, b]", "lower case"),
+        ("classes: [a, b]\nlabels: {x: {joy: c}}", "c is not one of the classes"),
+        ("classes: [a, no]", "in quotes"),
+        ("classes: [a, b]\ndrop: [{dataset: x, subject: 006, clip: c}]", "in quotes"),
+        ("classes: [a, b]\ndrop: [{dataset: x}]", "drop"),
+        ("classes: [a, b]\ncounts: {x: {a: many}}", "many"),
+        ("!!python/object/apply:os.getcwd []", "not YAML"),
+    ],
+)
+def test_wrong_files_are_told_what_is_wrong(tmp_path, text, words):
+    (tmp_path / "mine.yaml").write_text(text)
+    with pytest.raises(ProtocolError, match=words):
+        read_protocol(tmp_path / "mine.yaml")
+
+
+def test_names_that_are_not_there():
+    with pytest.raises(ProtocolError, match=r"megc2020.*loso, megc2019"):
+        find_protocol("megc2020")
+    with pytest.raises(ProtocolError, match="cannot read"):
+        find_protocol("nowhere.yaml")
+    with pytest.raises(KeyError):
+        PROTOCOLS["nothing"]
+
+
+def test_the_hash_is_of_the_rules():
+    a = Protocol("a", title="one", classes=("x", "y"))
+    assert a.sha256 == Protocol("b", title="two", classes=("x", "y")).sha256
+    assert a.sha256 != Protocol("a", title="one", classes=("y", "x")).sha256
+
+
+def test_every_protocol_can_be_read_and_names_its_source():
+    for name, protocol in PROTOCOLS.items():
+        assert protocol.name == name
+        assert protocol.title
+        assert protocol.source
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("editable", [False, True])
+def test_protocols_are_installed_with_the_package(tmp_path, editable):
+    pytest.importorskip("setuptools", minversion="68")  # builds without the network
+    checkout, source, venv = Path(__file__).parents[1], tmp_path / "source", tmp_path / "venv"
+    for folder in ("mer", "protocols"):  # a copy, since building leaves files behind
+        shutil.copytree(checkout / folder, source / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(checkout / file, source)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
+    python = venv / ("Scripts" if os.name == "nt" else "bin") / "python"
+    install = ["install", "-q", "--no-deps", "--no-build-isolation", *(["-e"] if editable else []), source]
+    # Without build isolation, pip builds with the setuptools that the new environment sees: that of this one.
+    libraries = [path for path in sys.path if path.endswith("site-packages")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(libraries)}
+    subprocess.run([sys.executable, "-m", "pip", "--python", python, *install], check=True, env=environment)
+    code = (
+        f"import sys; sys.path += {libraries}; import mer.protocol as p; print(p.__file__);"
+        "print(p.PROTOCOLS['megc2019'].people['samm'])"
+    )
+    run = subprocess.run([python, "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    place, people = run.stdout.split() or (run.stderr, "")
+    assert Path(place).is_relative_to(source if editable else venv), place
+    assert people == "28"
+
+
+def test_numbers_are_plain():
+    assert all(isinstance(n, int) for row in PROTOCOLS["megc2019"].counts.values() for n in row.values())
+    assert np.sum([sum(row.values()) for row in PROTOCOLS["megc2019"].counts.values()]) == 442
