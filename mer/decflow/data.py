@@ -1,4 +1,4 @@
-"""Where training pairs come from: a FacialFlowNet folder on disk, or photographs that are warped on the fly.
+"""Where training pairs come from: FacialFlowNet data on disk, or rendered or warped photographs on the fly.
 
 A source gives pair number `n` for a seed, the same each time, so that a training run needs no state of its data: it can
 be stopped, resumed and shared between processes without a pair drawn twice or lost.
@@ -17,6 +17,7 @@ from torch.utils.data import Dataset
 
 from mer.decflow.augment import augment
 from mer.decflow.pairs import Pair, to_tensors
+from mer.decflow.rendered import open_rendered
 from mer.decflow.warped import Motion, read_photos, warped_pair
 from mer.face.canonical import canonical_landmarks
 from mer.face.regions import OUTER_EYE_CORNERS, OVAL
@@ -61,10 +62,15 @@ class OnDisk:
 
 
 def open_source(path: str | Path, split: str) -> Source:
-    """The source at a path: a folder of faces (`landmarks478.json` in it or one level down), or FacialFlowNet data."""
-    path = Path(path)
+    """The source at a path: a folder of faces (`landmarks478.json` in it or one level down), or FacialFlowNet data.
+
+    `render:MODEL[=FILE][@FACES]` is rendered on the fly; see :mod:`mer.decflow.rendered`.
+    """
     if split not in SPLITS:
         raise ValueError(f"no split {split!r}; there are {', '.join(SPLITS)}")
+    if str(path).startswith("render:"):
+        return open_rendered(str(path), split)
+    path = Path(path)
     if (path / "landmarks478.json").exists():
         return WarpedPhotos([path], split)
     below = sorted(table.parent for table in path.glob("*/landmarks478.json"))
