@@ -1,6 +1,33 @@
 """Faces: found, landmarked, and aligned to a crop by one similarity transform per clip."""
 
+from mer.face.align import (
+    Alignment,
+    align,
+    crop,
+    crop_landmarks,
+    face_mask,
+    frame_mask,
+    region_mask,
+    transform,
+)
 from mer.face.canonical import N_LANDMARKS, canonical_landmarks
+from mer.face.detect import DETECTORS, Face, detect_faces, detector_status
 from mer.face.regions import REGIONS
 
-__all__ = ["N_LANDMARKS", "REGIONS", "canonical_landmarks"]
+__all__ = [
+    "DETECTORS",
+    "N_LANDMARKS",
+    "REGIONS",
+    "Alignment",
+    "Face",
+    "align",
+    "canonical_landmarks",
+    "crop",
+    "crop_landmarks",
+    "detect_faces",
+    "detector_status",
+    "face_mask",
+    "frame_mask",
+    "region_mask",
+    "transform",
+]

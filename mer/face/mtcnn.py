@@ -1,0 +1,80 @@
+"""Faces by MTCNN: five points each, and the canonical face fitted to them.
+
+Zhang et al., "Joint face detection and alignment using multitask cascaded convolutional networks", IEEE SPL 23, 2016,
+as in facenet-pytorch, whose wheel holds the weights.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mer.face.canonical import canonical_landmarks
+from mer.face.opencv import why_not
+from mer.face.pose import similarities
+
+MIN_SCORE = 0.9  # clouds and letters have been given 0.76, faces hardly ever less than 0.99
+# The mesh's points that MTCNN's five are nearest to, on photographs: irises, tip of the nose, corners of the mouth.
+FIVE = (468, 473, 4, 61, 291)
+_one_at_a_time = threading.Lock()  # the size of the smallest face is a property of the network
+
+
+def find_five_points(image: NDArray[np.uint8]) -> list[tuple[NDArray[np.float64], NDArray[np.float64], float]]:
+    """The faces in an RGB image: five points `(5, 2)`, box `(4,)` as x0, y0, x1, y1, and the probability.
+
+    The points are the subject's right eye, left eye, nose, right and left corner of the mouth. Faces narrower than 20
+    pixels, or than a thirty-second of the image's longer side, are not looked for.
+    """
+    import torch
+
+    smallest = max(20.0, max(image.shape) / 32)
+    if min(image.shape[:2]) < smallest:
+        return []
+    with _one_at_a_time, torch.inference_mode():
+        network = load_mtcnn()
+        network.min_face_size = smallest
+        boxes, scores, points = network.detect(image, landmarks=True)
+    if boxes is None:
+        return []
+    faces = zip(np.asarray(points, np.float64), np.asarray(boxes, np.float64), map(float, scores))
+    return [face for face in faces if face[2] >= MIN_SCORE]
+
+
+def load_mtcnn() -> Any:
+    """The network of this process; `ImportError` says why there is none."""
+    return _load(os.getpid())
+
+
+@lru_cache(maxsize=1)
+def _load(_process: int) -> Any:
+    from mer._env import import_torchvision
+
+    try:
+        import_torchvision()
+        from facenet_pytorch import MTCNN
+    except ImportError as error:
+        raise ImportError(why_not(error, "MTCNN", "facenet-pytorch==2.5.3")) from error
+    return MTCNN(keep_all=True, device="cpu")
+
+
+def landmarks_from_five(points: NDArray[np.float64]) -> NDArray[np.float32]:
+    """The canonical face, turned and scaled onto five points: `(478, 3)` from `(5, 2)`, pixels.
+
+    It stands where the face stands and looks where it looks, roughly; but it has the mean face's features and no
+    expression. On photographs it lies 4 % of the interocular distance from the face mesh (rms; `benchmarks/face.py`).
+    """
+    canonical = canonical_landmarks().astype(np.float64)
+    five = canonical[list(FIVE)]
+    even = np.ones(len(five))
+    # The points' depth is not known: first as if the face looked straight at the camera, then as it has been turned.
+    # Five points do not tell nodding from a long nose, so it ends while the turn is still on the small side.
+    depth = np.ptp(points[:, 1]) / np.ptp(five[:, 1]) * five[:, 2] if np.ptp(points[:, 1]) else five[:, 2]
+    for _ in range(3):
+        scale, rotation, translation = similarities(five, np.column_stack([points, depth]), even)
+        depth = (scale * five @ rotation.T + translation)[:, 2]
+    return (scale * canonical @ rotation.T + translation).astype(np.float32)
