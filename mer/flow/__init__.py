@@ -1,6 +1,22 @@
 """Optical flow between two frames of one face, split into head flow and expression flow."""
 
+from mer.flow.classical import dis, farneback, tvl1
 from mer.flow.field import Flow
 from mer.flow.files import load_component, load_flow, read_flo, save_flow, write_flo
+from mer.flow.head import fit_head_flow
+from mer.flow.raft import raft_large, raft_small
 
-__all__ = ["Flow", "load_component", "load_flow", "read_flo", "save_flow", "write_flo"]
+__all__ = [
+    "Flow",
+    "dis",
+    "farneback",
+    "fit_head_flow",
+    "load_component",
+    "load_flow",
+    "raft_large",
+    "raft_small",
+    "read_flo",
+    "save_flow",
+    "tvl1",
+    "write_flo",
+]
