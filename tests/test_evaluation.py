@@ -1,0 +1,369 @@
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from mer.evaluation import evaluate
+from mer.features import block_hoof
+from mer.flow import load_component
+from mer.metrics import count, uf1
+from mer.models import PerClip, ststnet
+from mer.samples import read_samples, write_samples
+from tests.drawn_flows import MOTION, write_drawn_flows
+
+
+@pytest.fixture(scope="module")
+def flows(tmp_path_factory):
+    """Six people with six clips each, whose classes can be told apart; not to be written to."""
+    folder = tmp_path_factory.mktemp("flows")
+    write_drawn_flows(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def noise(tmp_path_factory):
+    """Twelve people with clips whose labels are shuffled; not to be written to."""
+    folder = tmp_path_factory.mktemp("noise")
+    write_drawn_flows(folder, people=12, shuffled=True, seed=1)
+    return folder
+
+
+@pytest.mark.parametrize("model", ["svm-linear", "svm-hoof"])
+def test_drawn_classes_are_learned_and_shuffled_labels_are_not(model, flows, noise):
+    assert evaluate(flows, model=model).scores["uf1"] > 0.9
+    assert evaluate(noise, model=model).scores["uf1"] < 0.5
+
+
+@pytest.mark.slow
+def test_ststnet_learns_drawn_classes_and_not_shuffled_labels(flows, noise):
+    few = partial(ststnet, epochs=25, learning_rate=1e-2)
+    assert evaluate(flows, model=few, seeds=1).scores["uf1"] > 0.8
+    assert evaluate(noise, model=few, seeds=1).scores["uf1"] < 0.5
+
+
+def test_predictions_have_a_row_for_each_sample_and_seed(flows):
+    result = evaluate(flows, seeds=3)
+    table = result.predictions
+    assert table.columns.tolist() == [
+        "dataset", "subject", "clip", "onset", "fold", "seed", "label", "prediction",
+        "score_disgust", "score_happiness", "score_surprise",
+    ]  # fmt: skip
+    assert table.groupby("seed").size().to_dict() == {0: 36, 1: 36, 2: 36}
+    assert (table["fold"] == table["dataset"] + "/" + table["subject"]).all()
+    scores = table.filter(like="score_").to_numpy()
+    assert (np.array(result.classes)[scores.argmax(1)] == table["prediction"]).all()
+    assert result.confusion.sum() == 36  # the model draws no random numbers, and ran once
+    assert result.scores["uf1_sd"] == 0
+
+
+def test_scores_are_pooled_and_do_not_depend_on_the_order_of_the_folds(flows):
+    result = evaluate(flows, model="majority")
+    table = result.predictions[result.predictions["seed"] == 0]
+    pooled = uf1(count(table["label"], table["prediction"], result.classes))
+    assert result.scores["uf1"] == pytest.approx(pooled)
+    shuffled = table.sample(frac=1, random_state=0)
+    assert uf1(count(shuffled["label"], shuffled["prediction"], result.classes)) == pooled
+    by_fold = [uf1(count(fold["label"], fold["prediction"], result.classes)) for _, fold in table.groupby("subject")]
+    assert pooled == pytest.approx(np.mean(by_fold))  # here alike, since every fold has every class
+    one_each = table[table["clip"] == "c00"]  # and here a fold has one class, where a mean over folds would mislead
+    assert uf1(count(one_each["label"], one_each["prediction"], result.classes)) in (0, pytest.approx(1 / 3))
+
+
+# --- nothing leaks -------------------------------------------------------------------------------------------------
+
+
+class Memory:
+    """Remembers every clip that it was ever fitted on, and recognizes it; guesses otherwise. Has no get_params."""
+
+    def __init__(self) -> None:
+        self.known: dict[bytes, str] = {}
+
+    def fit(self, X, y):
+        self.known |= {row.tobytes(): label for row, label in zip(X, y)}
+        return self
+
+    def predict(self, X):
+        return np.array([self.known.get(row.tobytes(), "disgust") for row in X])
+
+
+class MemoryEstimator(ClassifierMixin, BaseEstimator):
+    """The same, hidden in a parameter of an estimator of scikit-learn."""
+
+    def __init__(self, memory: Memory) -> None:
+        self.memory = memory
+
+    def fit(self, X, y):
+        self.memory.fit(X, y)
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict(self, X):
+        return self.memory.predict(X)
+
+
+def test_a_memory_kept_between_folds_would_leak(noise):
+    """What the next test is worth: the same object, reused by hand, knows every answer from the second fold on."""
+    table = read_samples(noise)
+    X = np.stack([load_component(noise / path).ravel() for path in table["path"]])
+    y, person, memory = table["label"].to_numpy(), table["subject"].to_numpy(), Memory()
+    right = []
+    for name in sorted(set(person)):
+        memory.fit(X[person != name], y[person != name])
+        right.extend(memory.predict(X[person == name]) == y[person == name])
+    assert np.mean(right) > 0.9
+
+
+@pytest.mark.parametrize("model", [Memory(), MemoryEstimator(Memory()), Memory, lambda: MemoryEstimator(Memory())])
+def test_a_memory_gains_nothing(model, noise):
+    result = evaluate(noise, model=model, seeds=2)
+    assert set(result.predictions["prediction"]) == {"disgust"}  # it recognized no test clip
+    assert result.scores["accuracy"] == pytest.approx(1 / 3)
+
+
+class Vandal(KNeighborsClassifier):
+    """Overwrites all that it is given."""
+
+    def fit(self, X, y):
+        super().fit(X.copy(), y.copy())
+        X[:], y[:] = 7, "vandal"
+        return self
+
+    def predict(self, X):
+        answer = super().predict(X.copy())
+        X[:] = 7
+        return answer
+
+
+def test_a_classifier_that_overwrites_its_input_harms_nothing(flows):
+    expected = evaluate(flows, model=KNeighborsClassifier(3)).predictions
+    pd.testing.assert_frame_equal(evaluate(flows, model=Vandal(3)).predictions, expected)
+
+
+class SpyScaler(StandardScaler):
+    fitted: list = []  # noqa: RUF012  shared by all copies on purpose
+    transformed: list = []  # noqa: RUF012
+
+    def fit(self, X, y=None, sample_weight=None):
+        SpyScaler.fitted.append({row.tobytes() for row in X})
+        return super().fit(X, y)
+
+    def transform(self, X, copy=None):
+        SpyScaler.transformed.append({row.tobytes() for row in X})
+        return super().transform(X)
+
+
+def test_what_is_fitted_sees_the_training_people_only(flows):
+    SpyScaler.fitted.clear()
+    SpyScaler.transformed.clear()
+    evaluate(flows, model=make_pipeline(PerClip(block_hoof), SpyScaler(), SVC()), seeds=1)
+    assert [len(rows) for rows in SpyScaler.fitted] == [30] * 6
+    tested = [rows for rows in SpyScaler.transformed if len(rows) == 6]
+    assert len(set().union(*tested)) == 36
+    for trained, test in zip(SpyScaler.fitted, tested[::2]):  # asked twice a fold, for the answer and for the scores
+        assert not trained & test
+
+
+def test_features_are_computed_once_for_each_clip(flows):
+    calls = []
+
+    def feature(field: np.ndarray) -> np.ndarray:
+        calls.append(field.shape)
+        return field[::4, ::4]
+
+    class Keeps(PerClip):
+        def __sklearn_clone__(self):
+            return self  # `feature` counts its calls
+
+    evaluate(flows, model=make_pipeline(Keeps(feature), SVC()), seeds=3)
+    assert calls == [(24, 24, 2)] * 36
+
+
+# --- seeds and workers ---------------------------------------------------------------------------------------------
+
+
+class Dice(ClassifierMixin, BaseEstimator):
+    def __init__(self, random_state=None):
+        self.random_state = random_state
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict(self, X):
+        return np.random.default_rng(self.random_state).choice(self.classes_, len(X))
+
+
+def test_seeds_differ_and_are_repeatable(flows):
+    first, again = evaluate(flows, model=Dice(), seeds=3), evaluate(flows, model=Dice, seeds=3)
+    pd.testing.assert_frame_equal(first.predictions, again.predictions)
+    assert first.scores["uf1_sd"] > 0
+    assert first.confusion.sum() == 3 * 36
+    by_seed = [set(rows["prediction"]) for _, rows in first.predictions.groupby("seed")]
+    assert len(by_seed) == 3
+    assert first.predictions.query("seed == 0")["prediction"].tolist() != (
+        first.predictions.query("seed == 1")["prediction"].tolist()
+    )
+
+
+def test_scores_do_not_depend_on_the_number_of_workers(flows):
+    alone, together = evaluate(flows, workers=1), evaluate(flows, workers=2)
+    pd.testing.assert_frame_equal(alone.predictions, together.predictions)
+    assert alone.scores == together.scores
+
+
+@pytest.mark.slow
+def test_networks_do_not_depend_on_the_number_of_workers(flows):
+    few = partial(ststnet, epochs=3)
+    alone, together = evaluate(flows, model=few, seeds=2, workers=1), evaluate(flows, model=few, seeds=2, workers=2)
+    pd.testing.assert_frame_equal(alone.predictions, together.predictions)
+
+
+# --- clips that fail, folders that do not fit ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A flow folder to write to."""
+    return tmp_path, write_drawn_flows(tmp_path, people=3, clips=6)
+
+
+def test_failed_clips_count_as_wrong_and_are_listed(own):
+    folder, table = own
+    table.loc[0, ["status", "message"]] = "no_face", "no face in frame 3"
+    write_samples(table, folder / "samples.csv")
+    (folder / table.loc[1, "path"]).unlink()
+    (folder / table.loc[2, "path"]).write_bytes(b"nothing")
+    result = evaluate(folder)
+    assert result.failed["status"].tolist() == ["no_face", "unreadable", "unreadable"]
+    assert result.failed["message"].tolist()[0] == "no face in frame 3"
+    assert "is not there" in result.failed["message"].tolist()[1]
+    assert (result.predictions["prediction"] == "").sum() == 3 * 5
+    assert result.predictions.loc[:2].filter(like="score_").isna().all(axis=None)
+    assert (result.scores["n"], result.scores["n_failed"]) == (18, 3)
+    assert result.scores["accuracy"] <= 15 / 18
+    assert result.confusion.sum() == 15
+
+
+def test_flow_that_is_not_finite_is_a_failed_clip(own):
+    folder, table = own
+    path = folder / table.loc[0, "path"]
+    with np.load(path) as archive:
+        arrays = dict(archive)
+    arrays["expression"][0, 0] = np.nan
+    np.savez(path, **arrays)
+    assert "not finite" in evaluate(folder).failed["message"].tolist()[0]
+
+
+def test_a_person_without_flow_is_tested_and_wrong(own):
+    folder, table = own
+    table.loc[table["subject"] == "s00", "status"] = "no_face"
+    write_samples(table, folder / "samples.csv")
+    result = evaluate(folder)
+    assert result.subjects.set_index("subject").loc["s00", "accuracy"] == 0
+    table.loc[table["subject"] == "s01", "status"] = "no_face"
+    write_samples(table, folder / "samples.csv")
+    with pytest.raises(ValueError, match="flow of at least two people is needed, but 12 of 18 clips"):
+        evaluate(folder)
+
+
+def test_no_flow_at_all_is_one_clear_error(own):
+    folder, table = own
+    write_samples(table.assign(status="no_face", message="no face"), folder / "samples.csv")
+    with pytest.raises(ValueError, match="18 of 18 clips have none; the first is s00/c00: no face"):
+        evaluate(folder)
+
+
+def test_a_fold_that_trains_on_one_class_answers_it(own):
+    folder, table = own
+    table.loc[table["subject"] == "s00", "label"] = "happiness"
+    table.loc[table["subject"] != "s00", "label"] = "surprise"
+    write_samples(table, folder / "samples.csv")
+    result = evaluate(folder)
+    tested = result.predictions.set_index("subject")
+    assert set(tested.loc["s00", "prediction"]) == {"surprise"}
+    assert set(tested.loc["s00", "score_surprise"]) == {1}
+    assert result.scores["classes"]["happiness"] == {"f1": 0, "recall": 0, "n": 6}
+
+
+def test_a_class_of_one_person_is_never_answered_for_that_person(own):
+    folder, table = own
+    table.loc[(table["subject"] == "s00") & (table["label"] == "disgust"), "label"] = "fear"
+    write_samples(table, folder / "samples.csv")
+    result = evaluate(folder)
+    assert result.classes == ("disgust", "fear", "happiness", "surprise")
+    assert result.scores["classes"]["fear"]["recall"] == 0
+    rows = result.predictions[result.predictions["subject"] == "s00"]
+    assert rows["score_fear"].isna().all()
+
+
+def test_flow_is_measured_in_interocular_distances(own):
+    folder, table = own
+    seen = []
+
+    class Spy(KNeighborsClassifier):
+        def fit(self, X, y):
+            seen.append(np.abs(X).max())
+            return super().fit(X, y)
+
+    evaluate(folder, model=Spy(1))
+    write_samples(table.assign(scale=24.0), folder / "samples.csv")
+    evaluate(folder, model=Spy(1))
+    assert seen[3:] == pytest.approx([value / 2 for value in seen[:3]])
+    write_samples(table.assign(scale=np.nan), folder / "samples.csv")
+    evaluate(folder, model=Spy(1))  # pixels
+    assert seen[6:] == pytest.approx([value * 12 for value in seen[:3]])
+    table.loc[4, "scale"] = np.nan
+    write_samples(table, folder / "samples.csv")
+    with pytest.raises(ValueError, match=r"c04_0.npz has no scale"):
+        evaluate(folder)
+
+
+def test_the_component_decides_what_is_seen(flows):
+    assert evaluate(flows, component="head").scores["uf1"] < 0.4  # the drawn head does not move
+    with pytest.raises(ValueError, match="facial, head, expression"):
+        evaluate(flows, component="eyes")
+
+
+@pytest.mark.parametrize("settings", [{"seeds": 0}, {"workers": 0}])
+def test_numbers_below_one_are_refused(flows, settings):
+    with pytest.raises(ValueError, match="1 or more"):
+        evaluate(flows, **settings)
+
+
+def test_answers_that_are_no_classes_are_refused(flows):
+    class Odd(Dice):
+        def predict(self, X):
+            return np.full(len(X), "joy")
+
+    with pytest.raises(ValueError, match="expected 6 names of classes"):
+        evaluate(flows, model=Odd())
+
+
+def test_sizes_that_differ_need_a_model_that_takes_them(own):
+    folder, _ = own
+    write_drawn_flows(folder / "other", people=1, size=30)
+    (folder / "other/videos/s00/c00_0.npz").replace(folder / "videos/s00/c00_0.npz")
+    assert evaluate(folder).scores["n_failed"] == 0  # features bring them to one size
+    with pytest.raises(ValueError, match="differ in size"):
+        evaluate(folder, model=KNeighborsClassifier(1))
+
+
+def test_progress_is_told(flows):
+    told = []
+
+    def track(items, total, what):
+        told.append((what, total))
+        return items
+
+    evaluate(flows, track=track)
+    assert told == [("reading flow", 36), ("svm-hoof, person by person", 6)]
+
+
+def test_labels_of_the_drawn_flows_are_the_classes(flows):
+    assert evaluate(flows, model="majority").classes == tuple(sorted(MOTION))
