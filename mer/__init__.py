@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from mer import _env as _env
 
 if TYPE_CHECKING:
-    from mer.evaluate import evaluate
+    from mer.evaluation import evaluate
     from mer.extract import extract_flow
     from mer.flow import Flow
     from mer.methods import METHODS, estimate_flow
@@ -32,7 +32,7 @@ _HOME = {
     "extract_flow": "mer.extract",
     "MODELS": "mer.models",
     "PROTOCOLS": "mer.protocol",
-    "evaluate": "mer.evaluate",
+    "evaluate": "mer.evaluation",
 }
 
 

@@ -38,7 +38,7 @@ def run_record(settings: dict[str, Any], videos: str | Path, table: pd.DataFrame
     note = Path(videos) / "NOTE.txt"
     return {
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
-        "versions": {"mer": __version__, "python": platform.python_version(), **_versions()},
+        "versions": {"mer": __version__, "python": platform.python_version(), **versions()},
         "seed": None,  # nothing is drawn at random
         **settings,
         "inputs": {dataset: str(Path(videos).resolve()) for dataset in sorted(set(table["dataset"]))},
@@ -46,7 +46,8 @@ def run_record(settings: dict[str, Any], videos: str | Path, table: pd.DataFrame
     }
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Releases of the libraries that decide the flows."""
     found = {}
     for library in LIBRARIES:
         try:

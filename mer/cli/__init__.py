@@ -10,8 +10,11 @@ import mer
 from mer.cli.demo import demo
 from mer.cli.doctor import doctor
 from mer.cli.evaluate import evaluate
+from mer.cli.evaluate_flow import evaluate_flow
 from mer.cli.extract_flow import extract_flow
 from mer.cli.protocols import protocols
+from mer.cli.synth import synth
+from mer.cli.weights import weights
 
 app = typer.Typer(
     name="mer",
@@ -38,6 +41,9 @@ for _name, _command in {
     "extract-flow": extract_flow,
     "evaluate": evaluate,
     "protocols": protocols,
+    "synth": synth,
+    "evaluate-flow": evaluate_flow,
+    "weights": weights,
     "doctor": doctor,
     "demo": demo,
 }.items():

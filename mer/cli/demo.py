@@ -22,7 +22,7 @@ def demo(
     import matplotlib
 
     matplotlib.use("Agg")
-    from mer.cli.evaluate import print_result
+    from mer.cli.evaluate import show
     from mer.cli.progress import track
     from mer.evaluation import evaluate
     from mer.extract import extract_flow
@@ -38,7 +38,7 @@ def demo(
     typer.echo(f"3/4  leave-one-subject-out with svm-hoof on the expression flow, into {report}")
     result = evaluate(flows, protocol="loso", model="svm-hoof", workers=workers, track=track)
     result.save(report)
-    print_result(result)
+    show(result)
     strongest = table[(table["status"] == "ok") & (table["label"] == "positive")].iloc[0]
     picture = folder / "flow.png"
     axes = plot_flow(load_flow(flows / strongest["path"]))
