@@ -2,7 +2,9 @@
 
     python -m mer.decflow.train --data FACES                          # lite, from photographs warped on the fly
     python -m mer.decflow.train --data FACES --resume                 # goes on where it stopped, bit for bit
+    python -m mer.decflow.train --data FACES render:ict=FILE@FACES    # and from faces rendered on the fly, in turn
     torchrun --nproc-per-node 2 -m mer.decflow.train --data FACES     # several processes; several machines likewise
+    python -m mer.decflow.train --network raft-small --init raft_small.safetensors --iterations 12 --data FFN --lr 1e-4
     python -m mer.decflow.train --preset paper-1 --data FFN --init gma.safetensors
 
 FACES is a folder of portraits with `landmarks478.json`; FFN is a folder in FacialFlowNet's layout. The batch is that of
@@ -19,7 +21,7 @@ import math
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +33,7 @@ from torch.utils.data import DataLoader
 
 from mer.decflow.data import Batches, open_source
 from mer.decflow.losses import Loss, sequence_loss
-from mer.decflow.networks import build, predict
+from mer.decflow.networks import ONE_FIELD, build, predict
 from mer.files import write_whole
 
 
@@ -141,6 +143,8 @@ def _train(config: Config, out: Path, device: torch.device, rank: int, world: in
         face_mask=config.face_mask, occlusion_mask=config.occlusion_mask, power=config.power,
     )  # fmt: skip
 
+    if config.network in ONE_FIELD:
+        loss = replace(loss, head=0.0, expression=0.0)
     parallel = DistributedDataParallel(network) if world > 1 else network
     batches = _batches(config, step, rank, world, device)
     validation = _validation_pairs(config) if rank == 0 else []
