@@ -107,7 +107,13 @@ def landmarks_of(model: FaceModel) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         points = detect(image)
         mirrored = detect(np.ascontiguousarray(image[:, ::-1]))[mirror_pairs()]
         points = (points + [SIZE - 1, 0] * np.ones(2) + mirrored * [-1, 1]) / 2
-        seen = index >= 0  # seen skin; the walls of the mouth and of the sockets are left out
+        seen = index >= 0
+        if opening:  # the lips go with every motion of the mouth, its walls do not
+            motions = [
+                np.linalg.norm(o, axis=1) for n, o in model.expressions.items() if n.startswith(("mouthS", "mouthF"))
+            ]
+            moved = np.min([m / m.max() for m in (sum(motions[::2]), sum(motions[1::2]))], axis=0)
+            seen &= (moved[model.triangles].min(axis=1) > 0.1)[index]
         where = np.argwhere(seen)
 
         nearest = where[cKDTree(where[:, ::-1]).query(points)[1]]

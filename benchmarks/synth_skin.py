@@ -105,7 +105,11 @@ def main() -> None:
         "landmarks": mean.astype(np.float32), "frame": frame.astype(np.float32), "bright": bright[keep].mean(axis=0).astype(np.float16), "mask": np.packbits(mask, axis=1),
         "mask_width": np.array(fine), "color": color[keep].mean(axis=0).astype(np.float16), "grain": grain.astype(np.float16),
     }  # fmt: skip
-    for name, values in (("bright_modes", bright_modes), ("color_modes", color_modes), ("landmark_modes", landmark_modes)):
+    for name, values in (
+        ("bright_modes", bright_modes),
+        ("color_modes", color_modes),
+        ("landmark_modes", landmark_modes),
+    ):
         scale = np.abs(values).reshape(len(values), -1).max(axis=1) / 127
         arrays[name] = np.round(values / scale.reshape(-1, *[1] * (values.ndim - 1))).astype(np.int8)
         arrays[f"{name}_scale"] = scale.astype(np.float32)

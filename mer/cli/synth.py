@@ -26,21 +26,35 @@ def synth(
     pairs: Annotated[int, typer.Option(min=1, help="Pairs of frames (presets ffn and micro).")] = 1000,
     preset: Annotated[
         Preset,
-        typer.Option(help="ffn: large motion, FacialFlowNet's layout. micro: micro-expressions, same layout. "
-                     "benchmark: videos and labels.csv for `mer extract-flow`."),
+        typer.Option(
+            help="ffn: large motion, FacialFlowNet's layout. micro: micro-expressions, same layout. "
+            "benchmark: videos and labels.csv for `mer extract-flow`."
+        ),
     ] = Preset.ffn,
-    face_model: Annotated[FaceModelName, typer.Option(help="makehuman comes with mer[synth].")] = FaceModelName.makehuman,
-    face_model_path: Annotated[Path | None, typer.Option(help="File or folder of the face model; ict and flame need it.")] = None,
+    face_model: Annotated[
+        FaceModelName, typer.Option(help="makehuman comes with mer[synth].")
+    ] = FaceModelName.makehuman,
+    face_model_path: Annotated[
+        Path | None, typer.Option(help="File or folder of the face model; ict and flame need it.")
+    ] = None,
     faces: Annotated[Path | None, typer.Option(help="A folder of portraits; without it, skin is generated.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes.")] = 0,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
     size: Annotated[int, typer.Option(min=64, max=1024, help="Side of the pictures, pixels.")] = 256,
-    frames: Annotated[int | None, typer.Option(help="2, 5, 10, 15 or 20 frames a sequence, instead of the preset's.")] = None,
-    head_motion: Annotated[float, typer.Option(min=0, max=4, help="micro and benchmark: factor of the head's motion.")] = 1.0,
-    head_images: Annotated[bool, typer.Option("--head-images", help="Also write each next frame with the head alone moved.")] = False,
+    frames: Annotated[
+        int | None, typer.Option(help="2, 5, 10, 15 or 20 frames a sequence, instead of the preset's.")
+    ] = None,
+    head_motion: Annotated[
+        float, typer.Option(min=0, max=4, help="micro and benchmark: factor of the head's motion.")
+    ] = 1.0,
+    head_images: Annotated[
+        bool, typer.Option("--head-images", help="Also write each next frame with the head alone moved.")
+    ] = False,
     people: Annotated[int, typer.Option(min=1, help="benchmark: people.")] = 24,
     clips: Annotated[int, typer.Option(min=1, help="benchmark: clips for each person and class.")] = 6,
-    preview: Annotated[bool, typer.Option("--preview", help="Also write preview.png and statistics.png (not benchmark).")] = False,
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Also write preview.png and statistics.png (not benchmark).")
+    ] = False,
 ) -> None:
     """Render faces with exact facial, head and expression flow.
 

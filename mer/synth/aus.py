@@ -42,7 +42,9 @@ ACTION_UNITS: dict[str, tuple[str, dict[str, float]]] = {
 }
 SIDES = {"L": "Left", "R": "Right"}  # the subject's own
 # What a model calls a shape that ARKit names otherwise, before its sides are added.
-_OWN_SHAPES: dict[str, dict[str, dict[str, float]]] = {"ict": {"cheekSquint*": {"cheekRaiser*": 0.6, "cheekSquint*": 0.6}}}
+_OWN_SHAPES: dict[str, dict[str, dict[str, float]]] = {
+    "ict": {"cheekSquint*": {"cheekRaiser*": 0.6, "cheekSquint*": 0.6}}
+}
 
 
 def parse_unit(unit: str) -> tuple[str, str]:
@@ -50,7 +52,9 @@ def parse_unit(unit: str) -> tuple[str, str]:
     side = unit[:1] if unit[:1] in SIDES else ""
     number = unit[len(side) :]
     if number not in ACTION_UNITS:
-        raise ValueError(f"no action unit {unit!r}; there are {', '.join(ACTION_UNITS)}, with L or R before for one side")
+        raise ValueError(
+            f"no action unit {unit!r}; there are {', '.join(ACTION_UNITS)}, with L or R before for one side"
+        )
     if side and not any("*" in shape for shape in ACTION_UNITS[number][1]):
         raise ValueError(f"action unit {number} has no sides, {unit!r} was asked for")
     return number, side

@@ -129,7 +129,9 @@ def _habits(label: str, rng: np.random.Generator) -> dict[str, Any]:
     }
 
 
-def _draw_clip(head: Any, settings: BenchmarkSettings, label: str, habits: dict[str, Any], rng: np.random.Generator) -> Clip:
+def _draw_clip(
+    head: Any, settings: BenchmarkSettings, label: str, habits: dict[str, Any], rng: np.random.Generator
+) -> Clip:
     emotion, names = habits["sets"][int(rng.choice(3, p=[0.5, 0.3, 0.2]))]
     units: dict[str, float] = {}
     for unit in names:
@@ -145,7 +147,15 @@ def _draw_clip(head: Any, settings: BenchmarkSettings, label: str, habits: dict[
     units = {name: round(min(value * factor, 1.0), 4) for name, value in units.items()}
     frames = LEAD + int(rng.integers(16, 30)) + 4
     return micro_clip(
-        head, settings.face_model, rng, frames, emotion=emotion, units=units, head_motion=settings.head_motion, lead=LEAD, fps=FPS
+        head,
+        settings.face_model,
+        rng,
+        frames,
+        emotion=emotion,
+        units=units,
+        head_motion=settings.head_motion,
+        lead=LEAD,
+        fps=FPS,
     )
 
 

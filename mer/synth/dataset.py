@@ -10,7 +10,7 @@ import json
 import multiprocessing
 import shutil
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,6 @@ class Settings:
     frames: int | None = None
     head_motion: float = 1.0
     head_images: bool = False
-    clean: bool = False
 
 
 @dataclass(frozen=True)
@@ -119,7 +118,9 @@ def begin_run(out: Path, settings: Any) -> None:
         differ = sorted(key for key in {*before, *run["settings"]} if before.get(key) != run["settings"].get(key))
         if differ:
             was = ", ".join(f"{key}={before.get(key)}" for key in differ)
-            raise ValueError(f"{out} holds a run with other settings ({was}); repeat it with those, or choose another folder")
+            raise ValueError(
+                f"{out} holds a run with other settings ({was}); repeat it with those, or choose another folder"
+            )
         return
     if out.exists() and any(out.iterdir()):
         raise ValueError(f"{out} is not empty and holds no run of mer synth; choose another folder")
@@ -214,8 +215,6 @@ def _render_clip(
     labels = [label(scene, a, b) for a, b in zip(clip.states, clip.states[1:])]
     heads = []
     if settings.head_images:
-        from dataclasses import replace
-
         for a, b in zip(clip.states, clip.states[1:]):
             heads.append(take(render(scene, replace(b, units=a.units, gaze=a.gaze)), lens, rng))
     facialflownet.write_sequence(
@@ -254,7 +253,9 @@ def write_table(out: Path) -> None:
         table.writerow(columns)
         for r in facialflownet.read_records(out):
             units = "+".join(r["units"])
-            table.writerow([*(r[c] for c in columns[:5]), len(r["frames"]), units, " ".join(r["distractors"]), r["fps"]])
+            table.writerow(
+                [*(r[c] for c in columns[:5]), len(r["frames"]), units, " ".join(r["distractors"]), r["fps"]]
+            )
 
 
 def _check_space(out: Path, settings: Settings, jobs: list[Job]) -> None:
@@ -264,4 +265,6 @@ def _check_space(out: Path, settings: Settings, jobs: list[Job]) -> None:
     needed = (pairs - held) * settings.size**2 * 17.6  # two flows of 8 bytes a pixel, a mask of 1, pictures
     free = shutil.disk_usage(out).free
     if needed > free:
-        raise OSError(f"{out}: {pairs - held} pairs need about {needed / 1e9:.1f} GB, the disk has {free / 1e9:.1f} GB free")
+        raise OSError(
+            f"{out}: {pairs - held} pairs need about {needed / 1e9:.1f} GB, the disk has {free / 1e9:.1f} GB free"
+        )

@@ -121,7 +121,8 @@ def read_facialflownet(root: str | Path, split: str = "train", *, incomplete: st
         label = root / "label" / split / emotion / f"{sequence}.json"
         known = label if label.exists() else None
         pairs += [
-            PairFiles(emotion, sequence, k, frames[k], frames[k + 1], facial[k], head[k], masks[k], known) for k in range(wanted)
+            PairFiles(emotion, sequence, k, frames[k], frames[k + 1], facial[k], head[k], masks[k], known)
+            for k in range(wanted)
         ]
     if faults and incomplete == "error":
         more = f" ... and {len(faults) - 3} more" if len(faults) > 3 else ""

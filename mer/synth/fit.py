@@ -53,14 +53,14 @@ class Fit:
     expression : dict of str to float
         What the portrait's own expression was found to be, by shape.
     offsets : function
-        A shape's name to its offsets `(V, 3)` on this face.
+        A shape's name and the numbers of `n` vertices to the offsets of those on this face, `(n, 3)`.
     """
 
     vertices: np.ndarray
     landmarks: np.ndarray
     camera: Camera
     expression: dict[str, float]
-    offsets: Callable[[str], np.ndarray]
+    offsets: Callable[[str, np.ndarray], np.ndarray]
 
 
 def fit_face(model: FaceModel, landmarks: np.ndarray) -> Fit:
@@ -115,12 +115,13 @@ def fit_face(model: FaceModel, landmarks: np.ndarray) -> Fit:
     warp = RBFInterpolator(found, residual, kernel="linear", smoothing=2e-3, degree=1)
     moved = warp(fitted)
 
-    def offsets(shape: str) -> np.ndarray:
-        raw = scale * shape_offsets(model, shape) @ turn.T
-        active = np.abs(raw).max(axis=1) > 1e-7
+    def offsets(shape: str, rows: np.ndarray) -> np.ndarray:
+        raw = scale * shape_offsets(model, shape)[rows] @ turn.T
+        active = np.abs(raw).max(axis=1) > 1e-6
         out = np.zeros_like(raw)
         if active.any():
-            out[active] = raw[active] + warp(fitted[active] + raw[active]) - moved[active]
+            at = rows[active]
+            out[active] = raw[active] + warp(fitted[at] + raw[active]) - moved[at]
         return out
 
     expression = {name: float(c) for name, c in zip(names, coefficients[modes:]) if c > 1e-3}

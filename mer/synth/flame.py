@@ -51,8 +51,15 @@ def load_flame(path: str | Path | None = None) -> FaceModel:
         raise FaceModelError(
             f"{path}: shapedirs is {directions.shape} for vertices {vertices.shape}; expected (V, 3, {_SHAPES} + expressions)"
         )
-    if joints.shape[-1] != count or len(joints) <= _RIGHT_EYE or weights.shape[0] != count or weights.shape[1] <= _RIGHT_EYE:
-        raise FaceModelError(f"{path}: J_regressor {joints.shape} and weights {weights.shape} do not fit {count} vertices")
+    if (
+        joints.shape[-1] != count
+        or len(joints) <= _RIGHT_EYE
+        or weights.shape[0] != count
+        or weights.shape[1] <= _RIGHT_EYE
+    ):
+        raise FaceModelError(
+            f"{path}: J_regressor {joints.shape} and weights {weights.shape} do not fit {count} vertices"
+        )
     centers = joints @ vertices
     directions = np.moveaxis(directions, 2, 0) * _FLIP
     jaw = [weights[:, _JAW, None] * np.cross(axis, vertices - centers[_JAW]) * _FLIP for axis in np.eye(3)]

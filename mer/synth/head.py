@@ -64,7 +64,9 @@ class Head:
     kept: np.ndarray  # the face model's vertices that are in the head
     follow: csr_matrix  # (V, kept): how the rest follows the skin
     relief: np.ndarray  # (sheet, 3): from the sheet to where it would be without its step behind the face
-    blend: tuple[np.ndarray, np.ndarray]  # per skin vertex, the sheet's vertex beside it and that one's share in shading
+    blend: tuple[
+        np.ndarray, np.ndarray
+    ]  # per skin vertex, the sheet's vertex beside it and that one's share in shading
     lips: tuple[int, int]  # vertices in the middle of the upper and of the lower lip's inner edge
     follow_landmarks: csr_matrix  # (478, kept): how the landmarks follow the skin
     jaw: np.ndarray  # (V,): how much a vertex of the mouth follows the lower jaw
@@ -74,7 +76,7 @@ class Head:
     def offsets(self, shape: str) -> np.ndarray:
         """Offsets `(V, 3)` of an expression shape at full strength."""
         if shape not in self._offsets:
-            of_skin = self.fit.offsets(shape)[self.kept]
+            of_skin = self.fit.offsets(shape, self.kept)
             out = self.follow @ of_skin
             if shape.startswith("jaw"):
                 chin = np.linalg.norm(self.vertices[: len(of_skin)] - self.landmarks[175], axis=1).argmin()
@@ -169,7 +171,7 @@ def make_head(portrait: Portrait, model: FaceModel) -> Head:
     return Head(
         portrait.name, np.concatenate(pieces), np.concatenate(tris).astype(np.int32),
         np.concatenate(parts).astype(np.uint8), np.concatenate(pages), texture, fit.camera, pivot, marks, fit, kept,
-        follow, relief, _beside(skin, border, v + relief), lips, _landmarks_on_skin(model, number, len(kept)), jaw, eyes,
+        follow, relief, _beside(skin, border, v + relief), lips, _landmarks_on_skin(model, fit.vertices, kept), jaw, eyes,
     )  # fmt: skip
 
 
@@ -223,12 +225,18 @@ def _mouth(marks: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.nd
     half = 0.42 * np.ptp(lips[:, 0])
     vertices, triangles, places, jaw = [], [], [], []
     # Height from, height to (down), depth, page rows from and to, follows the jaw.
-    parts = ((-0.16, 0.045, 0.0, 0.02, 0.32, 0.0), (0.05, 0.20, 0.02, 0.36, 0.64, 1.0), (-0.12, 0.16, 0.2, 0.70, 0.98, 1.0))
+    parts = (
+        (-0.16, 0.045, 0.0, 0.02, 0.32, 0.0),
+        (0.05, 0.20, 0.02, 0.36, 0.64, 1.0),
+        (-0.12, 0.16, 0.2, 0.70, 0.98, 1.0),
+    )
     for top, bottom, back, row0, row1, share in parts:
         across = half * (1.0 if back < 0.1 else 1.25)
         x, y = np.meshgrid(np.linspace(-1, 1, 13), np.linspace(0, 1, 4))
         vertices.append(
-            np.column_stack([x0 + across * x.ravel(), y0 + top + (bottom - top) * y.ravel(), z0 + back + 0.16 * x.ravel() ** 2])
+            np.column_stack(
+                [x0 + across * x.ravel(), y0 + top + (bottom - top) * y.ravel(), z0 + back + 0.16 * x.ravel() ** 2]
+            )
         )
         triangles.append(_grid_triangles(4, 13) + sum(len(v) for v in vertices[:-1]))
         places.append(np.column_stack([0.02 + 0.96 * (x.ravel() + 1) / 2, row0 + (row1 - row0) * y.ravel()]))
@@ -247,12 +255,13 @@ def _border(skin: np.ndarray, faces: np.ndarray) -> np.ndarray:
     return max(loops, key=lambda loop: np.ptp(skin[loop, :2], axis=0).sum())
 
 
-def _landmarks_on_skin(model: FaceModel, number: np.ndarray, count: int) -> csr_matrix:
-    """The weights of the skin's vertices in each landmark; none for those that the head does not have."""
-    corners = np.where(model.corners >= 0, number[model.corners], -1)
-    there = (corners >= 0).all(axis=1)
-    rows = np.repeat(np.flatnonzero(there), 3)
-    return csr_matrix((model.weights[there].ravel(), (rows, corners[there].ravel())), shape=(len(corners), count))
+def _landmarks_on_skin(model: FaceModel, vertices: np.ndarray, kept: np.ndarray) -> csr_matrix:
+    """The weights of the skin's vertices in each landmark. A vertex that was cut away counts as the nearest kept one."""
+    stand_in = cKDTree(vertices[kept]).query(vertices)[1]
+    rows = np.repeat(np.flatnonzero(model.marked), 3)
+    corners = stand_in[model.corners[model.marked]].ravel()
+    shape = (len(model.corners), len(kept))
+    return csr_matrix((model.weights[model.marked].ravel(), (rows, corners)), shape=shape)
 
 
 def _sheet(
@@ -276,7 +285,9 @@ def _sheet(
     cell = width * (1 + 2 * margin) / (n - 1) / unit
     ramp = np.clip((nearest - 1.2 * cell) / 0.2, 0, 1)
     depth = share @ rim[:, 2] + np.where(
-        inside, 0.01 + 0.5 * ramp * ramp * (3 - 2 * ramp), 0.01 + 0.9 * (1 - np.exp(-(nearest**2) / (0.25 * nearest + 0.3)))
+        inside,
+        0.01 + 0.5 * ramp * ramp * (3 - 2 * ramp),
+        0.01 + 0.9 * (1 - np.exp(-(nearest**2) / (0.25 * nearest + 0.3))),
     )
     vertices = np.column_stack([(nodes - np.asarray(camera.center)) / camera.focal * depth[:, None], depth])
     triangles = _grid_triangles(n, n)
@@ -349,34 +360,39 @@ def _whole_eyes(portrait: Portrait) -> np.ndarray:
     """The portrait with each eye continued under its lids: the iris by its own ring of colors, the white by its own."""
     out = portrait.image.astype(np.float32)
     marks = portrait.landmarks
-    y, x = np.mgrid[: out.shape[0], : out.shape[1]].astype(np.float32)
     for side in ("left", "right"):
-        rim = marks[list(REGIONS[f"{side}_eye"]), :2]
         iris = marks[list(REGIONS[f"{side}_iris"]), :2]
-        middle, radius = iris[0], np.linalg.norm(iris[1:] - iris[0], axis=1).mean()
-        opening = np.zeros(out.shape[:2], np.uint8)
+        radius = float(np.linalg.norm(iris[1:] - iris[0], axis=1).mean())
+        left, top = np.clip((iris[0] - 5 * radius).astype(int), 0, np.array(out.shape[1::-1]) - 8)
+        window = (slice(top, top + int(10 * radius)), slice(left, left + int(10 * radius)))
+        image = portrait.image[window]
+        rim, middle = marks[list(REGIONS[f"{side}_eye"]), :2] - [left, top], iris[0] - [left, top]
+        y, x = np.mgrid[: image.shape[0], : image.shape[1]].astype(np.float32)
+        opening = np.zeros(image.shape[:2], np.uint8)
         cv2.fillPoly(opening, [np.round(rim * 16).astype(np.int32)], 1, shift=4)
         shrink = max(1, round(0.10 * radius * 2))
         trusted = cv2.erode(opening, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * shrink + 1, 2 * shrink + 1))) > 0
         ring = np.hypot(x - middle[0], y - middle[1]) / radius
         white = trusted & (ring > 1.25)
         if white.sum() >= 6:
-            bright = portrait.image[white].astype(float)
+            bright = image[white].astype(float)
             white_color = np.median(bright[bright.sum(axis=1) >= np.median(bright.sum(axis=1))], axis=0)
         else:
             white_color = np.array([190.0, 180, 175])
         colors = np.empty((12, 3))
         for k in range(12):
             belt = trusted & (ring >= k / 10) & (ring < (k + 1) / 10)
-            colors[k] = np.median(portrait.image[belt], axis=0) if belt.sum() > 2 else colors[k - 1] if k else [40, 30, 25]
+            colors[k] = np.median(image[belt], axis=0) if belt.sum() > 2 else colors[k - 1] if k else [40, 30, 25]
         edges = (np.arange(12) + 0.5) / 10
-        whole = np.stack([np.interp(ring, np.append(edges, 1.3), np.append(colors[:, c], white_color[c])) for c in range(3)], -1)
+        whole = np.stack(
+            [np.interp(ring, np.append(edges, 1.3), np.append(colors[:, c], white_color[c])) for c in range(3)], -1
+        )
         # The lid above throws a shadow.
         below = np.clip((y - rim[:, 1].min()) / (0.8 * radius), 0, 1)[..., None]
         whole *= 0.72 + 0.28 * below
         share = cv2.GaussianBlur(trusted.astype(np.float32), (0, 0), 0.6 * shrink)[..., None]
         near = np.hypot(x - middle[0], (y - middle[1])) < 4 * radius
-        out = np.where(near[..., None], share * out + (1 - share) * whole, out)
+        out[window] = np.where(near[..., None], share * image + (1 - share) * whole, image)
     return out
 
 

@@ -66,8 +66,16 @@ def skin_of(
     """The largest connected surface of a model as a :class:`FaceModel`; eyes, teeth and tongue are mer's own."""
     vertices, triangles = np.asarray(vertices, float), np.asarray(triangles, np.int64)
     count = len(vertices)
-    if vertices.ndim != 2 or vertices.shape[1] != 3 or triangles.ndim != 2 or triangles.shape[1] != 3 or not len(triangles):
-        raise FaceModelError(f"{name}: vertices {vertices.shape} and triangles {triangles.shape} are not (V, 3) and (T, 3)")
+    if (
+        vertices.ndim != 2
+        or vertices.shape[1] != 3
+        or triangles.ndim != 2
+        or triangles.shape[1] != 3
+        or not len(triangles)
+    ):
+        raise FaceModelError(
+            f"{name}: vertices {vertices.shape} and triangles {triangles.shape} are not (V, 3) and (T, 3)"
+        )
     if triangles.min() < 0 or triangles.max() >= count:
         raise FaceModelError(f"{name}: a triangle names vertex {triangles.max()}, and there are {count}")
     for key, offsets in expressions.items():
@@ -100,7 +108,9 @@ def closest_points(points: np.ndarray, vertices: np.ndarray, triangles: np.ndarr
     """The surface point nearest to each of `points`: the triangle's vertices `(n, 3)` and the weights in it `(n, 3)`."""
     from scipy.spatial import cKDTree
 
-    around = cKDTree(vertices[triangles].mean(axis=1)).query(points, k=min(24, len(triangles)))[1].reshape(len(points), -1)
+    around = (
+        cKDTree(vertices[triangles].mean(axis=1)).query(points, k=min(24, len(triangles)))[1].reshape(len(points), -1)
+    )
     a, b, c = (vertices[triangles[around, k]] for k in range(3))
     weights = _weights_on_triangle(points[:, None], a, b, c)
     distance = np.linalg.norm(np.einsum("nkc,cnkd->nkd", weights, np.stack([a, b, c])) - points[:, None], axis=-1)

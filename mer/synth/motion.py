@@ -182,7 +182,11 @@ def micro_clip(
     speed = rng.normal(0, [1.6, 2.0, 1.2]) * head_motion  # degrees a second, times the square root of time below
     shift = rng.normal(0, [0.05, 0.05, 0.10]) * head_motion
     wobble, phase = rng.normal(0, 0.3, 3) * head_motion, rng.uniform(0, 2 * np.pi, 3)
-    distractors = [name for name, chance in (("blink", 0.10), ("gaze", 0.15), ("swallow", 0.06)) if rng.random() < chance * distraction]
+    distractors = [
+        name
+        for name, chance in (("blink", 0.10), ("gaze", 0.15), ("swallow", 0.06))
+        if rng.random() < chance * distraction
+    ]
     glance = rng.normal(0, 0.12, 2)
     blink_at, blink_depth = float(rng.uniform(0.2, 0.9)), float(rng.uniform(0.3, 1.0))
     flicker, length = rng.normal(0, 0.006, frames), max(times[-1], 1e-6)
@@ -195,7 +199,9 @@ def micro_clip(
             now[unit] = min(now.get(unit, 0.0) + value * strength[i], 1.0)
         moment = t / length
         if "blink" in distractors:
-            closed = blink_depth * moment if frames == 2 else blink_depth * np.exp(-(((t - blink_at * length) / 0.05) ** 2))
+            closed = (
+                blink_depth * moment if frames == 2 else blink_depth * np.exp(-(((t - blink_at * length) / 0.05) ** 2))
+            )
             now["45"] = min(now.get("45", 0.0) + float(closed), 1.0)
         if "swallow" in distractors:
             swell = moment if frames == 2 else np.sin(np.pi * moment)

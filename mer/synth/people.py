@@ -81,7 +81,9 @@ def vary_portrait(portrait: Portrait, rng: np.random.Generator) -> Portrait:
     image, matte, landmarks = portrait.image, portrait.matte, portrait.landmarks
     modes = skin_model().landmarks[1:]
     weights = np.clip(rng.normal(0, 0.7, len(modes)), -1.5, 1.5).astype(np.float32)
-    moved = landmarks + np.tensordot(weights, modes, 1) * (np.ptp(landmarks[:, 0]) / np.ptp(skin_model().landmarks[0, :, 0]))
+    moved = landmarks + np.tensordot(weights, modes, 1) * (
+        np.ptp(landmarks[:, 0]) / np.ptp(skin_model().landmarks[0, :, 0])
+    )
     places = warp_between(landmarks[:, :2], moved[:, :2], SIZE)
     image = cv2.remap(image, places[..., 0], places[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     matte = cv2.remap(matte, places[..., 0], places[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

@@ -105,8 +105,12 @@ def unsuitable(landmarks: np.ndarray) -> str:
     """Why a face cannot be made into a head, or an empty string."""
     unit = np.linalg.norm(landmarks[263, :2] - landmarks[33, :2])
     gap = np.linalg.norm(landmarks[13, :2] - landmarks[14, :2]) / unit
-    right = np.linalg.norm(landmarks[159, :2] - landmarks[145, :2]) / np.linalg.norm(landmarks[33, :2] - landmarks[133, :2])
-    left = np.linalg.norm(landmarks[386, :2] - landmarks[374, :2]) / np.linalg.norm(landmarks[263, :2] - landmarks[362, :2])
+    right = np.linalg.norm(landmarks[159, :2] - landmarks[145, :2]) / np.linalg.norm(
+        landmarks[33, :2] - landmarks[133, :2]
+    )
+    left = np.linalg.norm(landmarks[386, :2] - landmarks[374, :2]) / np.linalg.norm(
+        landmarks[263, :2] - landmarks[362, :2]
+    )
     side = (landmarks[234, 2] - landmarks[454, 2]) / np.linalg.norm(landmarks[454] - landmarks[234])
     if unit < 40:
         return f"the face is too small: {unit:.0f} px between the outer corners of the eyes, at least 40 are needed"

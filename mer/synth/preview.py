@@ -54,7 +54,9 @@ def contact_sheet(root: str | Path, path: str | Path, rows: int = 8) -> Path:
             largest = float(lengths[inside].max()) if inside.any() else float(lengths.max())
             tile = flow_picture(field, largest)
             text = f"{name}, up to {largest:.2f} px"
-            cv2.putText(tile, text, (6, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.42 * len(tile) / 256, (40, 40, 40), 1, cv2.LINE_AA)
+            cv2.putText(
+                tile, text, (6, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.42 * len(tile) / 256, (40, 40, 40), 1, cv2.LINE_AA
+            )
             tiles.append(tile)
         units = ""
         if pair.label is not None:
@@ -146,7 +148,9 @@ def _draw_tsne(axes: Any, root: Path, records: list[dict[str, Any]], faces: str 
             shapes.append(arrays["landmarks"][record["apex"]])
         emotions.append(record["emotion"])
     photographs = []
-    for table in sorted({*Path(faces).glob("landmarks478.json"), *Path(faces).glob("*/landmarks478.json")}) if faces else []:
+    for table in (
+        sorted({*Path(faces).glob("landmarks478.json"), *Path(faces).glob("*/landmarks478.json")}) if faces else []
+    ):
         photographs += [entry["lm"] for entry in json.loads(table.read_text(encoding="utf-8")).values()]
     photographs = photographs[:: max(len(photographs) // limit, 1)]
     points = expression_shape(np.array([*shapes, *photographs], float))

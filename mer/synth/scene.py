@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -12,7 +13,7 @@ from mer.flow import Flow
 from mer.synth.aus import shape_weights
 from mer.synth.fit import DISTANCE, Camera
 from mer.synth.head import EYE_RADIUS, MOUTH, SHEET, Head
-from mer.synth.raster import interpolate, rasterize, sample
+from mer.synth.raster import cover, displace, interpolate, opacity, paint, rasterize
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +64,14 @@ class Scene:
     camera: Camera
     size: int
 
+    @cached_property
+    def texture(self) -> np.ndarray:
+        """The head's texture without what is too fine for this camera."""
+        reduced = self.head.camera.focal / self.camera.focal
+        if reduced <= 1.1:
+            return self.head.texture
+        return cv2.GaussianBlur(self.head.texture, (0, 0), 0.5 * float(np.sqrt(reduced**2 - 1)))
+
 
 def frame_camera(size: int, interocular: float, middle: tuple[float, float]) -> Camera:
     """A camera that shows the resting face with this interocular distance, pixels, its eyes around `middle`."""
@@ -82,13 +91,16 @@ def move_head(scene: Scene, vertices: np.ndarray, state: State) -> np.ndarray:
     return (vertices - pivot) @ turn.T + (pivot + np.asarray(state.translation))
 
 
-def render(scene: Scene, state: State, samples: int = 2) -> np.ndarray:
-    """The picture, float32 (size, size, 3), 0 to 255, before noise and compression.
-
-    `samples` x `samples` rays go through each pixel.
-    """
+def render(scene: Scene, state: State) -> np.ndarray:
+    """The picture, float32 (size, size, 3), 0 to 255, before noise and compression; 2 x 2 rays go through each pixel."""
+    head, size = scene.head, scene.size
     shape = surface(scene, state)
-    return _render(scene, state, shape, samples)
+    points = scene.camera.project(move_head(scene, shape, state))
+    points[:, :2] = 2 * points[:, :2] + 0.5
+    index = cover(points, head.triangles, 2 * size, 2 * size)
+    looks = np.column_stack([head.places, _shade(scene, shape, state)])
+    picture = paint(points, head.triangles, index, looks, scene.texture, scene.background)
+    return np.clip(picture * np.float32(state.exposure), 0, 255)
 
 
 def landmarks_at(scene: Scene, state: State) -> np.ndarray:
@@ -136,50 +148,34 @@ def label(scene: Scene, first: State, second: State) -> Labels:
     before, after = surface(scene, first), surface(scene, second)
     start, end = move_head(scene, before, first), move_head(scene, after, second)
     end_head = move_head(scene, before, second)
-    index, weights = rasterize(scene.camera.project(start), head.triangles, size, size)
-    seen = interpolate(np.column_stack([start, end, end_head, head.places]), head.triangles, index, weights)
-    solid = index >= 0
-    solid &= sample(head.texture, np.ascontiguousarray(seen[..., 9:]), solid)[..., 3] >= 127.5
-    seen[~solid, 2] = seen[~solid, 5] = seen[~solid, 8] = 1.0
-    here, there, there_head = (scene.camera.project(seen[..., k : k + 3]) for k in (0, 3, 6))
-    facial, of_head = (np.where(solid[..., None], to[..., :2] - here[..., :2], 0.0) for to in (there, there_head))
-    part = np.where(solid, head.part[head.triangles[index, 0]], 255).astype(np.uint8)
-    flow = Flow.split(facial.astype(np.float32), of_head.astype(np.float32), part < SHEET)
-    return Labels(flow, _occluded(scene, end, solid, there, size), part)
-
-
-def _occluded(scene: Scene, end: np.ndarray, solid: np.ndarray, there: np.ndarray, size: int) -> np.ndarray:
-    """Points hidden by what stands before them in the second picture, or outside of it."""
-    head = scene.head
-    index, weights = rasterize(scene.camera.project(end), head.triangles, size, size)
-    seen = interpolate(np.column_stack([end[:, 2:], head.places]), head.triangles, index, weights)
-    cover = index >= 0
-    cover &= sample(head.texture, np.ascontiguousarray(seen[..., 1:]), cover)[..., 3] >= 127.5
-    depth = np.where(cover, seen[..., 0], np.inf)
-    y, x = np.mgrid[:size, :size]
-    place = np.where(solid[..., None], there[..., :2], np.stack([x, y], axis=-1))
-    outside = ((place < -0.5) | (place > size - 0.5)).any(axis=-1)
-    # The farthest of the four pixels around: an edge of the face next to the point does not hide it.
-    column, row = (np.clip(np.floor(place[..., k]).astype(int), 0, size - 2) for k in (0, 1))
-    behind = np.max([depth[row + j, column + i] for j in (0, 1) for i in (0, 1)], axis=0)
-    hidden = np.where(solid, there[..., 2] > behind + 0.02, cover)
-    return (outside | hidden).astype(np.uint8)
-
-
-def _render(scene: Scene, state: State, shape: np.ndarray, samples: int) -> np.ndarray:
-    head, size = scene.head, scene.size * samples
-    points = scene.camera.project(move_head(scene, shape, state))
-    points[:, :2] = points[:, :2] * samples + (samples - 1) / 2
+    points = scene.camera.project(start)
     index, weights = rasterize(points, head.triangles, size, size)
-    shade = _shade(scene, shape, state)
-    seen = interpolate(np.column_stack([head.places, shade]), head.triangles, index, weights)
-    color = sample(head.texture, np.ascontiguousarray(seen[..., :2]), index >= 0)
-    opacity = np.clip(color[..., 3:] / 255, 0, 1)
-    behind = np.repeat(np.repeat(scene.background, samples, axis=0), samples, axis=1)
-    picture = opacity * color[..., :3] * seen[..., 2:].astype(np.float32) + (1 - opacity) * behind
-    if samples > 1:
-        picture = cv2.resize(picture, (scene.size, scene.size), interpolation=cv2.INTER_AREA)
-    return np.clip(picture * state.exposure, 0, 255).astype(np.float32)
+    index[~opacity(points, head.triangles, index, head.places, head.texture)] = -1
+    facial = displace(start, end, head.triangles, index, weights, scene.camera.focal)
+    of_head = displace(start, end_head, head.triangles, index, weights, scene.camera.focal)
+    part = np.where(index >= 0, head.part[head.triangles[index, 0]], 255).astype(np.uint8)
+    flow = Flow.split(facial[..., :2].astype(np.float32), of_head[..., :2].astype(np.float32), part < SHEET)
+    return Labels(flow, _occluded(scene, end, index >= 0, facial), part)
+
+
+def _occluded(scene: Scene, end: np.ndarray, solid: np.ndarray, facial: np.ndarray) -> np.ndarray:
+    """Points hidden by what stands before them in the second picture, or outside of it."""
+    head, size = scene.head, scene.size
+    points = scene.camera.project(end)
+    index, weights = rasterize(points, head.triangles, size, size)
+    index[~opacity(points, head.triangles, index, head.places, head.texture)] = -1
+    depth = interpolate(end[:, 2:].copy(), head.triangles, index, weights)[..., 0]
+    depth[index < 0] = np.inf
+    y, x = np.mgrid[:size, :size]
+    place_x, place_y = x + facial[..., 0], y + facial[..., 1]
+    outside = (place_x < -0.5) | (place_x > size - 0.5) | (place_y < -0.5) | (place_y > size - 0.5)
+    # The farthest of the four pixels around: an edge of the face next to the point does not hide it.
+    column = np.clip(np.floor(place_x).astype(int), 0, size - 2)
+    row = np.clip(np.floor(place_y).astype(int), 0, size - 2)
+    behind = np.maximum(depth[:-1], depth[1:])
+    behind = np.maximum(behind[:, :-1], behind[:, 1:])[row, column]
+    hidden = np.where(solid, facial[..., 2] > behind + 0.02, index >= 0)
+    return (outside | hidden).astype(np.uint8)
 
 
 def _shade(scene: Scene, shape: np.ndarray, state: State) -> np.ndarray:

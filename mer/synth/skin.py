@@ -76,7 +76,9 @@ def warp_between(source: np.ndarray, target: np.ndarray, size: int) -> np.ndarra
     frame = np.array([[x, y] for x in (-0.2, 0.5, 1.2) for y in (-0.2, 0.5, 1.2) if (x, y) != (0.5, 0.5)]) * size
     scale = np.ptp(source[:, 0]) / np.ptp(target[:, 0])
     far = (frame - target.mean(axis=0)) * scale + source.mean(axis=0)
-    warp = RBFInterpolator(np.concatenate([target[:468], frame]), np.concatenate([source[:468], far]), smoothing=1.0, kernel="linear")
+    warp = RBFInterpolator(
+        np.concatenate([target[:468], frame]), np.concatenate([source[:468], far]), smoothing=1.0, kernel="linear"
+    )
     step = 8
     n = size // step + 1
     y, x = np.mgrid[:n, :n] * step
@@ -115,7 +117,9 @@ def _draw_skin(model: SkinModel, rng: np.random.Generator) -> tuple[np.ndarray, 
         layer = cv2.GaussianBlur(rng.standard_normal((height, width)).astype(np.float32), (0, 0), size)
         fine += share * layer / layer.std()
     bright += fine * grain * rng.uniform(0.4, 1.0)
-    _, nearest = cv2.distanceTransformWithLabels((~model.mask).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    _, nearest = cv2.distanceTransformWithLabels(
+        (~model.mask).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
     values = np.zeros(nearest.max() + 1, np.float32)
     values[nearest[model.mask]] = bright[model.mask]
     bright = np.where(model.mask, bright, values[nearest])
@@ -209,7 +213,9 @@ def _draw_hair(marks: np.ndarray, unit: float, rng: np.random.Generator) -> _Hai
     if rng.random() < 0.05:
         return None
     long = bool(rng.random() < 0.45)
-    natural = np.array([[28, 24, 22], [48, 34, 26], [78, 54, 36], [112, 80, 50], [160, 126, 84], [112, 56, 34], [124, 122, 120]])
+    natural = np.array(
+        [[28, 24, 22], [48, 34, 26], [78, 54, 36], [112, 80, 50], [160, 126, 84], [112, 56, 34], [124, 122, 120]]
+    )
     color = natural[rng.choice(len(natural), p=[0.28, 0.24, 0.18, 0.1, 0.08, 0.05, 0.07])] * rng.uniform(0.8, 1.2)
     middle = np.array([marks[[10, 152], 0].mean(), marks[[127, 356], 1].mean()])
     wide = float(np.ptp(marks[[127, 356], 0]) / 2)
@@ -245,23 +251,27 @@ def _paint_hair(canvas: np.ndarray, matte: np.ndarray, hair: _Hair, unit: float,
         ground = _soft(_polygon(np.concatenate([inner, outer[::-1]])), 3.0)
         _over(canvas, matte, np.broadcast_to(hair.color * 0.6, canvas.shape), ground)
         wave, phase = rng.uniform(0, 0.05) * unit * hair.long, rng.uniform(0, 6, 5)
-        for _ in range(1300):
-            u = rng.random()
-            start = rng.uniform(-0.2, 0.85)
-            stop = min(start + rng.uniform(0.2, 0.6), 1.0 + 0.02 * rng.random())
-            at = np.linspace(max(start, 0), stop, 10)
-            line = (1 - u) * inner + u * outer
-            path = np.column_stack([np.interp(at, steps, line[:, k]) for k in (0, 1)])
-            path[:, 0] += wave * np.sin(9 * at + phase[int(u * 4.99)])
-            path += rng.normal(0, 0.010 * unit, 2) + np.outer(np.linspace(0, 1, 10), rng.normal(0, 0.035 * unit, 2))
-            lock = 0.12 * np.sin(38 * u + phase[0]) + 0.08 * np.sin(91 * u + phase[1])
-            shine = 0.40 * np.exp(-(((at.mean() - 0.30) / 0.13) ** 2)) - 0.25 * (u < 0.08)
-            strokes.append((path, float(np.clip(rng.normal(0.85 + shine + lock, 0.14), 0.4, 1.7))))
+        # All strands of a side at once: (strands, points along it, x and y).
+        count, along = 1100, 9
+        u = rng.random(count)
+        start = rng.uniform(-0.2, 0.85, count)
+        stop = np.minimum(start + rng.uniform(0.2, 0.6, count), 1.0 + 0.02 * rng.random(count))
+        at = np.linspace(np.maximum(start, 0), stop, along, axis=1)
+        sides = [np.stack([np.interp(at, steps, line[:, k]) for k in (0, 1)], axis=-1) for line in (inner, outer)]
+        path = (1 - u)[:, None, None] * sides[0] + u[:, None, None] * sides[1]
+        path[..., 0] += wave * np.sin(9 * at + phase[(u * 4.99).astype(int)][:, None])
+        path += rng.normal(0, 0.010 * unit, (count, 1, 2))
+        path += np.linspace(0, 1, along)[:, None] * rng.normal(0, 0.035 * unit, (count, 1, 2))
+        lock = 0.12 * np.sin(38 * u + phase[0]) + 0.08 * np.sin(91 * u + phase[1])
+        shine = 0.40 * np.exp(-(((at.mean(axis=1) - 0.30) / 0.13) ** 2)) - 0.25 * (u < 0.08)
+        bright = np.clip(rng.normal(0.85 + shine + lock, 0.14), 0.4, 1.7)
+        strokes += list(zip(np.round(path * 16).astype(np.int32), bright))
+    layer = np.dstack([canvas, matte * 255])  # one drawing for both
     for k in rng.permutation(len(strokes)):
         path, bright = strokes[k]
-        points = [np.round(path * 16).astype(np.int32)]
-        cv2.polylines(canvas, points, False, [float(c) for c in np.clip(hair.color * bright, 0, 255)], 1, cv2.LINE_AA, 4)
-        cv2.polylines(matte, points, False, 1.0, 1, cv2.LINE_AA, 4)
+        color = np.clip(hair.color * bright, 0, 255)
+        cv2.polylines(layer, [path], False, [*color.tolist(), 255.0], 1, cv2.LINE_AA, 4)
+    canvas[:], matte[:] = layer[..., :3], layer[..., 3] / 255
 
 
 def _polygon(points: np.ndarray) -> np.ndarray:
