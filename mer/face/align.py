@@ -56,9 +56,9 @@ def align(landmarks: ArrayLike, size: int = 224) -> Alignment:
     Parameters
     ----------
     landmarks : (478, 3)
-        Face-mesh points, pixels of the image. Corners of the eyes and the bridge of the nose
-        (:data:`mer.face.regions.STABLE`) are fitted to the canonical face by least squares; points far from their place
-        are left out, so that a wrong one does no harm.
+        Face-mesh points, pixels of the image. Corners of the eyes, bridge of the nose and temples
+        (:data:`mer.face.regions.STABLE`) are fitted to the canonical face by least squares in three dimensions; points
+        far from their place are left out, so that a wrong one does no harm.
     size : int
         Side of the crop, pixels.
 

@@ -15,12 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mer.face.canonical import canonical_landmarks
-from mer.face.opencv import why_not
+from mer.face.opencv import import_cv2, why_not
 from mer.face.pose import similarities
 
 MIN_SCORE = 0.9  # clouds and letters have been given 0.76, faces hardly ever less than 0.99
 # The mesh's points that MTCNN's five are nearest to, on photographs: irises, tip of the nose, corners of the mouth.
 FIVE = (468, 473, 4, 61, 291)
+_TRUST = np.array([4, 4, 2, 0.5, 0.5])  # the corners of the mouth move with the expression
+_LONGEST = 960  # a larger image is made smaller first: the network looks at a face in 48 x 48 pixels anyway
 _one_at_a_time = threading.Lock()  # the size of the smallest face is a property of the network
 
 
@@ -28,11 +30,16 @@ def find_five_points(image: NDArray[np.uint8]) -> list[tuple[NDArray[np.float64]
     """The faces in an RGB image: five points `(5, 2)`, box `(4,)` as x0, y0, x1, y1, and the probability.
 
     The points are the subject's right eye, left eye, nose, right and left corner of the mouth. Faces narrower than 20
-    pixels, or than a thirty-second of the image's longer side, are not looked for.
+    pixels, or than 1/24 of the image's longer side, are not looked for: the time grows with the square of that number.
     """
     import torch
 
-    smallest = max(20.0, max(image.shape) / 32)
+    shrink = max(1.0, max(image.shape) / _LONGEST)
+    if shrink > 1:
+        size = (round(image.shape[1] / shrink), round(image.shape[0] / shrink))
+        cv2 = import_cv2()
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    smallest = max(20.0, max(image.shape) / 24)
     if min(image.shape[:2]) < smallest:
         return []
     with _one_at_a_time, torch.inference_mode():
@@ -41,8 +48,8 @@ def find_five_points(image: NDArray[np.uint8]) -> list[tuple[NDArray[np.float64]
         boxes, scores, points = network.detect(image, landmarks=True)
     if boxes is None:
         return []
-    faces = zip(np.asarray(points, np.float64), np.asarray(boxes, np.float64), map(float, scores))
-    return [face for face in faces if face[2] >= MIN_SCORE]
+    in_image = [(np.asarray(where, np.float64) + 0.5) * shrink - 0.5 for where in (points, boxes)]  # pixel centers
+    return [(five, box, float(score)) for five, box, score in zip(*in_image, scores) if score >= MIN_SCORE]
 
 
 def load_mtcnn() -> Any:
@@ -70,11 +77,10 @@ def landmarks_from_five(points: NDArray[np.float64]) -> NDArray[np.float32]:
     """
     canonical = canonical_landmarks().astype(np.float64)
     five = canonical[list(FIVE)]
-    even = np.ones(len(five))
     # The points' depth is not known: first as if the face looked straight at the camera, then as it has been turned.
     # Five points do not tell nodding from a long nose, so it ends while the turn is still on the small side.
-    depth = np.ptp(points[:, 1]) / np.ptp(five[:, 1]) * five[:, 2] if np.ptp(points[:, 1]) else five[:, 2]
-    for _ in range(3):
-        scale, rotation, translation = similarities(five, np.column_stack([points, depth]), even)
+    depth = np.linalg.norm(points[1] - points[0]) / np.linalg.norm(five[1] - five[0]) * five[:, 2]
+    for _ in range(6):
+        scale, rotation, translation = similarities(five, np.column_stack([points, depth]), _TRUST)
         depth = (scale * five @ rotation.T + translation)[:, 2]
     return (scale * canonical @ rotation.T + translation).astype(np.float32)

@@ -20,8 +20,9 @@ def similarities(source: np.ndarray, target: np.ndarray, weight: np.ndarray) -> 
     source_mean, target_mean = (weight * source).sum(-2), (weight * target).sum(-2)
     source, target = source - source_mean[..., None, :], target - target_mean[..., None, :]
     u, d, vt = np.linalg.svd(np.swapaxes(target, -1, -2) @ (weight * source))
-    d[..., 2] *= np.sign(np.linalg.det(u @ vt))
-    u[..., :, 2] *= np.sign(np.linalg.det(u @ vt))[..., None]
+    proper = np.sign(np.linalg.det(u @ vt))  # -1 where the best fit would be a mirror image
+    d[..., 2] *= proper
+    u[..., :, 2] *= proper[..., None]
     rotation = u @ vt
     scale = d.sum(-1) / np.maximum((weight * source**2).sum((-1, -2)), 1e-12)
     translation = target_mean - scale[..., None] * (rotation @ source_mean[..., None])[..., 0]
@@ -36,17 +37,19 @@ def fit_pose(points: ArrayLike, canonical: ArrayLike) -> tuple[float, NDArray[np
     """
     points, canonical = np.asarray(points, np.float64), np.asarray(canonical, np.float64)
     triples = np.array(list(combinations(range(len(points)), 3)))
-    start = similarities(canonical[triples], points[triples], np.ones(triples.shape))
-    scale, rotation, translation = start
+    scale, rotation, translation = similarities(canonical[triples], points[triples], np.ones(triples.shape))
     fitted = scale[:, None, None] * canonical @ np.swapaxes(rotation, 1, 2) + translation[:, None, :]
     # The distance in the canonical face's unit, so that a fit that shrinks everything to a point is not a good one.
     distance = np.linalg.norm(fitted - points, axis=2) / np.maximum(scale[:, None], 1e-12)
     best = np.median(distance, axis=1).argmin()
-    distance = distance[best]
-    for _ in range(20):
+    distance, last = distance[best], np.zeros(len(points))
+    for _ in range(50):
         # Where most points are far off, they all keep a say.
         reach = max(_OUTLIER, 2 * float(np.median(distance)))
         weight = np.clip(1 - (distance / reach) ** 2, 0, None) ** 2
+        if np.abs(weight - last).max() < 1e-6:
+            break
+        last = weight
         scale, rotation, translation = similarities(canonical, points, weight)
         distance = np.linalg.norm(scale * canonical @ rotation.T + translation - points, axis=1) / scale
     return float(scale), rotation, translation

@@ -50,5 +50,5 @@ REGIONS: dict[str, tuple[int, ...]] = {
 OUTER_EYE_CORNERS = (33, 263)
 INNER_EYE_CORNERS = (133, 362)
 MOUTH_CORNERS = (61, 291)
-# On the bone, or nearly so: expressions hardly move the corners of the eyes and the bridge of the nose.
-STABLE = (*OUTER_EYE_CORNERS, *INNER_EYE_CORNERS, 168, 6, 197, 195, 122, 351)
+# On the bone, or nearly so: expressions hardly move the corners of the eyes, the bridge of the nose and the temples.
+STABLE = (*OUTER_EYE_CORNERS, *INNER_EYE_CORNERS, 168, 6, 197, 195, 122, 351, 127, 356)
