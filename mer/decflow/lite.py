@@ -206,11 +206,11 @@ class LiteDecFlow(nn.Module):
         self.motion = MotionEncoder(2 * steps + 1 + 2 + 2 + PRIOR_CHANNELS, sizes.motion)
         self.facial_gru = GRU(hidden=sizes.facial, inputs=sizes.motion, context=context)
         self.head_gru = GRU(hidden=sizes.head, inputs=sizes.motion, context=context)
-        # Gates of the least-squares steps, what is kept, and a free step.
+        # Gates of the least-squares steps, the level of noise, and a free step.
         self.facial_out = FlowHead(hidden=sizes.facial, width=sizes.facial, outputs=len(sizes.windows) + 1 + 2)
         self.head_out = FlowHead(hidden=sizes.head, width=sizes.head, outputs=2)  # trust, and a change of depth
         self.head_fix = FlowHead(hidden=sizes.head, width=2 * sizes.head)  # on the 1/16 grid
-        # Untrained, the network is the classical method: half the least-squares step, no correction, even trust.
+        # Untrained, the network is a classical method: half of each step, no correction, even trust.
         for last in (self.facial_out.conv2, self.head_out.conv2, self.head_fix.conv2, self.features.conv3):
             nn.init.normal_(last.weight, std=1e-3)
             nn.init.constant_(last.bias, 0.0)  # type: ignore[arg-type]
@@ -267,7 +267,7 @@ class LiteDecFlow(nn.Module):
         places = _places(facial)
         face = 0.001 + prior[:, 4:]
         head = fit_rigid(facial, linear.info, pull, face, prior[:, 3:4], places)
-        count = iterations or self.sizes.iterations
+        count, windows = iterations or self.sizes.iterations, len(self.sizes.windows)
         iterates = []
         for step in range(count):
             if step:
@@ -287,12 +287,10 @@ class LiteDecFlow(nn.Module):
 
             facial_state = self.facial_gru(facial_state, motion, facial_context)
             gates = self.facial_out(facial_state)
-            count_windows = len(self.sizes.windows)
-            keep = torch.sigmoid(gates[:, count_windows : count_windows + 1])
             moved = facial
-            for n in range(count_windows):
-                moved = moved + torch.sigmoid(gates[:, n : n + 1]) * steps[:, 2 * n : 2 * n + 2] / count_windows
-            facial = head + keep * (moved - head) + gates[:, count_windows + 1 :]
+            for n in range(windows):
+                moved = moved + torch.sigmoid(gates[:, n : n + 1]) * steps[:, 2 * n : 2 * n + 2] / windows
+            facial = head + shrink(moved - head, gates[:, windows : windows + 1]) + gates[:, windows + 1 :]
             if all_iterates or step == count - 1:
                 iterates.append((_upsample(facial), _upsample(head)))
         return iterates
@@ -347,6 +345,17 @@ def fit_rigid(
     ridge = torch.diag(normal.new_tensor([1e-6, 1e-5, 1e-5, 1e-4] * 2))
     numbers = torch.linalg.solve(normal + ridge, right).view(batch, 2, 4)
     return (numbers @ basis).view(batch, 2, height, width)
+
+
+def shrink(expression: Tensor, gate: Tensor) -> Tensor:
+    """Expression flow as far as it stands out of its noise.
+
+    A Wiener filter: each place is multiplied by `s / (s + t)`, where `s` is the mean square of the flow around it and
+    `t` that of the noise, which the decoder estimates: `(0.25 px)^2` where `gate` is zero.
+    """
+    x, y = expression.split(1, dim=1)
+    power = F.avg_pool2d(x * x + y * y, 5, stride=1, padding=2, count_include_pad=False)
+    return expression * (power / (power + 0.0625 * torch.exp(2 * gate.clamp(-4, 4))))
 
 
 def squash(flow: Tensor) -> Tensor:
