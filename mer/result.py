@@ -22,7 +22,7 @@ from mer.metrics import SCORES, count, f1_by_class, recall_by_class, summarize
 from mer.protocol import Protocol
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Result:
     """The result of :func:`mer.evaluate`.
 
@@ -191,3 +191,5 @@ class Result:
         s = self.scores
         parts = [f"{name.upper() if name != 'accuracy' else name} {s[name]:.3f}" for name in SCORES]
         return f"{self.settings['model']} under {self.protocol.name}: {', '.join(parts)} on {s['n']} clips"
+
+    __repr__ = __str__

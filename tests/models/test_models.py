@@ -3,6 +3,7 @@ import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score
+from sklearn.svm import SVC
 
 from mer.models import MODELS, is_seeded, new_model, ststnet
 from tests.drawn_flows import MOTION, drawn_field
@@ -59,6 +60,15 @@ def test_flow_without_motion_is_no_error():
     assert np.isfinite(
         ststnet(0, epochs=2).fit(np.zeros((8, 28, 28, 2)), y).predict_proba(np.zeros((1, 28, 28, 2)))
     ).all()
+
+
+def test_the_kernel_is_that_of_scikit_learn(drawn):
+    fields, y = drawn
+    model = MODELS["svm-hoof"]().fit(fields, y)
+    features, classifier = model[:-1].transform(fields), model[-1]
+    reference = SVC(kernel="rbf", gamma="scale", C=classifier.C, class_weight="balanced").fit(features, y)
+    expected = reference.decision_function(features[:9])
+    np.testing.assert_allclose(classifier.decision_function(features[:9]), expected, atol=1e-3)
 
 
 class Plain:
