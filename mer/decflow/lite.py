@@ -96,7 +96,9 @@ class LinearSteps:
     """
 
     def __init__(self, first: Tensor, second: Tensor, *, windows: tuple[int, ...], damping: Tensor) -> None:
-        self.first, self.second, self.windows = first, second, windows
+        # Least squares in float32 also where the convolutions run in bfloat16.
+        self.first, self.second, self.windows = first.float(), second.float(), windows
+        first = self.first
         padded = F.pad(first, (1, 1, 1, 1), mode="replicate")
         self.dx = (padded[:, :, 1:-1, 2:] - padded[:, :, 1:-1, :-2]) / 2
         self.dy = (padded[:, :, 2:, 1:-1] - padded[:, :, :-2, 1:-1]) / 2
@@ -323,6 +325,7 @@ def fit_rigid(
     Tensor (B, 2, h, w)
         Pixels.
     """
+    flow, pull, weight, depth = flow.float(), pull.float(), weight.float(), depth.float()
     batch, _, height, width = flow.shape
     basis = torch.cat([torch.ones_like(depth), places.expand(batch, -1, -1, -1), depth], dim=1).flatten(2)  # (B, 4, n)
     xx, xy, yy = (weight * part for part in info)
@@ -336,15 +339,16 @@ def fit_rigid(
     def products(field: Tensor) -> Tensor:  # (B, 4, 4)
         return (basis * (field / scale).flatten(2)) @ basis.transpose(1, 2)
 
-    cross = products(xy)
-    normal = torch.cat(
-        [torch.cat([products(xx), cross], dim=2), torch.cat([cross, products(yy)], dim=2)], dim=1
-    )  # (B, 8, 8)
-    right = torch.cat([moments(xx * u + xy * v + bx), moments(xy * u + yy * v + by)], dim=1)
-    # Without texture in some direction the head stands still in it.
-    ridge = torch.diag(normal.new_tensor([1e-6, 1e-5, 1e-5, 1e-4] * 2))
-    numbers = torch.linalg.solve(normal + ridge, right).view(batch, 2, 4)
-    return (numbers @ basis).view(batch, 2, height, width)
+    with torch.autocast(flow.device.type, enabled=False):
+        cross = products(xy)
+        normal = torch.cat(
+            [torch.cat([products(xx), cross], dim=2), torch.cat([cross, products(yy)], dim=2)], dim=1
+        )  # (B, 8, 8)
+        right = torch.cat([moments(xx * u + xy * v + bx), moments(xy * u + yy * v + by)], dim=1)
+        # Without texture in some direction the head stands still in it.
+        ridge = torch.diag(normal.new_tensor([1e-6, 1e-5, 1e-5, 1e-4] * 2))
+        numbers = torch.linalg.solve(normal + ridge, right).view(batch, 2, 4)
+        return (numbers @ basis).view(batch, 2, height, width)
 
 
 def shrink(expression: Tensor, gate: Tensor) -> Tensor:

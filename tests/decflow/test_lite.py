@@ -110,6 +110,17 @@ def test_shapes_iterates_and_gradients(faces):  # noqa: F811
         assert torch.isfinite(parameter.grad).all(), name
 
 
+def test_half_precision_gives_nearly_the_same_flow(faces):  # noqa: F811
+    b, network = batch(faces), build("lite").eval()
+    with torch.inference_mode():
+        full = predict(network, b)[0]
+        with torch.autocast("cpu", torch.bfloat16):
+            half = predict(network, b)[0]
+    for a, c in zip(full, half):
+        assert c.dtype == torch.float32
+        assert (a - c).abs().mean() < 0.02
+
+
 def test_without_the_prior_the_network_reads_position_alone(faces):  # noqa: F811
     b = batch(faces)
     network = LiteDecFlow(replace(LiteSizes(), prior=False)).eval()

@@ -120,3 +120,45 @@ def test_the_second_stage_trains_the_head_decoder_alone():
     everything = {id(parameter) for parameter in trainable(network, "all")}
     assert not any(id(parameter) in everything for parameter in network.dad_encoder.parameters())
     assert all(id(parameter) in everything for parameter in network.res1.parameters())
+
+
+def test_raft_is_trained_by_the_same_script_and_keeps_torchvisions_names(config):
+    from safetensors.torch import load_file
+
+    from mer._env import import_torchvision
+
+    train(replace(config, network="raft-small", size=128, steps=1, iterations=1, val_pairs=1, batch=1))
+    raft = import_torchvision().models.optical_flow.raft_small(weights=None)
+    raft.load_state_dict(load_file(f"{config.out}/weights.safetensors"))
+
+
+def test_the_paper_trains_one_step_and_its_second_stage_leaves_the_facial_flow_alone(config):
+    from safetensors.torch import load_file, save_file
+
+    from mer.decflow.networks import build
+
+    torch.manual_seed(0)
+    start = build("paper").state_dict()
+    save_file({name: value.clone() for name, value in start.items()}, f"{config.out}.safetensors")
+    train(
+        replace(
+            config, network="paper", init=f"{config.out}.safetensors", train="head", size=128, steps=1, iterations=1,
+            val_pairs=1, batch=1, ema=0.0,
+        )
+    )  # fmt: skip
+    after = load_file(f"{config.out}/weights.safetensors")
+    changed = {name.split(".")[0] for name, value in start.items() if not torch.equal(value, after[name])}
+    assert changed == {"update_block_head"}
+
+
+def test_pictures_and_curves_go_to_tensorboard_or_an_error_says_how_to_get_it(config):
+    try:
+        import tensorboard  # noqa: F401
+    except ImportError:
+        with pytest.raises(ValueError, match=r"mer\[train\]"):
+            train(replace(config, steps=1, tensorboard=True))
+    else:
+        from pathlib import Path
+
+        train(replace(config, steps=1, tensorboard=True))
+        assert list((Path(config.out) / "tensorboard").glob("events*"))
