@@ -69,7 +69,8 @@ def load_network(name: str, weights: str | Path, device: torch.device | str = "c
 def _loaded(name: str, path: str, changed: int, device: str) -> nn.Module:
     network = build(name)
     fill(network, read_tensors(path), Path(path).name)
-    return network.to(device).eval()
+    network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # faster on a CPU
+    return network.eval()
 
 
 def read_tensors(path: str | Path) -> dict[str, Tensor]:
