@@ -24,6 +24,7 @@ NOTE = (
 FPS = 50
 FRAMES = 20  # 0.4 s, a typical micro-expression
 SIDE = 288  # of a frame, pixels
+STRENGTH = (0.03, 0.2)  # of the action units below: peaks of 0.1 to 1 px in the aligned crop
 
 # Action unit -> (landmark on the subject's right, its mirror image on the left, outward, down, reach), in interocular
 # distances at full strength; a point on the middle line has no mirror image.
@@ -137,7 +138,7 @@ def _frames(
 ) -> Iterable[np.ndarray]:
     distance = float(np.linalg.norm(landmarks[33] - landmarks[263]))
     field = expression_field(landmarks, units, distance, rng)
-    turn, shift = rng.normal(0, 0.15, 3), rng.normal(0, 0.6, 2)
+    turn, shift = rng.normal(0, 0.5, 3), rng.normal(0, 1.0, 2)
     head = _head_field(landmarks, distance, turn, shift)
     light = rng.uniform(-0.02, 0.02)
     for t in range(FRAMES):
@@ -151,7 +152,7 @@ def expression_field(
 ) -> np.ndarray:
     """The drawn motion of a set of action units, `(SIDE, SIDE, 2)`, pixels: Gaussian displacements at landmarks."""
     field = np.zeros((SIDE, SIDE, 2))
-    strength, lean = rng.uniform(0.4, 0.9), rng.uniform(-0.3, 0.3)  # lean: how one-sided
+    strength, lean = rng.uniform(*STRENGTH), rng.uniform(-0.6, 0.6)  # lean: how one-sided
     for unit in units:
         for right, left, outward, down, reach in ACTION_UNITS[unit]:
             sides = [(right, -1.0, 1 + lean), (left, 1.0, 1 - lean)] if left is not None else [(right, 0.0, 1.0)]

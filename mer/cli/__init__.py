@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 import typer
 
@@ -37,7 +38,7 @@ def _options(
         raise typer.Exit
 
 
-for _name, _command in {
+COMMANDS: dict[str, Callable[..., None]] = {
     "extract-flow": extract_flow,
     "evaluate": evaluate,
     "protocols": protocols,
@@ -46,7 +47,8 @@ for _name, _command in {
     "weights": weights,
     "doctor": doctor,
     "demo": demo,
-}.items():
+}
+for _name, _command in COMMANDS.items():
     app.command(_name)(_command)
 
 

@@ -22,7 +22,9 @@ def demo(
     import matplotlib
 
     matplotlib.use("Agg")
-    from mer.cli.evaluate import show
+    import matplotlib.pyplot as plt
+
+    from mer.cli.evaluate import print_result
     from mer.cli.progress import track
     from mer.evaluation import evaluate
     from mer.extract import extract_flow
@@ -38,11 +40,11 @@ def demo(
     typer.echo(f"3/4  leave-one-subject-out with svm-hoof on the expression flow, into {report}")
     result = evaluate(flows, protocol="loso", model="svm-hoof", workers=workers, track=track)
     result.save(report)
-    show(result)
+    print_result(result)
     strongest = table[(table["status"] == "ok") & (table["label"] == "positive")].iloc[0]
     picture = folder / "flow.png"
-    axes = plot_flow(load_flow(flows / strongest["path"]))
-    axes[0].figure.savefig(picture, dpi=110, bbox_inches="tight")
+    plot_flow(load_flow(flows / strongest["path"]))
+    plt.savefig(picture, dpi=110, bbox_inches="tight")
     typer.echo(f"4/4  the flow of {strongest['subject']}/{strongest['clip']}: {picture}")
     typer.echo(f"\nThe report: {report / 'report.html'}")
     raise typer.Exit(0 if (table["status"] == "ok").all() else 1)

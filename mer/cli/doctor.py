@@ -20,7 +20,9 @@ def doctor() -> None:
     from rich.table import Table
 
     console = Console()
-    table = Table("", "", "", box=box.SIMPLE_HEAD if console.is_terminal else box.ASCII2, show_header=False)
+    table = Table(box=box.SIMPLE_HEAD if console.is_terminal else box.ASCII2, show_header=False)
+    for _ in range(3):
+        table.add_column(overflow="fold")
     fine = True
     for needed, ok, what, detail in _findings():
         fine &= ok or not needed
