@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 
 from mer.decflow.layers import convex_upsample, pixel_grid, warp
-from mer.decflow.lite import LinearSteps, LiteDecFlow, LiteSizes, fit_rigid
+from mer.decflow.linear import LinearSteps, fit_rigid
+from mer.decflow.lite import LiteDecFlow, LiteSizes
 from mer.decflow.losses import Loss, sequence_loss
 from mer.decflow.methods import decflow, decflow_paper
 from mer.decflow.networks import build, predict
