@@ -47,7 +47,7 @@ def render_report(record: Mapping[str, Any], counts: np.ndarray, subjects: pd.Da
         style=Markup((FOLDER / "style.css").read_text(encoding="utf-8")),
         note=str(record["flow_run"].get("note") or ""),
         flow_run=list(_flat(record["flow_run"])),
-        settings=list(_flat(record["settings"])),
+        settings=[(key, value) for key, value in _flat(record["settings"]) if key not in ("named", "seeded")],
     )
 
 
