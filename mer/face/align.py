@@ -91,9 +91,9 @@ def align(landmarks: ArrayLike, size: int = 224) -> Alignment:
 
 
 def crop_landmarks(size: int = 224) -> NDArray[np.float32]:
-    """Where the points of the canonical face come to lie in a `size` x `size` crop, `(478, 3)` in pixels."""
-    middle = np.array([(size - 1) / 2, (size - 1) / 2, 0.0])
-    return ((canonical_landmarks() - CROP_CENTER) * (CROP_SCALE * size) + middle).astype(np.float32)
+    """Where the points of the canonical face come to lie in a `size` x `size` crop, `(478, 3)`, pixels."""
+    corner = (size - 1) / 2 - CROP_SCALE * size * np.array(CROP_CENTER[:2])
+    return (canonical_landmarks() * (CROP_SCALE * size) + [*corner, 0.0]).astype(np.float32)
 
 
 def crop(image: np.ndarray, alignment: Alignment) -> NDArray[np.uint8]:

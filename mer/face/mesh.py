@@ -107,7 +107,10 @@ def _with_task(mediapipe: Any, task: Path) -> Callable[[NDArray[np.uint8]], Mesh
         running_mode=vision.RunningMode.IMAGE,
         num_faces=MAX_FACES,
     )
-    landmarker = vision.FaceLandmarker.create_from_options(options)
+    try:
+        landmarker = vision.FaceLandmarker.create_from_options(options)
+    except (RuntimeError, ValueError) as error:
+        raise ValueError(f"{VARIABLE} names {task}, which is not a face_landmarker.task file ({error})") from error
 
     def find(image: NDArray[np.uint8]) -> Meshes:
         out = landmarker.detect(mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=image))
@@ -126,9 +129,7 @@ def _in_pixels(landmarks: Any, image: NDArray[np.uint8]) -> NDArray[np.float32]:
     height, width = image.shape[:2]
     points = np.array([(point.x, point.y, point.z) for point in landmarks], np.float32)
     if points.shape != (N_LANDMARKS, 3):
-        raise ValueError(
-            f"the face landmarker gives {len(points)} points, not {N_LANDMARKS}; it has to refine the irises"
-        )
+        raise ValueError(f"the face landmarker gives {len(points)} points; expected {N_LANDMARKS}, with the irises")
     return points * np.array([width, height, width], np.float32)
 
 
