@@ -2,9 +2,9 @@
 
     python benchmarks/synth_skin.py assets/faces/sfhq assets/faces/sfhq_t2i
 
-Faces that are turned, dim, gray, lit from one side, or have an open mouth or shut eyes are left out, and so is the third
-that the modes explain worst: glasses, hats and hands. Each face is warped to the mean landmarks; the modes are the
-principal components of brightness and color together.
+Faces that are turned, dim, gray, lit from one side, or have an open mouth or shut eyes are left out, and so is the
+third that the modes explain worst: glasses, hats and hands. Each face is warped to the mean landmarks; the modes are
+the principal components of brightness and color together.
 """
 
 from __future__ import annotations
@@ -102,9 +102,14 @@ def main() -> None:
     landmark_modes = (axes[:SHAPE_MODES] * (s[:SHAPE_MODES, None] / np.sqrt(keep.sum()))).reshape(-1, 478, 3)
 
     arrays = {
-        "landmarks": mean.astype(np.float32), "frame": frame.astype(np.float32), "bright": bright[keep].mean(axis=0).astype(np.float16), "mask": np.packbits(mask, axis=1),
-        "mask_width": np.array(fine), "color": color[keep].mean(axis=0).astype(np.float16), "grain": grain.astype(np.float16),
-    }  # fmt: skip
+        "landmarks": mean.astype(np.float32),
+        "frame": frame.astype(np.float32),
+        "bright": bright[keep].mean(axis=0).astype(np.float16),
+        "mask": np.packbits(mask, axis=1),
+        "mask_width": np.array(fine),
+        "color": color[keep].mean(axis=0).astype(np.float16),
+        "grain": grain.astype(np.float16),
+    }
     for name, values in (
         ("bright_modes", bright_modes),
         ("color_modes", color_modes),

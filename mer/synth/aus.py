@@ -61,7 +61,9 @@ def parse_unit(unit: str) -> tuple[str, str]:
 
 
 def shape_weights(units: Mapping[str, float], model: str) -> dict[str, float]:
-    """Action units with intensities as a model's shapes with weights, in ARKit's names (sides are `Left` and `Right`)."""
+    """Action units with intensities as a model's shapes with weights, in ARKit's names (sides are `Left` and
+    `Right`).
+    """
     weights: dict[str, float] = {}
     for unit, intensity in units.items():
         number, side = parse_unit(unit)

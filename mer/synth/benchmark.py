@@ -49,7 +49,8 @@ def make_benchmark(
     workers: int = 1,
     track: Callable[[Iterable, int, str], Iterable] | None = None,
 ) -> Path:
-    """Write `out/<subject>/<clip>.mp4` and `labels.csv` (`subject, clip, label, onset, apex, offset, fps, aus, dataset`).
+    """Write `out/<subject>/<clip>.mp4` and `labels.csv` (`subject, clip, label, onset, apex, offset, fps, aus,
+    dataset`).
 
     Each person shows an emotion in ways of their own: which units, how strong, how one-sided, how fast. The classes are
     negative, positive and surprise. Run again with the same settings, it goes on where it stopped.
@@ -120,7 +121,9 @@ def _render_person(job: tuple[str, BenchmarkSettings, int, Person | None]) -> li
 
 
 def _habits(label: str, rng: np.random.Generator) -> dict[str, Any]:
-    """How a person shows a class: their two or three sets of units, their usual amount of motion, their stronger side."""
+    """How a person shows a class: their two or three sets of units, their usual amount of motion, their
+    stronger side.
+    """
     emotions = [COMPOSITE[label][i] for i in rng.permutation(len(COMPOSITE[label]))[:3]]
     return {
         "sets": [(emotion, draw_units(MICRO[emotion], rng)) for emotion in (emotions * 3)[:3]],
@@ -167,7 +170,8 @@ def write_video(path: Path, frames: Iterable[np.ndarray], size: int, fps: int) -
         stream = container.add_stream("libx264", rate=fps)
         stream.width = stream.height = size
         stream.pix_fmt = "yuv420p"
-        stream.options = {"crf": "12", "threads": "1"}
+        # Macroblock trees make x264 give other bytes once in a hundred times, even on one thread.
+        stream.options = {"crf": "12", "threads": "1", "x264-params": "mbtree=0"}
         stream.codec_context.time_base = Fraction(1, fps)
         for frame in frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))

@@ -1,7 +1,7 @@
 """Render a FacialFlowNet folder: who is in it, in which split, and the work, which can be killed and goes on.
 
-Everything about an identity follows from the seed and its number, so the bytes do not depend on the number of workers or
-on where a run was interrupted.
+Everything about an identity follows from the seed and its number, so the bytes do not depend on the number of workers
+or on where a run was interrupted.
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@
 
 A sequence of n frames has n - 1 pairs. mer adds, where the original has nothing of the kind:
 
-    ROOT/label/<split>/<emotion>/<sequence>.json                  action units, pose, light of each frame; identity, seed
-    ROOT/label/<split>/<emotion>/<sequence>.npz                   `landmarks` (n, 478, 3), `occlusion` (n - 1, H, W) as bits
+    ROOT/label/<split>/<emotion>/<sequence>.json      action units, pose, light of each frame; identity, seed
+    ROOT/label/<split>/<emotion>/<sequence>.npz       `landmarks` (n, 478, 3), `occlusion` (n - 1, H, W) as bits
 """
 
 from __future__ import annotations
@@ -127,8 +127,8 @@ def read_facialflownet(root: str | Path, split: str = "train", *, incomplete: st
     if faults and incomplete == "error":
         more = f" ... and {len(faults) - 3} more" if len(faults) > 3 else ""
         raise FacialFlowNetError(
-            f"{root}: {len(faults)} incomplete sequences: {'; '.join(faults[:3])}{more}. Complete the copy, or leave them out "
-            "with incomplete='skip'"
+            f"{root}: {len(faults)} incomplete sequences: {'; '.join(faults[:3])}{more}. "
+            "Complete the copy, or leave them out with incomplete='skip'"
         )
     if not pairs:
         raise FacialFlowNetError(f"{root}: no pairs in split {split!r}")

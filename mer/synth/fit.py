@@ -19,7 +19,8 @@ from mer.synth.model import FaceModel, FaceModelError
 DISTANCE = 10.0  # about 90 cm, a portrait's usual distance
 # Shapes that a quiet portrait may hold; the rest of them cannot be told from identity.
 _EXPRESSION = (
-    "browDownLeft", "browDownRight", "browInnerUp", "browOuterUpLeft", "browOuterUpRight", "eyeBlinkLeft", "eyeBlinkRight",
+    "browDownLeft", "browDownRight", "browInnerUp", "browOuterUpLeft", "browOuterUpRight",
+    "eyeBlinkLeft", "eyeBlinkRight",
     "eyeWideLeft", "eyeWideRight", "jawOpen", "mouthSmileLeft", "mouthSmileRight", "mouthFrownLeft", "mouthFrownRight",
     "mouthPucker", "mouthStretchLeft", "mouthStretchRight", "cheekSquintLeft", "cheekSquintRight",
 )  # fmt: skip
@@ -84,11 +85,11 @@ def fit_face(model: FaceModel, landmarks: np.ndarray) -> Fit:
     names, shapes = [], []
     for name in _EXPRESSION:
         try:
-            offsets = shape_offsets(model, name)
+            shape = shape_offsets(model, name)
         except FaceModelError:
             continue
         names.append(name)
-        shapes.append(offsets)
+        shapes.append(shape)
     basis = np.concatenate([model.identity, np.array(shapes).reshape(-1, *model.vertices.shape)])
     marks = model.landmarks(basis)
     modes = len(model.identity)
@@ -129,7 +130,9 @@ def fit_face(model: FaceModel, landmarks: np.ndarray) -> Fit:
 
 
 def similarity(source: np.ndarray, target: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-    """Scale, rotation and shift that take `source` to `target`, both `(n, 3)`, in least squares (Umeyama, TPAMI 1991)."""
+    """Scale, rotation and shift that take `source` to `target`, both `(n, 3)`, in least squares (Umeyama, TPAMI
+    1991).
+    """
     a, b = source - source.mean(axis=0), target - target.mean(axis=0)
     u, s, vt = np.linalg.svd(b.T @ a)
     signs = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])

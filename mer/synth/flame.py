@@ -1,4 +1,5 @@
-"""A user's own FLAME file (Li et al., "Learning a model of facial shape and expression from 4D scans", SIGGRAPH Asia 2017).
+"""A user's own FLAME file (Li et al., "Learning a model of facial shape and expression from 4D scans", SIGGRAPH Asia
+2017).
 
 FLAME's licence forbids passing it on: download it from https://flame.is.tue.mpg.de and give its path. Its expression
 components have no names, so each ARKit shape is the combination of components and jaw motion that moves the landmarks
@@ -38,7 +39,8 @@ def load_flame(path: str | Path | None = None) -> FaceModel:
     """
     if path is None:
         raise FileNotFoundError(
-            "FLAME needs your own licensed file (https://flame.is.tue.mpg.de); give `--face-model-path generic_model.pkl`"
+            "FLAME needs your own licensed file (https://flame.is.tue.mpg.de); "
+            "give `--face-model-path generic_model.pkl`"
         )
     path = Path(path)
     if not path.is_file():
@@ -49,7 +51,8 @@ def load_flame(path: str | Path | None = None) -> FaceModel:
     directions, joints, weights = (np.asarray(a[key], float) for key in ("shapedirs", "J_regressor", "weights"))
     if vertices.ndim != 2 or directions.shape[:2] != vertices.shape or directions.shape[2] <= _SHAPES:
         raise FaceModelError(
-            f"{path}: shapedirs is {directions.shape} for vertices {vertices.shape}; expected (V, 3, {_SHAPES} + expressions)"
+            f"{path}: shapedirs is {directions.shape} for vertices {vertices.shape}; "
+            f"expected (V, 3, {_SHAPES} + expressions)"
         )
     if (
         joints.shape[-1] != count
@@ -75,7 +78,7 @@ def place_landmarks(skin: FaceModel, eyes: np.ndarray) -> FaceModel:
     """Lay the canonical landmarks on a surface: by the eyes `(2, 3)`, right first, then by closest points."""
     face = canonical_landmarks().astype(float)
     own = np.array([face[list(REGIONS[f"{side}_eye"])].mean(axis=0) for side in ("right", "left")])
-    scale = np.linalg.norm(eyes[1] - eyes[0]) / np.linalg.norm(own[1] - own[0])
+    scale = float(np.linalg.norm(eyes[1] - eyes[0])) / float(np.linalg.norm(own[1] - own[0]))
     points = (face - own.mean(axis=0)) * scale + eyes.mean(axis=0)
     points[:, 2] += skin.vertices[:, 2].min() - points[:, 2].min()  # the tip of the nose is the nearest point of a face
     points = points[:468]
@@ -121,7 +124,8 @@ class _Reader(pickle.Unpickler):
             return _Array
         allowed = {
             ("numpy.core.multiarray", "_reconstruct"), ("numpy._core.multiarray", "_reconstruct"),
-            ("numpy", "ndarray"), ("numpy", "dtype"), ("numpy.core.multiarray", "scalar"), ("numpy._core.multiarray", "scalar"),
+            ("numpy.core.multiarray", "scalar"), ("numpy._core.multiarray", "scalar"),
+            ("numpy", "ndarray"), ("numpy", "dtype"),
         }  # fmt: skip
         if (module, name) in allowed or (module.startswith("scipy.sparse") and name in ("csc_matrix", "csr_matrix")):
             return super().find_class(module, name)
@@ -141,7 +145,7 @@ def _read_pickle(path: Path) -> dict[str, np.ndarray]:
         content = _Reader(io.BytesIO(path.read_bytes()), encoding="latin1").load()
         out = {}
         for key in _KEYS:
-            value = content[key]
+            value: Any = content[key]
             value = value.value if isinstance(value, _Array) else value
             out[key] = np.asarray(value.toarray() if hasattr(value, "toarray") else value)
         return out

@@ -1,9 +1,9 @@
 """A head that can be rendered: the fitted face, eyes, teeth, and a sheet that carries hair, ears, neck and clothes.
 
 All of it is one mesh in the portrait's space whose colors come from one texture with three pages side by side: the
-portrait, the portrait with its eyes made whole, and the inside of the mouth. The sheet is the portrait as a relief: level
-with the rim of the face, sloping away from the camera beyond it, and hidden behind it. It moves with the head, and so
-does everything on it.
+portrait, the portrait with its eyes made whole, and the inside of the mouth. The sheet is the portrait as a relief:
+level with the rim of the face, sloping away from the camera beyond it, and hidden behind it. It moves with the head,
+and so does everything on it.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from mer.face.regions import INNER_LIPS, OVAL, REGIONS
-from mer.synth.fit import Camera, Fit, fit_face
+from mer.synth.fit import DISTANCE, Camera, Fit, fit_face
 from mer.synth.model import FaceModel
 from mer.synth.portrait import Portrait
-from mer.synth.raster import rasterize
+from mer.synth.raster import cover
+from mer.synth.texture import MOUTH_PAGE, make_texture
 
 SKIN, EYE, MOUTH, SHEET = range(4)  # parts; the first three are the face
 EYE_RADIUS = 0.14  # of an eyeball, in interocular distances
 _LIFT = 0.012  # how far a lid passes in front of the eye, in interocular distances
-_MOUTH_PAGE = 192  # pixels
 
 
 @dataclass(eq=False)
@@ -128,67 +128,73 @@ def make_head(portrait: Portrait, model: FaceModel) -> Head:
     """Fit `model` to a portrait and build everything around it."""
     fit = fit_face(model, portrait.landmarks)
     height, width = portrait.matte.shape
-    marks, unit = fit.landmarks, fit.camera.focal / 10
+    marks, unit = fit.landmarks, fit.camera.focal / DISTANCE
     kept, faces = _front(fit, model, height, width)
     skin = fit.vertices[kept]
-    pieces, tris, parts, pages, count = [skin], [faces], [np.full(len(skin), SKIN)], [], len(skin)
-    pages.append(fit.camera.project(skin)[:, :2])
-
-    eyes = []
-    for side in ("left", "right"):
-        surface, eye = _eye(marks, side)
-        v, t = surface
-        pieces.append(v), tris.append(t + count), parts.append(np.full(len(v), EYE))
-        pages.append(fit.camera.project(v)[:, :2] + [width, 0])
-        eyes.append(eye)
-        count += len(v)
-
-    v, t, uv, jaw_share = _mouth(marks)
-    pieces.append(v), tris.append(t + count), parts.append(np.full(len(v), MOUTH))
-    pages.append(uv * (_MOUTH_PAGE - 1) + [2 * width, 0])
-    mouth = slice(count, count + len(v))
-    count += len(v)
-
+    eyes = [_eye(marks, side) for side in ("left", "right")]
+    mouth, mouth_faces, mouth_places, jaw_share = _mouth(marks)
     border = _border(skin, faces)
-    v, t, spread, relief = _sheet(skin, border, fit.camera, height, width, portrait.matte)
-    pieces.append(v), tris.append(t + count), parts.append(np.full(len(v), SHEET))
-    pages.append(fit.camera.project(v)[:, :2])
-    total = count + len(v)
+    sheet, sheet_faces, spread, relief = _sheet(skin, border, fit.camera, height, width, portrait.matte)
 
-    rows = np.concatenate([np.arange(len(skin)), np.repeat(np.arange(count, total), len(border))])
-    columns = np.concatenate([np.arange(len(skin)), np.tile(border, len(v))])
+    def on_page(vertices: np.ndarray, page: int) -> np.ndarray:
+        return fit.camera.project(vertices)[:, :2] + [page * width, 0]
+
+    pieces = [  # vertices, triangles, part, places in the texture
+        (skin, faces, SKIN, on_page(skin, 0)),
+        *((v, t, EYE, on_page(v, 1)) for v, t, _ in eyes),
+        (mouth, mouth_faces, MOUTH, mouth_places * (MOUTH_PAGE - 1) + [2 * width, 0]),
+        (sheet, sheet_faces, SHEET, on_page(sheet, 0)),
+    ]
+    starts = np.cumsum([0, *(len(v) for v, _, _, _ in pieces)])
+    part = np.concatenate([np.full(len(v), p, np.uint8) for v, _, p, _ in pieces])
+    total = len(part)
+
+    # The skin follows itself, the sheet the border of the face.
+    rows = np.concatenate([np.arange(len(skin)), np.repeat(np.flatnonzero(part == SHEET), len(border))])
+    columns = np.concatenate([np.arange(len(skin)), np.tile(border, len(sheet))])
     values = np.concatenate([np.ones(len(skin)), spread.ravel()])
     strong = values > 1e-4
     follow = csr_matrix((values[strong], (rows[strong], columns[strong])), shape=(total, len(skin)))
     jaw = np.zeros(total)
-    jaw[mouth] = jaw_share
-    number = np.full(len(fit.vertices), -1)
-    number[kept] = np.arange(len(kept))
-    lips = tuple(int(number[model.corners[i][model.weights[i].argmax()]]) for i in (13, 14))
-    pivot = np.array([0.0, 0.9, 10 + 1.0])  # where the neck carries the skull
-    pivot[0] = marks[[234, 454], 0].mean()
-    texture = _texture(portrait, unit)
+    jaw[part == MOUTH] = jaw_share
+    on_skin = _landmarks_on_skin(model, fit.vertices, kept)
+    pivot = np.array([marks[[234, 454], 0].mean(), 0.9, DISTANCE + 1.0])  # where the neck carries the skull
     return Head(
-        portrait.name, np.concatenate(pieces), np.concatenate(tris).astype(np.int32),
-        np.concatenate(parts).astype(np.uint8), np.concatenate(pages), texture, fit.camera, pivot, marks, fit, kept,
-        follow, relief, _beside(skin, border, v + relief), lips, _landmarks_on_skin(model, fit.vertices, kept), jaw, eyes,
-    )  # fmt: skip
+        name=portrait.name,
+        vertices=np.concatenate([v for v, _, _, _ in pieces]),
+        triangles=np.concatenate([t + start for (_, t, _, _), start in zip(pieces, starts)]).astype(np.int32),
+        part=part,
+        places=np.concatenate([places for _, _, _, places in pieces]),
+        texture=make_texture(portrait, unit),
+        camera=fit.camera,
+        pivot=pivot,
+        landmarks=marks,
+        fit=fit,
+        kept=kept,
+        follow=follow,
+        relief=relief,
+        blend=_beside(skin, border, sheet + relief),
+        lips=(int(on_skin[13].argmax()), int(on_skin[14].argmax())),
+        follow_landmarks=on_skin,
+        jaw=jaw,
+        eyes=[eye for _, _, eye in eyes],
+    )
 
 
 def _front(fit: Fit, model: FaceModel, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
     """The model's vertices that make the face, and their triangles: seen from the front, within the oval."""
     points = fit.camera.project(fit.vertices)
-    index, _ = rasterize(points, model.triangles, height, width)
+    index = cover(points, model.triangles, height, width)
     seen = np.zeros(len(fit.vertices), bool)
     seen[model.triangles[np.unique(index[index >= 0])]] = True
     for _ in range(3):  # the inside of the lips and the edges of the lids come to light when they move
         seen[model.triangles[seen[model.triangles].any(axis=1)]] = True
     oval = fit.camera.project(fit.landmarks[list(OVAL)])[:, :2]
     middle = oval.mean(axis=0)
-    polygon = np.float32(middle + 0.99 * (oval - middle))
-    inside = np.array([cv2.pointPolygonTest(polygon, (float(x), float(y)), False) >= 0 for x, y in points[:, :2]])
+    polygon = (middle + 0.99 * (oval - middle)).astype(np.float32)
+    inside = np.array([cv2.pointPolygonTest(polygon, (float(x), float(y)), False) >= 0 for x, y, _ in points])
     # Not the walls of the mouth and of the sockets, nor the back of the head.
-    shallow = fit.vertices[:, 2] < 10 + 0.75
+    shallow = fit.vertices[:, 2] < DISTANCE + 0.75
     lips = fit.landmarks[list(INNER_LIPS)]
     in_mouth = (np.abs(fit.vertices[:, :2] - lips[:, :2].mean(axis=0)) < [0.3, 0.12]).all(axis=1)
     shallow &= ~(in_mouth & (fit.vertices[:, 2] > lips[:, 2].mean() + 0.16))
@@ -204,8 +210,8 @@ def _front(fit: Fit, model: FaceModel, height: int, width: int) -> tuple[np.ndar
     return kept, number[faces]
 
 
-def _eye(marks: np.ndarray, side: str) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
-    """The front of an eyeball, just behind the lids: its mesh, and its middle with its curvature."""
+def _eye(marks: np.ndarray, side: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The front of an eyeball, just behind the lids: vertices, triangles, and its middle with its curvature."""
     lids = marks[list(REGIONS[f"{side}_eye"])]
     middle = lids[:, :2].mean(axis=0)
     bend = 1.6  # flatter than a ball, since the corners of the eye lie outside it
@@ -214,11 +220,13 @@ def _eye(marks: np.ndarray, side: str) -> tuple[tuple[np.ndarray, np.ndarray], n
     half_width = 0.62 * np.ptp(lids[:, 0])
     x, y = np.meshgrid(np.linspace(-half_width, half_width, 15), np.linspace(-0.15, 0.15, 11))
     grid = np.column_stack([x.ravel() + middle[0], y.ravel() + middle[1], z + bend * (x**2 + y**2).ravel()])
-    return (grid, _grid_triangles(11, 15)), np.array([middle[0], middle[1], z, bend])
+    return grid, _grid_triangles(11, 15), np.array([middle[0], middle[1], z, bend])
 
 
 def _mouth(marks: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Upper teeth, lower teeth and the dark behind them: vertices, triangles, places in their page, share of the jaw."""
+    """Upper teeth, lower teeth and the dark behind them: vertices, triangles, places in their page, share of
+    the jaw.
+    """
     lips = marks[list(INNER_LIPS)]
     x0, y0 = marks[[78, 308], 0].mean(), marks[[13, 14], 1].mean()
     z0 = lips[:, 2].min() + 0.10
@@ -256,7 +264,9 @@ def _border(skin: np.ndarray, faces: np.ndarray) -> np.ndarray:
 
 
 def _landmarks_on_skin(model: FaceModel, vertices: np.ndarray, kept: np.ndarray) -> csr_matrix:
-    """The weights of the skin's vertices in each landmark. A vertex that was cut away counts as the nearest kept one."""
+    """The weights of the skin's vertices in each landmark. A vertex that was cut away counts as the nearest
+    kept one.
+    """
     stand_in = cKDTree(vertices[kept]).query(vertices)[1]
     rows = np.repeat(np.flatnonzero(model.marked), 3)
     corners = stand_in[model.corners[model.marked]].ravel()
@@ -267,7 +277,9 @@ def _landmarks_on_skin(model: FaceModel, vertices: np.ndarray, kept: np.ndarray)
 def _sheet(
     skin: np.ndarray, border: np.ndarray, camera: Camera, height: int, width: int, matte: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """The relief around the face: vertices, triangles, how each follows the border `(n, len(border))`, its step undone."""
+    """The relief around the face: vertices, triangles, how each follows the border `(n, len(border))`, its step
+    undone.
+    """
     rim = skin[border]
     rim_xy = camera.project(rim)[:, :2]
     margin, n = 0.25, 56
@@ -275,7 +287,7 @@ def _sheet(
         np.linspace(-margin * width, (1 + margin) * width, n), np.linspace(-margin * height, (1 + margin) * height, n)
     )
     nodes = np.column_stack([x.ravel(), y.ravel()])
-    unit = camera.focal / 10
+    unit = camera.focal / DISTANCE
     apart = np.linalg.norm(nodes[:, None] - rim_xy[None], axis=-1) / unit
     nearest = apart.min(axis=1)
     hull = cv2.convexHull(rim_xy.astype(np.float32))
@@ -326,95 +338,3 @@ def _grid_triangles(rows: int, columns: int) -> np.ndarray:
     lower = np.column_stack([corner, corner + 1, corner + columns])
     upper = np.column_stack([corner + 1, corner + columns + 1, corner + columns])
     return np.concatenate([lower, upper]).astype(np.int64)
-
-
-def _texture(portrait: Portrait, unit: float) -> np.ndarray:
-    """The three pages side by side, float32 (h, 2 w + mouth, 4)."""
-    height, width = portrait.matte.shape
-    person = _without_background(portrait.image, portrait.matte)
-    page = np.dstack([person, portrait.matte * 255]).astype(np.float32)
-    eyes = np.dstack([_whole_eyes(portrait), np.full((height, width), 255.0)]).astype(np.float32)
-    skin = np.median(portrait.image[_disc(portrait.matte.shape, portrait.landmarks[195], 0.15 * unit)], axis=0)
-    mouth = np.full((height, _MOUTH_PAGE, 4), 255, np.float32)
-    mouth[:_MOUTH_PAGE, :, :3] = _mouth_page(skin)
-    return np.ascontiguousarray(np.concatenate([page, eyes, mouth], axis=1))
-
-
-def _without_background(image: np.ndarray, matte: np.ndarray) -> np.ndarray:
-    """The person's own color at every pixel: where the matte is thin, that of the nearest pixel that is all person."""
-    solid = cv2.erode((matte > 0.9).astype(np.uint8), np.ones((3, 3), np.uint8))
-    _, label = cv2.distanceTransformWithLabels(1 - solid, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    colors = np.zeros((label.max() + 1, 3), np.float32)
-    colors[label[solid > 0]] = image[solid > 0]
-    spread = cv2.GaussianBlur(colors[label], (0, 0), 2)
-    own = np.clip((matte - 0.6) / 0.35, 0, 1)[..., None]
-    return own * image + (1 - own) * spread
-
-
-def _disc(shape: tuple[int, ...], middle: np.ndarray, radius: float) -> np.ndarray:
-    y, x = np.mgrid[: shape[0], : shape[1]]
-    return (x - middle[0]) ** 2 + (y - middle[1]) ** 2 <= radius**2
-
-
-def _whole_eyes(portrait: Portrait) -> np.ndarray:
-    """The portrait with each eye continued under its lids: the iris by its own ring of colors, the white by its own."""
-    out = portrait.image.astype(np.float32)
-    marks = portrait.landmarks
-    for side in ("left", "right"):
-        iris = marks[list(REGIONS[f"{side}_iris"]), :2]
-        radius = float(np.linalg.norm(iris[1:] - iris[0], axis=1).mean())
-        left, top = np.clip((iris[0] - 5 * radius).astype(int), 0, np.array(out.shape[1::-1]) - 8)
-        window = (slice(top, top + int(10 * radius)), slice(left, left + int(10 * radius)))
-        image = portrait.image[window]
-        rim, middle = marks[list(REGIONS[f"{side}_eye"]), :2] - [left, top], iris[0] - [left, top]
-        y, x = np.mgrid[: image.shape[0], : image.shape[1]].astype(np.float32)
-        opening = np.zeros(image.shape[:2], np.uint8)
-        cv2.fillPoly(opening, [np.round(rim * 16).astype(np.int32)], 1, shift=4)
-        shrink = max(1, round(0.10 * radius * 2))
-        trusted = cv2.erode(opening, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * shrink + 1, 2 * shrink + 1))) > 0
-        ring = np.hypot(x - middle[0], y - middle[1]) / radius
-        white = trusted & (ring > 1.25)
-        if white.sum() >= 6:
-            bright = image[white].astype(float)
-            white_color = np.median(bright[bright.sum(axis=1) >= np.median(bright.sum(axis=1))], axis=0)
-        else:
-            white_color = np.array([190.0, 180, 175])
-        colors = np.empty((12, 3))
-        for k in range(12):
-            belt = trusted & (ring >= k / 10) & (ring < (k + 1) / 10)
-            colors[k] = np.median(image[belt], axis=0) if belt.sum() > 2 else colors[k - 1] if k else [40, 30, 25]
-        edges = (np.arange(12) + 0.5) / 10
-        whole = np.stack(
-            [np.interp(ring, np.append(edges, 1.3), np.append(colors[:, c], white_color[c])) for c in range(3)], -1
-        )
-        # The lid above throws a shadow.
-        below = np.clip((y - rim[:, 1].min()) / (0.8 * radius), 0, 1)[..., None]
-        whole *= 0.72 + 0.28 * below
-        share = cv2.GaussianBlur(trusted.astype(np.float32), (0, 0), 0.6 * shrink)[..., None]
-        near = np.hypot(x - middle[0], (y - middle[1])) < 4 * radius
-        out[window] = np.where(near[..., None], share * image + (1 - share) * whole, image)
-    return out
-
-
-def _mouth_page(skin: np.ndarray) -> np.ndarray:
-    """Upper teeth, lower teeth and throat, float32 (192, 192, 3)."""
-    n = _MOUTH_PAGE
-    v, u = np.mgrid[:n, :n] / (n - 1)
-    gum = 0.55 * np.array([190.0, 95, 90]) + 0.15 * skin
-    white = np.array([205.0, 195, 178])
-    page = np.zeros((n, n, 3))
-    for row0, row1, gum_side, teeth in ((0.0, 0.34, -1, 8), (0.34, 0.67, 1, 10)):
-        inside = (v >= row0) & (v < row1)
-        across = (u - 0.5) * 2
-        slot = np.abs(((u - 0.5) * teeth) % 1 - 0.5)  # 0.5 in the gap between two teeth
-        gap = np.clip((slot - 0.42) / 0.08, 0, 1)
-        along = (v - row0) / (row1 - row0)
-        toward_gum = 1 - along if gum_side < 0 else along
-        arch = 0.42 - 0.08 * np.cos(((u - 0.5) * teeth) * 2 * np.pi)
-        is_gum = np.clip((toward_gum - arch - 0.15) / 0.06, 0, 1)
-        tooth = white * (1 - 0.45 * gap[..., None]) * (1 - 0.55 * across[..., None] ** 2)
-        color = tooth * (1 - is_gum[..., None]) + gum * (1 - 0.5 * across[..., None] ** 2) * is_gum[..., None]
-        page[inside] = color[inside]
-    throat = np.array([70.0, 26, 24]) * (0.35 + 0.9 * np.clip((v - 0.67) / 0.33, 0, 1))[..., None]
-    page[v >= 0.67] = throat[v >= 0.67]
-    return page

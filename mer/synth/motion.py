@@ -108,7 +108,7 @@ def ffn_clip(head: Head, face_model: str, rng: np.random.Generator, frames: int 
     states = []
     for i in range(frames):
         t = i / (frames - 1)
-        e, h = _ease(t**bend), _ease(t)
+        e, h = float(_ease(t**bend)), float(_ease(t))
         units = {u: (1 - e) * first.get(u, 0.0) + e * last.get(u, 0.0) for u in {**first, **last}}
         states.append(
             State(

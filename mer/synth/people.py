@@ -27,8 +27,8 @@ class Person:
 def find_people(folder: str | Path, notes: str | Path) -> list[Person]:
     """The photographs in a folder that can be used.
 
-    Where a picture has no landmarks beside it (`landmarks478.json`), they are found, and kept in `notes` (JSON), so that
-    the next run need not look again; `notes` also says why a picture is left out.
+    Where a picture has no landmarks beside it (`landmarks478.json`), they are found, and kept in `notes` (JSON), so
+    that the next run need not look again; `notes` also says why a picture is left out.
 
     Pictures whose names begin with the same number and an underscore (`001_03.jpg`, `001_08.jpg`) are of one person;
     otherwise each picture is of another.
@@ -41,7 +41,9 @@ def find_people(folder: str | Path, notes: str | Path) -> list[Person]:
             known = json.loads(notes.read_text(encoding="utf-8"))
         except ValueError:
             known = {}  # it is only a cache
-    people, numbers, changed = [], {}, False
+    people: list[Person] = []
+    numbers: dict[str, int] = {}
+    changed = False
     for file in files:
         name = file.relative_to(folder).as_posix()
         entry = known.get(name)
@@ -68,7 +70,9 @@ def find_people(folder: str | Path, notes: str | Path) -> list[Person]:
 
 
 def draw_portrait(person: Person | None, use: int, rng: np.random.Generator) -> Portrait:
-    """The portrait of an identity: a photograph as it is, a variation of it from its second use on, or a generated face."""
+    """The portrait of an identity: a photograph as it is, a variation of it from its second use on, or a
+    generated face.
+    """
     if person is None:
         return generate_portrait(rng)
     marks = None if person.landmarks is None else np.array(person.landmarks, np.float32)

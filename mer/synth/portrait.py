@@ -54,8 +54,8 @@ def load_portrait(path: str | Path, landmarks: np.ndarray | None = None) -> Port
     """Read a photograph and find its landmarks and its matte.
 
     Landmarks that are not given come from `landmarks478.json` beside it (file name to `{"lm": 478 x [x, y, z]}`) where
-    there is one, and from :func:`mer.face.detect_faces` otherwise. `PortraitError` says why a picture cannot be used: no
-    face, eyes shut, mouth open (what lies behind the lips cannot be told from the skin), head turned away.
+    there is one, and from :func:`mer.face.detect_faces` otherwise. `PortraitError` says why a picture cannot be used:
+    no face, eyes shut, mouth open (what lies behind the lips cannot be told from the skin), head turned away.
     """
     path = Path(path)
     image = _read(path)
@@ -148,7 +148,7 @@ def _read_list(path: str, changed: int) -> dict:
 
 def _frame(image: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Bring a photograph to a common frame: 512 px, the face upright in its middle, edges repeated."""
-    scale = _FACE_OF_SIZE * _SIZE / np.linalg.norm(landmarks[454, :2] - landmarks[234, :2])
+    scale = _FACE_OF_SIZE * _SIZE / float(np.linalg.norm(landmarks[454, :2] - landmarks[234, :2]))
     dx, dy = landmarks[263, :2] - landmarks[33, :2]
     angle = np.arctan2(dy, dx)
     turn = scale * np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
@@ -163,7 +163,9 @@ def _frame(image: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, np.nda
 
 
 def matte_of(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-    """How much of each pixel is the person, float32 `(H, W)`: by MediaPipe's segmentation where it is there, else GrabCut."""
+    """How much of each pixel is the person, float32 `(H, W)`: by MediaPipe's segmentation where it is there,
+    else GrabCut.
+    """
     rough = _segment(image)
     if rough is None:
         rough = _grab_cut(image, landmarks)
@@ -200,5 +202,6 @@ def _grab_cut(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     labels[int(high[1]) :] = cv2.GC_PR_FGD
     cv2.fillConvexPoly(labels, cv2.convexHull(face.round().astype(np.int32)), int(cv2.GC_FGD))
     cv2.setRNGSeed(0)
-    cv2.grabCut(image, labels, None, np.zeros((1, 65)), np.zeros((1, 65)), 4, cv2.GC_INIT_WITH_MASK)
+    whole = (0, 0, width, height)  # not looked at where labels are given
+    cv2.grabCut(image, labels, whole, np.zeros((1, 65)), np.zeros((1, 65)), 4, cv2.GC_INIT_WITH_MASK)
     return np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.float32)

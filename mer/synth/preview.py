@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from mer.files import write_whole
-from mer.synth.facialflownet import PairFiles, SPLITS, read_facialflownet, read_records
+from mer.synth.facialflownet import SPLITS, PairFiles, read_facialflownet, read_records
 
 
 def flow_picture(field: np.ndarray, largest: float) -> np.ndarray:

@@ -153,8 +153,8 @@ def paint(
 ) -> np.ndarray:
     """The picture, from what each of 2 x 2 rays through each pixel meets.
 
-    Where all four meet one smooth piece of surface, the texture is read once in their middle; along edges, it is read for
-    each.
+    Where all four meet one smooth piece of surface, the texture is read once in their middle; along edges, it is read
+    for each.
 
     Parameters
     ----------
@@ -246,7 +246,8 @@ def opacity(
 def displace(
     start: np.ndarray, end: np.ndarray, triangles: np.ndarray, index: np.ndarray, weights: np.ndarray, focal: float
 ) -> np.ndarray:
-    """How the surface point at each pixel moves on the screen when vertices go from `start` to `end`, (height, width, 3).
+    """How the surface point at each pixel moves on the screen when vertices go from `start` to `end`, (height, width,
+    3).
 
     x, y in pixels, then the depth of the point in the end; 0 where no triangle is seen. Vertices are in the camera's
     space, `(V, 3)`. Vertices that do not move give exactly 0.

@@ -92,7 +92,9 @@ def move_head(scene: Scene, vertices: np.ndarray, state: State) -> np.ndarray:
 
 
 def render(scene: Scene, state: State) -> np.ndarray:
-    """The picture, float32 (size, size, 3), 0 to 255, before noise and compression; 2 x 2 rays go through each pixel."""
+    """The picture, float32 (size, size, 3), 0 to 255, before noise and compression; 2 x 2 rays go through each
+    pixel.
+    """
     head, size = scene.head, scene.size
     shape = surface(scene, state)
     points = scene.camera.project(move_head(scene, shape, state))

@@ -2,8 +2,8 @@
 
 `skin.npz` holds the mean and the main modes of skin and of landmarks of generated faces of SFHQ and SFHQ-T2I (David
 Beniaguev, MIT licence), computed by `benchmarks/synth_skin.py`; see `skin.md`. No photograph of a real person went into
-it. A face is drawn as in an active appearance model (Cootes, Edwards & Taylor, TPAMI 2001): modes of shape, and modes of
-color on the mean shape.
+it. A face is drawn as in an active appearance model (Cootes, Edwards & Taylor, TPAMI 2001): modes of shape, and modes
+of color on the mean shape.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ FINE, COARSE = 0.72, 0.16  # scales at which brightness and color are kept
 class SkinModel:
     """Mean and modes, each mode at one standard deviation.
 
-    `landmarks` (1 + S, 478, 3) in pixels of a 512 px portrait, facing the camera; `frame` (478, 3) the landmarks on which
-    skin is kept; `bright` (1 + K, n) over the pixels of `mask` in a picture
-    `FINE` times as large, `color` (1 + K, h, w, 2) in one `COARSE` times as large: Y and Cr, Cb of JPEG. `grain` (h, w) is
-    the strength of the fine structure that the modes leave out.
+    `landmarks` (1 + S, 478, 3) in pixels of a 512 px portrait, facing the camera; `frame` (478, 3) the landmarks on
+    which skin is kept; `bright` (1 + K, n) over the pixels of `mask` in a picture
+    `FINE` times as large, `color` (1 + K, h, w, 2) in one `COARSE` times as large: Y and Cr, Cb of JPEG. `grain` (h,
+    w) is the strength of the fine structure that the modes leave out.
     """
 
     landmarks: np.ndarray

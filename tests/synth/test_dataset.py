@@ -79,7 +79,7 @@ def test_the_bytes_do_not_depend_on_the_workers(tmp_path):
 
 def test_another_run_is_not_touched(small):
     before = digest(small)
-    with pytest.raises(ValueError, match="holds a run with other settings.*seed=3"):
+    with pytest.raises(ValueError, match=r"holds a run with other settings.*seed=3"):
         make_dataset(small, Settings(preset="micro", pairs=3, size=96, seed=4))
     assert digest(small) == before
 
@@ -110,7 +110,7 @@ def test_wrong_settings(tmp_path, settings, message):
 
 def test_a_full_disk_is_told_before_the_work(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9, 10**6))
-    with pytest.raises(OSError, match="10 pairs need about .* GB, the disk has 0.0 GB free"):
+    with pytest.raises(OSError, match=r"10 pairs need about .* GB, the disk has 0.0 GB free"):
         make_dataset(tmp_path / "run", Settings(pairs=10))
 
 

@@ -71,7 +71,7 @@ def test_an_original_copy_has_no_labels_and_its_own_names(tmp_path):
 def test_incomplete_copies_are_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere"):
         read_facialflownet(tmp_path / "nowhere")
-    with pytest.raises(FacialFlowNetError, match="no .*image/facial/train"):
+    with pytest.raises(FacialFlowNetError, match=r"no .*image/facial/train"):
         read_facialflownet(tmp_path)
     write(tmp_path)
     write(tmp_path, sequence="000002_00")

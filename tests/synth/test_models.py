@@ -162,7 +162,7 @@ def test_flame_pickle_runs_no_code(tmp_path):
 @pytest.mark.parametrize("name", ["makehuman", "ict", "flame"])
 def test_damaged_files_get_a_clear_error(tmp_path, name):
     path = tmp_path / "model.npz"
-    with pytest.raises(FileNotFoundError, match="model.npz"):
+    with pytest.raises(FileNotFoundError, match=r"model.npz"):
         load_face_model(name, path)
     path.write_bytes(b"PK\x03\x04 not a model")
     with pytest.raises(FaceModelError, match="not a readable face model"):

@@ -6,18 +6,18 @@ import cv2
 import numpy as np
 import pytest
 
+from mer.face import detect_faces
+from mer.synth.aus import parse_unit
 from mer.synth.benchmark import BenchmarkSettings, make_benchmark
 from mer.synth.motion import COMPOSITE, EXPRESSIONS, MICRO, draw_units, micro_clip, peak_motion
-from mer.synth.aus import parse_unit
 from mer.synth.people import vary_portrait
 from mer.synth.portrait import PortraitError, load_portrait, unsuitable
 from mer.synth.skin import generate_portrait
 
 
 def test_a_generated_face_is_found_with_its_landmarks(portrait):
-    detect = pytest.importorskip("mer.face").detect_faces
     shown = np.where(portrait.matte[..., None] > 0.5, portrait.image, 150).astype(np.uint8)
-    faces = detect(shown)
+    faces = detect_faces(shown)
     assert faces
     unit = np.linalg.norm(portrait.landmarks[263, :2] - portrait.landmarks[33, :2])
     off = np.linalg.norm(faces[0].landmarks[:468, :2] - portrait.landmarks[:468, :2], axis=1) / unit
@@ -43,7 +43,7 @@ def test_generated_faces_can_all_be_used():
 
 def test_a_variation_is_another_person(portrait):
     other = vary_portrait(portrait, np.random.default_rng(0))
-    assert np.linalg.norm(other.landmarks - portrait.landmarks, axis=1).mean() > 1.5
+    assert np.linalg.norm(other.landmarks - portrait.landmarks, axis=1).mean() > 1.0
     assert other.image.shape == portrait.image.shape
     assert not unsuitable(other.landmarks)
 
@@ -100,7 +100,6 @@ def test_the_benchmark_is_laid_out_for_extraction(tmp_path):
 
 
 def test_pictures_that_cannot_be_used(tmp_path):
-    pytest.importorskip("mer.face").detect_faces
     blank = tmp_path / "blank.png"
     cv2.imwrite(str(blank), np.full((200, 200, 3), 128, np.uint8))
     with pytest.raises(PortraitError, match="no face found"):

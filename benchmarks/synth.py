@@ -1,0 +1,138 @@
+"""Measure `mer synth`: how plausible, how diverse, how fast.
+
+    python benchmarks/synth.py plausibility [--faces DIR] [--identities 40]
+    python benchmarks/synth.py diversity [--identities 1000]
+    python benchmarks/synth.py speed [--faces DIR] [--pairs 100] [--workers 2]
+
+plausibility: how often MediaPipe finds the face in rendered frames of each preset, and how well its landmarks' own
+displacement agrees with the label at those points over large motions. diversity: the nearest two of many generated
+identities. speed: pairs a second at 256 x 256 with all labels, written to disk, and where the time goes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import pstats
+import resource
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from mer.synth.camera import draw_background, draw_lens, take
+from mer.synth.dataset import Settings, make_dataset, plan
+from mer.synth.head import make_head
+from mer.synth.models import load_face_model
+from mer.synth.motion import ffn_clip, micro_clip
+from mer.synth.people import draw_portrait, find_people
+from mer.synth.scene import Scene, frame_camera, label, landmarks_at, render
+from mer.synth.skin import generate_portrait
+
+SIZE = 256
+PARTS = (
+    "draw_portrait", "make_head", "draw_background", "ffn_clip", "micro_clip", "render", "label", "take", "write_sequence",
+)  # fmt: skip
+
+
+def plausibility(args: argparse.Namespace) -> None:
+    from mer.face import detect_faces
+
+    model = load_face_model(args.face_model, args.face_model_path)
+    people = find_people(args.faces, Path(tempfile.mkdtemp()) / "faces.json") if args.faces else []
+    for preset in ("ffn", "micro"):
+        found, frames, told, seen, off = 0, 0, [], [], []
+        settings = Settings(preset=preset, pairs=10**6, seed=7)
+        jobs = [job for job, _ in zip(plan(settings, people), range(args.identities))]
+        for k, job in enumerate(jobs):
+            rng = np.random.default_rng([11, k])
+            portrait = draw_portrait(job.person, job.use, rng)
+            head = make_head(portrait, model)
+            clip = ffn_clip(head, model.name, rng, 5) if preset == "ffn" else micro_clip(head, model.name, rng, 2)
+            camera = frame_camera(SIZE, SIZE * rng.uniform(0.28, 0.40), (SIZE / 2, 0.43 * SIZE))
+            scene = Scene(head, model.name, draw_background(SIZE, camera, portrait, rng, own=False), camera, SIZE)
+            lens = draw_lens(rng)
+            states = [clip.states[0], clip.states[-1]]
+            faces = [detect_faces(take(render(scene, state), lens, rng)) for state in states]
+            frames += 2
+            found += sum(bool(f) for f in faces)
+            if all(faces):
+                truth = [landmarks_at(scene, state)[:, :2] for state in states]
+                apart = np.linalg.norm(faces[0][0].landmarks[:468, :2] - truth[0][:468], axis=1).mean()
+                off.append(apart / camera.focal * 10)
+                flow = label(scene, *states)
+                x, y = np.clip(truth[0][:468].round().astype(int), 0, SIZE - 1).T
+                on_skin = flow.part[y, x] == 0
+                told.append(flow.flow.facial[y, x][on_skin])
+                seen.append((faces[1][0].landmarks[:468, :2] - faces[0][0].landmarks[:468, :2])[on_skin])
+        told_all, seen_all = np.concatenate(told), np.concatenate(seen)
+        correlation = [np.corrcoef(told_all[:, c], seen_all[:, c])[0, 1] for c in (0, 1)]
+        print(
+            f"{preset}: face found in {found}/{frames} frames; landmarks {np.mean(off):.3f} interocular distances off; "
+            f"motion of MediaPipe's points against the label: correlation {correlation[0]:.3f} (x), "
+            f"{correlation[1]:.3f} (y), mean motion {np.linalg.norm(told_all, axis=1).mean():.2f} px",
+            flush=True,
+        )
+
+
+def diversity(args: argparse.Namespace) -> None:
+    """Distances between identities: mean landmark distance in px of 512, and mean color difference in gray levels."""
+    import cv2
+    from scipy.spatial.distance import pdist
+
+    shapes, skins = [], []
+    for k in range(args.identities):
+        portrait = generate_portrait(np.random.default_rng([0, 4, k]))
+        shapes.append(portrait.landmarks[:468, :2].ravel())
+        skins.append(cv2.resize(portrait.image[150:350, 150:360], (21, 20), interpolation=cv2.INTER_AREA).ravel())
+    shape = pdist(np.array(shapes)) / np.sqrt(468)
+    skin = pdist(np.array(skins, float), "cityblock") / skins[0].size
+    for name, d, unit in (("shape", shape, "px of 512, root mean square"), ("skin", skin, "gray levels, mean")):
+        print(
+            f"{name}: the nearest two of {args.identities} differ by {d.min():.2f}, half by {np.median(d):.2f} ({unit})"
+        )
+
+
+def speed(args: argparse.Namespace) -> None:
+    for preset in ("ffn", "micro"):
+        settings = Settings(preset=preset, pairs=args.pairs, faces=args.faces, seed=1)
+        with tempfile.TemporaryDirectory() as folder:
+            # Compiles and loads.
+            make_dataset(Path(folder) / "warm", Settings(preset=preset, pairs=2, faces=args.faces))
+            profile, wall, cpu = cProfile.Profile(), time.perf_counter(), time.process_time()
+            profile.enable()
+            make_dataset(Path(folder) / "one", settings)
+            profile.disable()
+            wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+            rates = f"{args.pairs / wall:.1f} pairs/s ({args.pairs / cpu:.1f} per second of CPU)"
+            print(f"{preset}, 1 process: {rates}", flush=True)
+            rows = pstats.Stats(profile).stats
+            spent = {f[2]: s[3] for f, s in rows.items() if f[2] in PARTS and "synth" in f[0]}
+            shares = ", ".join(f"{name} {100 * spent[name] / wall:.0f} %" for name in PARTS if name in spent)
+            print(f"   share of the time: {shares}")
+            if args.workers > 1:
+                wall = time.perf_counter()
+                make_dataset(Path(folder) / "more", settings, workers=args.workers)
+                wall = time.perf_counter() - wall
+                print(
+                    f"{preset}, {args.workers} processes: {args.pairs / wall:.1f} pairs/s with their start", flush=True
+                )
+    print(f"largest memory of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["plausibility", "diversity", "speed"])
+    parser.add_argument("--faces")
+    parser.add_argument("--face-model", default="makehuman")
+    parser.add_argument("--face-model-path")
+    parser.add_argument("--identities", type=int, default=40)
+    parser.add_argument("--pairs", type=int, default=100)
+    parser.add_argument("--workers", type=int, default=2)
+    args = parser.parse_args()
+    {"plausibility": plausibility, "diversity": diversity, "speed": speed}[args.what](args)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""The texture of a head, made from a portrait: skin and hair, eyes made whole, and the inside of a mouth."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from mer.face.regions import REGIONS
+from mer.synth.portrait import Portrait
+
+MOUTH_PAGE = 192  # side of the page of the mouth, pixels
+
+
+def make_texture(portrait: Portrait, unit: float) -> np.ndarray:
+    """The three pages side by side, float32 (h, 2 w + mouth, 4)."""
+    height, width = portrait.matte.shape
+    person = _without_background(portrait.image, portrait.matte)
+    page = np.dstack([person, portrait.matte * 255]).astype(np.float32)
+    eyes = np.dstack([_whole_eyes(portrait), np.full((height, width), 255.0)]).astype(np.float32)
+    skin = np.median(portrait.image[_disc(portrait.matte.shape, portrait.landmarks[195], 0.15 * unit)], axis=0)
+    mouth = np.full((height, MOUTH_PAGE, 4), 255, np.float32)
+    mouth[:MOUTH_PAGE, :, :3] = _mouth_page(skin)
+    return np.ascontiguousarray(np.concatenate([page, eyes, mouth], axis=1))
+
+
+def _without_background(image: np.ndarray, matte: np.ndarray) -> np.ndarray:
+    """The person's own color at every pixel: where the matte is thin, that of the nearest pixel that is all person."""
+    solid = cv2.erode((matte > 0.9).astype(np.uint8), np.ones((3, 3), np.uint8))
+    _, label = cv2.distanceTransformWithLabels(1 - solid, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    colors = np.zeros((label.max() + 1, 3), np.float32)
+    colors[label[solid > 0]] = image[solid > 0]
+    spread = cv2.GaussianBlur(colors[label], (0, 0), 2)
+    own = np.clip((matte - 0.6) / 0.35, 0, 1)[..., None]
+    return own * image + (1 - own) * spread
+
+
+def _disc(shape: tuple[int, ...], middle: np.ndarray, radius: float) -> np.ndarray:
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    return (x - middle[0]) ** 2 + (y - middle[1]) ** 2 <= radius**2
+
+
+def _whole_eyes(portrait: Portrait) -> np.ndarray:
+    """The portrait with each eye continued under its lids: the iris by its own ring of colors, the white by its own."""
+    out = portrait.image.astype(np.float32)
+    marks = portrait.landmarks
+    for side in ("left", "right"):
+        iris = marks[list(REGIONS[f"{side}_iris"]), :2]
+        radius = float(np.linalg.norm(iris[1:] - iris[0], axis=1).mean())
+        left, top = np.clip((iris[0] - 5 * radius).astype(int), 0, np.array(out.shape[1::-1]) - 8)
+        window = (slice(top, top + int(10 * radius)), slice(left, left + int(10 * radius)))
+        image = portrait.image[window]
+        rim, middle = marks[list(REGIONS[f"{side}_eye"]), :2] - [left, top], iris[0] - [left, top]
+        y, x = np.mgrid[: image.shape[0], : image.shape[1]].astype(np.float32)
+        opening = np.zeros(image.shape[:2], np.uint8)
+        cv2.fillPoly(opening, [np.round(rim * 16).astype(np.int32)], 1, shift=4)
+        shrink = max(1, round(0.10 * radius * 2))
+        trusted = cv2.erode(opening, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * shrink + 1, 2 * shrink + 1))) > 0
+        ring = np.hypot(x - middle[0], y - middle[1]) / radius
+        white = trusted & (ring > 1.25)
+        if white.sum() >= 6:
+            bright = image[white].astype(float)
+            white_color = np.median(bright[bright.sum(axis=1) >= np.median(bright.sum(axis=1))], axis=0)
+        else:
+            white_color = np.array([190.0, 180, 175])
+        colors = np.empty((12, 3))
+        for k in range(12):
+            belt = trusted & (ring >= k / 10) & (ring < (k + 1) / 10)
+            colors[k] = np.median(image[belt], axis=0) if belt.sum() > 2 else colors[k - 1] if k else [40, 30, 25]
+        edges = (np.arange(12) + 0.5) / 10
+        whole = np.stack(
+            [np.interp(ring, np.append(edges, 1.3), np.append(colors[:, c], white_color[c])) for c in range(3)], -1
+        )
+        # The lid above throws a shadow.
+        below = np.clip((y - rim[:, 1].min()) / (0.8 * radius), 0, 1)[..., None]
+        whole *= 0.72 + 0.28 * below
+        share = cv2.GaussianBlur(trusted.astype(np.float32), (0, 0), 0.6 * shrink)[..., None]
+        near = np.hypot(x - middle[0], (y - middle[1])) < 4 * radius
+        out[window] = np.where(near[..., None], share * image + (1 - share) * whole, image)
+    return out
+
+
+def _mouth_page(skin: np.ndarray) -> np.ndarray:
+    """Upper teeth, lower teeth and throat, float32 (192, 192, 3)."""
+    n = MOUTH_PAGE
+    v, u = np.mgrid[:n, :n] / (n - 1)
+    gum = 0.55 * np.array([190.0, 95, 90]) + 0.15 * skin
+    white = np.array([205.0, 195, 178])
+    page = np.zeros((n, n, 3))
+    for row0, row1, gum_side, teeth in ((0.0, 0.34, -1, 8), (0.34, 0.67, 1, 10)):
+        inside = (v >= row0) & (v < row1)
+        across = (u - 0.5) * 2
+        slot = np.abs(((u - 0.5) * teeth) % 1 - 0.5)  # 0.5 in the gap between two teeth
+        gap = np.clip((slot - 0.42) / 0.08, 0, 1)
+        along = (v - row0) / (row1 - row0)
+        toward_gum = 1 - along if gum_side < 0 else along
+        arch = 0.42 - 0.08 * np.cos(((u - 0.5) * teeth) * 2 * np.pi)
+        is_gum = np.clip((toward_gum - arch - 0.15) / 0.06, 0, 1)
+        tooth = white * (1 - 0.45 * gap[..., None]) * (1 - 0.55 * across[..., None] ** 2)
+        color = tooth * (1 - is_gum[..., None]) + gum * (1 - 0.5 * across[..., None] ** 2) * is_gum[..., None]
+        page[inside] = color[inside]
+    throat = np.array([70.0, 26, 24]) * (0.35 + 0.9 * np.clip((v - 0.67) / 0.33, 0, 1))[..., None]
+    page[v >= 0.67] = throat[v >= 0.67]
+    return page
