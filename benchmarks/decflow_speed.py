@@ -3,7 +3,8 @@
     python benchmarks/decflow_speed.py --out benchmarks/decflow_speed.csv
 
 The networks' weights are random, which changes no time. Each figure is the median of several runs after one that warms
-up, in a process of its own per thread count; the load of the machine (1 minute) is written beside it.
+up, in a process of its own per thread count; the load of the machine (1 minute) is written beside it. On a busy machine
+read `cpu_seconds`: on one thread they are what the clock would show on an idle one.
 """
 
 from __future__ import annotations
@@ -21,22 +22,23 @@ from collections.abc import Callable
 from pathlib import Path
 
 SIZES = (128, 224, 480)
-METHODS = ("decflow", "decflow-paper", "tvl1", "dis", "farneback", "raft-small")
-COLUMNS = ("what", "size", "threads", "seconds", "runs", "load")
+COLUMNS = ("what", "size", "threads", "seconds", "cpu_seconds", "runs", "load")
 
 
-def measure(call: Callable[[], object], least: int = 3, seconds: float = 4.0) -> tuple[float, int]:
-    """Median seconds of a call, and the number of runs."""
+def measure(call: Callable[[], object], seconds: float = 4.0) -> tuple[float, float, int]:
+    """Median seconds of a call, by the clock and of the processor, and the number of runs."""
     call()
-    times: list[float] = []
-    while len(times) < least or (sum(times) < seconds and len(times) < 30):
-        began = time.perf_counter()
+    clock: list[float] = []
+    processor: list[float] = []
+    while not clock or (sum(clock) < seconds and len(clock) < 30):
+        began, worked = time.perf_counter(), time.process_time()
         call()
-        times.append(time.perf_counter() - began)
-    return statistics.median(times), len(times)
+        clock.append(time.perf_counter() - began)
+        processor.append(time.process_time() - worked)
+    return statistics.median(clock), statistics.median(processor), len(clock)
 
 
-def run(threads: int) -> None:
+def run(threads: int, sizes: list[int], training: bool) -> None:
     """Measure everything with this many threads; rows go to stdout as JSON."""
     import cv2
     import numpy as np
@@ -58,12 +60,12 @@ def run(threads: int) -> None:
     raft = build("raft-small").eval()
 
     def report(what: str, size: int, call: Callable[[], object]) -> None:
-        seconds, runs = measure(call)
-        row = [what, size, threads, round(seconds, 4), runs, round(os.getloadavg()[0], 1)]
+        seconds, processor, runs = measure(call)
+        row = [what, size, threads, round(seconds, 4), round(processor, 4), runs, round(os.getloadavg()[0], 1)]
         print(json.dumps(dict(zip(COLUMNS, row))), flush=True)
 
     face = astronaut()[0:240, 100:340]
-    for size in SIZES:
+    for size in sizes:
         onset = np.asarray(cv2.resize(face, (size, size), interpolation=cv2.INTER_CUBIC), np.uint8)
         apex = np.roll(onset, 1, axis=1)
         landmarks = standard_landmarks((size, size))
@@ -86,7 +88,7 @@ def run(threads: int) -> None:
         for what, call in calls.items():
             report(what, size, call)
 
-    for network, size, batch in (("lite", 128, 4), ("lite", 224, 4), ("paper", 128, 1)):
+    for network, size, batch in (("lite", 128, 4), ("lite", 224, 4), ("paper", 128, 1)) if training else ():
         net = build(network).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
         b = {
             "onset": 255 * torch.rand(batch, 3, size, size), "apex": 255 * torch.rand(batch, 3, size, size),
@@ -106,22 +108,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--sizes", type=int, nargs="+", default=list(SIZES))
+    parser.add_argument("--no-training", dest="training", action="store_false")
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)  # inner process
     given = parser.parse_args()
     if given.one:
-        run(given.one)
+        run(given.one, given.sizes, given.training)
         return
     rows = []
     for threads in given.threads:
         environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
-        command = [sys.executable, __file__, "--one", str(threads)]
+        command = [sys.executable, __file__, "--one", str(threads), "--sizes", *map(str, given.sizes)]
+        command += [] if given.training else ["--no-training"]
         with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
             for line in process.stdout or ():
                 rows.append(json.loads(line))
-                print(
-                    "{what:34s} {size:4d} px  {threads} threads  {seconds:8.4f} s  (load {load})".format(**rows[-1]),
-                    flush=True,
-                )
+                shown = "{what:34s} {size:4d} px  {threads} threads  {seconds:8.4f} s, processor {cpu_seconds:8.4f} s"
+                print((shown + "  (load {load})").format(**rows[-1]), flush=True)
         if process.returncode:
             raise SystemExit(process.returncode)
     if given.out:
