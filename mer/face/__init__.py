@@ -11,7 +11,7 @@ from mer.face.align import (
     transform,
 )
 from mer.face.canonical import N_LANDMARKS, canonical_landmarks
-from mer.face.detect import DETECTORS, Face, detect_faces, detector_status
+from mer.face.detect import DETECTORS, Face, check_detector, detect_faces, detector_status
 from mer.face.regions import REGIONS
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Face",
     "align",
     "canonical_landmarks",
+    "check_detector",
     "crop",
     "crop_landmarks",
     "detect_faces",
