@@ -12,7 +12,7 @@ VERSION = next(
 setup(
     name="mer",
     version=VERSION,
-    description="Micro-expression recognition: facial flow, head flow, expression flow, and evaluation that does not leak",
+    description="Micro-expression recognition: facial, head and expression flow, and evaluation that does not leak",
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
@@ -25,7 +25,7 @@ setup(
         "numpy>=1.26",
         "scipy>=1.11",
         "pandas>=2.1",
-        "scikit-learn>=1.4",
+        "scikit-learn>=1.6",
         "scikit-image>=0.22",  # brings the photograph of the sample set
         "matplotlib>=3.8",
         "torch>=2.2",

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from mer.apex import apex_curve, peak
-from mer.face import DETECTORS, Face, align, crop, detect_faces, transform
+from mer.face import Face, align, check_detector, crop, detect_faces, transform
 from mer.files import write_json
 from mer.flow import save_flow
 from mer.flow_folder import earlier_run, flow_path, inside, refuse_equal_paths, run_record
@@ -264,8 +264,7 @@ def _run(
 
 
 def _check(settings: Settings) -> None:
-    if settings.align not in DETECTORS:
-        raise ValueError(f"no alignment {settings.align!r}; there are {', '.join(DETECTORS)}")
+    check_detector(settings.align)
     if settings.face not in FACES:
         raise ValueError(f"no choice of face {settings.face!r}; there are {', '.join(FACES)}")
     if not 32 <= settings.size <= 2048:

@@ -181,8 +181,8 @@ def _warp(image: np.ndarray, field: np.ndarray) -> np.ndarray:
     import cv2
 
     y, x = np.mgrid[: image.shape[0], : image.shape[1]]
-    source = (np.stack([x, y], axis=-1) - field).astype(np.float32)
-    return cv2.remap(image.astype(np.float32), source, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+    from_x, from_y = (x - field[..., 0]).astype(np.float32), (y - field[..., 1]).astype(np.float32)
+    return cv2.remap(image.astype(np.float32), from_x, from_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
 
 
 def _write_video(path: Path, frames: Iterable[np.ndarray]) -> None:
