@@ -15,6 +15,7 @@ from mer.cli.evaluate_flow import evaluate_flow
 from mer.cli.extract_flow import extract_flow
 from mer.cli.protocols import protocols
 from mer.cli.synth import synth
+from mer.cli.train import train
 from mer.cli.weights import weights
 
 app = typer.Typer(
@@ -50,6 +51,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
 }
 for _name, _command in COMMANDS.items():
     app.command(_name)(_command)
+app.add_typer(train, name="train")
 
 
 def main() -> None:
