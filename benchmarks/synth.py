@@ -32,7 +32,8 @@ from mer.synth.skin import generate_portrait
 
 SIZE = 256
 PARTS = (
-    "draw_portrait", "make_head", "draw_background", "ffn_clip", "micro_clip", "render", "label", "take", "write_sequence",
+    "draw_portrait", "make_head", "draw_background", "ffn_clip", "micro_clip",
+    "render", "label", "take", "write_sequence",
 )  # fmt: skip
 
 

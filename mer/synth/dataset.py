@@ -151,22 +151,25 @@ def plan(settings: Settings, people: list[Person]) -> Iterator[Job]:
 
 
 def run_jobs(function: Callable, jobs: list, workers: int) -> Iterator[Any]:
-    """Call `function` on each job, in this process or in several, and yield results in order."""
+    """Call `function` on each job, in this process or in several, and yield results in order.
+
+    Linear algebra runs on one thread everywhere: how its sums are split over threads shows in the last bit.
+    """
+    calls = [(function, job) for job in jobs]
     if workers <= 1:
-        yield from map(function, jobs)
+        yield from map(_call, calls)
         return
-    with multiprocessing.get_context("spawn").Pool(workers, _start_worker) as pool:
-        yield from pool.imap(function, jobs, chunksize=1)
+    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+        yield from pool.imap(_call, calls, chunksize=1)
 
 
-def _start_worker() -> None:
-    import os
-
+def _call(task: tuple[Callable, Any]) -> Any:
     import cv2
+    from threadpoolctl import threadpool_limits
 
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = "1"
     cv2.setNumThreads(1)
+    with threadpool_limits(1):
+        return task[0](task[1])
 
 
 _models: dict[tuple[str, str | None], FaceModel] = {}
