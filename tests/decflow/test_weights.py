@@ -46,10 +46,12 @@ def test_convert_keeps_every_weight(checkpoint, folder):
     direct = build("paper")
     direct.load_state_dict(formula_weights())
     loaded = load_network("paper", "decflow-paper")
+    weights = loaded.state_dict()
+    assert all(torch.equal(value, weights[key]) for key, value in direct.state_dict().items())
     frames = torch.rand(2, 1, 3, 128, 128) * 255
     with torch.inference_mode():
         for a, b in zip(loaded(*frames, 1)[0], direct.eval()(*frames, 1)[0]):
-            assert torch.equal(a, b)
+            assert (a - b).abs().max() < 1e-3  # the order in memory differs, and with it the order of sums
 
 
 def test_convert_lists_what_is_missing_and_left_over(checkpoint, tmp_path):
