@@ -28,7 +28,7 @@ from mer.synth.models import load_face_model
 from mer.synth.motion import ffn_clip, micro_clip
 from mer.synth.people import draw_portrait, find_people
 from mer.synth.scene import Scene, frame_camera, label, landmarks_at, render
-from mer.synth.skin import generate_portrait
+from mer.synth.skin import draw_face
 
 SIZE = 256
 PARTS = (
@@ -84,9 +84,9 @@ def diversity(args: argparse.Namespace) -> None:
 
     shapes, skins = [], []
     for k in range(args.identities):
-        portrait = generate_portrait(np.random.default_rng([0, 4, k]))
-        shapes.append(portrait.landmarks[:468, :2].ravel())
-        skins.append(cv2.resize(portrait.image[150:350, 150:360], (21, 20), interpolation=cv2.INTER_AREA).ravel())
+        landmarks, face, _ = draw_face(np.random.default_rng([0, 4, k]))  # what mer synth draws with seed 0
+        shapes.append(landmarks[:468, :2].ravel())
+        skins.append(cv2.resize(face[150:350, 150:360], (21, 20), interpolation=cv2.INTER_AREA).ravel())
     shape = pdist(np.array(shapes)) / np.sqrt(468)
     skin = pdist(np.array(skins, float), "cityblock") / skins[0].size
     for name, d, unit in (("shape", shape, "px of 512, root mean square"), ("skin", skin, "gray levels, mean")):

@@ -29,7 +29,7 @@ from mer.synth.scene import Scene, frame_camera, label, landmarks_at, render
 
 NOTE = "Synthetic: rendered faces with exact labels. Results on it say nothing about accuracy on people."
 PRESETS = ("ffn", "micro")
-CLIPS_OF_IDENTITY = 8  # of the preset micro, two frames each; with longer sequences, one
+CLIPS_OF_IDENTITY = 12  # of the preset micro, two frames each; with longer sequences, one
 
 
 @dataclass(frozen=True)

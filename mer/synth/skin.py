@@ -93,15 +93,20 @@ def generate_portrait(rng: np.random.Generator, name: str = "generated") -> Port
     Shape and skin are drawn from the modes, each within two standard deviations; hair, ears, neck and clothes are
     painted around them.
     """
-    model = skin_model()
-    shape = np.clip(rng.normal(0, 0.85, len(model.landmarks) - 1), -2, 2)
-    landmarks = model.landmarks[0] + np.tensordot(shape.astype(np.float32), model.landmarks[1:], 1)
-    face, weight = _draw_skin(model, rng)
-    places = warp_between(model.frame[:, :2], landmarks[:, :2], SIZE)
+    landmarks, face, weight = draw_face(rng)
+    places = warp_between(skin_model().frame[:, :2], landmarks[:, :2], SIZE)
     face = cv2.remap(face, places[..., 0], places[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     weight = cv2.remap(weight, places[..., 0], places[..., 1], cv2.INTER_LINEAR)
     image, matte = paint_person(face, weight, landmarks, rng)
     return Portrait(name, np.clip(image + 0.5, 0, 255).astype(np.uint8), matte, landmarks.astype(np.float32))
+
+
+def draw_face(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Landmarks (478, 3), skin on the mean shape, float32 (512, 512, 3), and where it holds, float32 (512, 512)."""
+    model = skin_model()
+    shape = np.clip(rng.normal(0, 0.85, len(model.landmarks) - 1), -2, 2)
+    landmarks = model.landmarks[0] + np.tensordot(shape.astype(np.float32), model.landmarks[1:], 1)
+    return landmarks, *_draw_skin(model, rng)
 
 
 def _draw_skin(model: SkinModel, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
