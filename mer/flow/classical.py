@@ -1,13 +1,12 @@
 """Flow by OpenCV: TV-L1, DIS and Farneback, set for aligned faces of about 224 px and motions from a tenth to 5 px.
 
-The settings were chosen by `benchmarks/flow_warped.py --split tune` (facial EPE, mean over six magnitudes of motion; 0
-and 3 % change of light; sensor noise of 1.5 gray levels), and its other half of the people is what the tables report.
-What made most of the difference, against OpenCV's own settings:
+The settings were chosen by `benchmarks/flow_warped.py --split tune`: photographs warped by known fields, facial EPE in
+pixels, mean over six magnitudes of motion, with sensor noise. What made the difference to OpenCV's own settings:
 
-- **Light.** All three assume that a point keeps its gray level. A light that changes by 3 %, as between two frames
-  under a flickering lamp, took TV-L1 from 0.10 px to 0.75 px. So both frames are first normalized in their local mean
-  and contrast: the same error with and without the change, and no worse without it (DIS 0.085 px, TV-L1 0.09 px).
-- **Resolution.** DIS stops at half resolution by default; its finest scale is the image here (0.13 to 0.08 px).
+- **Light.** All three assume that a point keeps its gray level. A light that changes by 3 %, as under a flickering
+  lamp, takes TV-L1 from 0.09 to 0.71 px and DIS from 0.13 to 0.19. So the frames are first normalized in their local
+  mean and contrast, and the error is the same with and without the change.
+- **Resolution.** DIS stops at half resolution by default; here its finest scale is the image (0.150 to 0.085 px).
 
 Every call makes its own OpenCV objects, which keep state between calls, so a result depends on its two frames alone.
 """
@@ -20,9 +19,9 @@ from numpy.typing import NDArray
 
 from mer.flow.field import Field
 
-_WINDOW = (
-    8.0  # px, standard deviation of the local window; 6 to 16 measured alike, so no finer than the features of a face
-)
+# px, standard deviation of the local window. Half of it gains 1 % on motions below 5 px and finds less of larger ones,
+# which the coarse scales see: it takes from them what they see by.
+_WINDOW = 16.0
 _CONTRAST = 40.0  # gray levels for one local standard deviation; 30 to 60 measured alike
 _NOISE = 6.0  # gray levels: contrast below it is sensor noise, which is not to be blown up on smooth skin
 
@@ -43,11 +42,11 @@ def dis(onset: NDArray[np.uint8], apex: NDArray[np.uint8]) -> Field:
     method = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     method.setFinestScale(0)
     method.setPatchSize(8)
-    method.setPatchStride(4)  # 3 gains nothing and takes a third longer
-    method.setGradientDescentIterations(12)  # as good as 25
-    # The smoothness term: 20, OpenCV's own, leaves noise of 0.078 px where 40 leaves 0.072; at 160 motion is lost.
+    method.setPatchStride(4)  # 3 gains 3 % for a third more time
+    method.setGradientDescentIterations(12)  # 25 gains less than 1 %
+    # Smoothness: OpenCV's own 20 follows noise (0.089 px), at 160 motion is lost (0.092), 40 has 0.085.
     method.setVariationalRefinementAlpha(40.0)
-    method.setVariationalRefinementIterations(5)  # 0 costs half of the accuracy; 10 gains 2 % for a third of the time
+    method.setVariationalRefinementIterations(5)  # none: 0.128 px; 10: 0.087
     return _calc(method, _as_uint8(normalize_light(onset)), _as_uint8(normalize_light(apex)))
 
 
@@ -61,9 +60,9 @@ def tvl1(onset: NDArray[np.uint8], apex: NDArray[np.uint8]) -> Field:
     """
     require_tvl1()
     method = cv2.optflow.createOptFlow_DualTVL1()
-    method.setLambda(0.1)  # weight of the data term; OpenCV's 0.15 follows noise more (0.097 against 0.092 px)
-    # Local contrast removes what a median over the flow would: no gain from it, and a tenth of the iterations is enough
-    # (OpenCV: 10 x 30 over five scales and five warps, ten times slower and 5 % worse).
+    method.setLambda(0.1)  # weight of the data term; OpenCV's 0.15 follows noise more (0.083 against 0.081 px)
+    # In normalized light a median over the flow changes nothing and a few iterations are best: OpenCV's 10 x 30 over
+    # five scales and five warps has 0.086 px in four times the time.
     method.setMedianFiltering(1)
     method.setOuterIterations(2)
     method.setInnerIterations(10)
@@ -75,8 +74,8 @@ def tvl1(onset: NDArray[np.uint8], apex: NDArray[np.uint8]) -> Field:
 
 def farneback(onset: NDArray[np.uint8], apex: NDArray[np.uint8]) -> Field:
     """Polynomial expansion (Farneback, SCIA 2003), frames and result as in :func:`dis`."""
-    # Small neighborhoods (3 px, sigma 0.8) and a wide Gaussian window: 0.120 px, where 5 px, sigma 1.2 and a box of
-    # 15 px, as in OpenCV's examples, have 0.132.
+    # Small neighborhoods and a wide Gaussian window: 0.135 px. A box of 15 px, poly_n 5 and poly_sigma 1.2, as in
+    # OpenCV's examples, have 0.155, and 0.363 on plain gray levels.
     flow = cv2.calcOpticalFlowFarneback(
         _as_uint8(normalize_light(onset)),
         _as_uint8(normalize_light(apex)),
@@ -119,5 +118,5 @@ def _as_uint8(image: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 
 def _calc(method: cv2.DenseOpticalFlow, onset: np.ndarray, apex: np.ndarray) -> Field:
-    # A field to write into: without one some builds hand back memory that the object still owns.
-    return np.asarray(method.calc(onset, apex, np.zeros((*onset.shape, 2), np.float32)), np.float32)
+    # Without a field to start from: with one, be it of zeros, DIS searches less at its coarsest scale.
+    return np.asarray(method.calc(onset, apex, None), np.float32)  # type: ignore[call-overload]
