@@ -149,6 +149,20 @@ def test_small_face_in_a_large_frame(astronaut):
     assert 0.9 < face.score <= 1
 
 
+def test_where_the_mesh_is_not_sure_the_second_look_decides(astronaut, monkeypatch):
+    [face] = detect_faces(astronaut)
+    astray = face.landmarks + np.float32([40, 0, 0])
+    looks = iter([[(astray, 0.6)], [(face.landmarks, 0.9)]])
+    monkeypatch.setattr(detect, "find_meshes", lambda image: next(looks))
+    monkeypatch.setattr(detect, "_surroundings", lambda image, box: (image, np.zeros(2, np.float32)))
+    [decided] = detect_faces(astronaut)
+    np.testing.assert_array_equal(decided.landmarks, face.landmarks)
+    # Neither sees it well: better an unsure face than none.
+    monkeypatch.setattr(detect, "find_meshes", lambda image: [(astray, 0.6)])
+    monkeypatch.setattr(detect, "find_five_points", lambda image: [])
+    assert [unsure.score for unsure in detect_faces(astronaut)] == [0.6]
+
+
 def test_without_mtcnn_a_small_face_is_no_crash(astronaut, monkeypatch):
     def missing():
         raise ImportError("MTCNN is not installed")
