@@ -38,6 +38,11 @@ def test_a_known_translation(texture, method, tolerance, motion):
     assert np.linalg.norm((flow - motion)[12:-12, 12:-12], axis=2).mean() < tolerance
 
 
+def test_dis_finds_large_motions(texture):
+    flow = dis(shifted(texture, 0, 0), shifted(texture, -7, 9))
+    assert np.median(np.linalg.norm(flow - (-7, 9), axis=2)) < 0.05
+
+
 @METHODS
 def test_a_change_of_light_is_no_motion(texture, method, tolerance):
     onset, apex = shifted(texture, 0, 0), shifted(texture, 0.5, 0.25)
