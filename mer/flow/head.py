@@ -40,7 +40,7 @@ _STEPS = 30
 _ENOUGH = 5e-3  # px: a smaller step of the fit is the last
 # The scale of the residuals is taken from the quietest third of the face, since in an expression more than half of it
 # may move, and a residual of 2.5 times that scale has no say. Head EPE on photographs warped by an expression of up to
-# 5 px, `benchmarks/flow_warped.py --split tune`: 0.16 px, against 0.37 with the median and Tukey's usual 4.685, and
+# 5 px, `benchmarks/flow_warped.py --split tune`: 0.17 px, against 0.37 with the median and Tukey's usual 4.685, and
 # 0.69 with least squares; 0.07 px in all cases where the expression is 0.1 px.
 _QUIET = 0.3
 _TUKEY = 2.5
