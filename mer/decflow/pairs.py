@@ -53,7 +53,8 @@ def start_flow(onset: NDArray[np.uint8], apex: NDArray[np.uint8]) -> Array:
     """The field that the lite network starts from: DIS (Kroeger et al., ECCV 2016) in 3 to 10 ms, `(H, W, 2)`."""
     gray = [cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_RGB2GRAY) for frame in (onset, apex)]
     dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    return np.asarray(dis.calc(gray[0], gray[1], np.zeros((*gray[0].shape, 2), np.float32)), np.float32)
+    # From nothing: a field of zeros would count as a start, and DIS then searches less at its coarsest scale.
+    return np.asarray(dis.calc(gray[0], gray[1], None), np.float32)  # type: ignore[call-overload]
 
 
 def cells(field: Array) -> Array:
