@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from mer.face import REGIONS, region_mask
+from mer.face import region_mask
 from mer.methods import estimate_flow
 
 # Where action units act. The lids are left out: a blink moves them more than any micro-expression moves the face.
@@ -42,7 +42,7 @@ def apex_curve(
     Follows the idea of searching the peak in facial regions (Liong et al., "Automatic apex frame spotting in
     micro-expression database", ACPR 2015) with flow in the place of their appearance descriptors.
     """
-    masks = [region_mask(landmarks, name, onset.shape[:2]).astype(bool) for name in APEX_REGIONS if name in REGIONS]
+    masks = [region_mask(landmarks, name, onset.shape[:2]).astype(bool) for name in APEX_REGIONS]
     curve = []
     for frame in frames:
         flow = estimate_flow(onset, frame, method=method, landmarks=landmarks)

@@ -8,7 +8,6 @@ So the set is synthetic: it shows that the chain works, and says nothing about a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ import pandas as pd
 
 from mer.face import detect_faces
 from mer.files import write_whole
+from mer.video import write_video
 
 NOTE = (
     "Synthetic: one photograph (NASA, public domain) moved by drawn action units. "
@@ -91,7 +91,7 @@ def make_sample_set(
             for k in range(clips):
                 units = sets[rng.integers(len(sets))]
                 clip, apex = f"{label[:3]}_{k + 1}", int(rng.integers(7, 13))
-                _write_video(out / subject / f"{clip}.mp4", _frames(portrait, landmarks, units, apex, rng))
+                write_video(out / subject / f"{clip}.mp4", _frames(portrait, landmarks, units, apex, rng), SIDE, FPS)
                 # Every third clip goes without an apex, as in SMIC, so that it has to be spotted.
                 rows.append(
                     {
@@ -183,19 +183,3 @@ def _warp(image: np.ndarray, field: np.ndarray) -> np.ndarray:
     y, x = np.mgrid[: image.shape[0], : image.shape[1]]
     from_x, from_y = (x - field[..., 0]).astype(np.float32), (y - field[..., 1]).astype(np.float32)
     return cv2.remap(image.astype(np.float32), from_x, from_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
-
-
-def _write_video(path: Path, frames: Iterable[np.ndarray]) -> None:
-    """H.264 at a quality that keeps motions below a pixel."""
-    import av
-
-    with write_whole(path, "wb") as file, av.open(file, "w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=FPS)
-        stream.width = stream.height = SIDE
-        stream.pix_fmt = "yuv420p"
-        # The same bytes every time takes one thread, and no macroblock tree: x264 does not decide it reproducibly.
-        stream.options = {"crf": "12", "threads": "1", "x264-params": "mbtree=0"}
-        stream.codec_context.time_base = Fraction(1, FPS)
-        for frame in frames:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
-        container.mux(stream.encode(None))

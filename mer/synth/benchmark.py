@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from mer.synth.models import load_face_model
 from mer.synth.motion import COMPOSITE, MICRO, Clip, draw_units, micro_clip, peak_motion
 from mer.synth.people import Person, draw_portrait, find_people
 from mer.synth.scene import Scene, frame_camera, render
+from mer.video import write_video
 
 FPS = 60
 LEAD = 5  # frames before the onset
@@ -160,19 +160,3 @@ def _draw_clip(
         lead=LEAD,
         fps=FPS,
     )
-
-
-def write_video(path: Path, frames: Iterable[np.ndarray], size: int, fps: int) -> None:
-    """H.264 at a quality that keeps motions below a pixel; one thread, so that the bytes are the same every time."""
-    import av
-
-    with write_whole(path, "wb") as file, av.open(file, "w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=fps)
-        stream.width = stream.height = size
-        stream.pix_fmt = "yuv420p"
-        # Macroblock trees make x264 give other bytes once in a hundred times, even on one thread.
-        stream.options = {"crf": "12", "threads": "1", "x264-params": "mbtree=0"}
-        stream.codec_context.time_base = Fraction(1, fps)
-        for frame in frames:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
-        container.mux(stream.encode(None))
