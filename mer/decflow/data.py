@@ -21,8 +21,7 @@ from mer.decflow.rendered import open_rendered
 from mer.decflow.warped import Motion, read_photos, warped_pair
 from mer.face.canonical import canonical_landmarks
 from mer.face.regions import OUTER_EYE_CORNERS, OVAL
-
-SPLITS = ("train", "val", "test")
+from mer.split import SPLITS
 
 
 class Source(Protocol):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 
 import cv2
@@ -41,12 +40,6 @@ class Pair:
     mask: NDArray[np.uint8]
     landmarks: Array | None = None
     visible: NDArray[np.uint8] | None = None
-
-
-def split_of(person: str) -> str:
-    """`train`, `val` or `test`, for good, by the person's name: 80, 10 and 10 of a hundred people."""
-    part = zlib.crc32(person.encode()) % 10
-    return {0: "test", 1: "val"}.get(part, "train")
 
 
 def start_flow(onset: NDArray[np.uint8], apex: NDArray[np.uint8]) -> Array:

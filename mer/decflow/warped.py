@@ -20,11 +20,12 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from mer.decflow.pairs import Pair, split_of
+from mer.decflow.pairs import Pair
 from mer.decflow.prior import STRIDE, face_map
 from mer.face.align import face_mask
 from mer.face.canonical import canonical_landmarks
 from mer.face.regions import OUTER_EYE_CORNERS, OVAL, REGIONS
+from mer.split import person_of, split_of
 
 Array = NDArray[np.float32]
 
@@ -72,10 +73,8 @@ def read_photos(folders: Iterable[str | Path], split: str) -> list[Photo]:
         if not table.exists():
             raise FileNotFoundError(f"{table} is not there; a folder of faces needs one (file name -> 478 landmarks)")
         for name, entry in sorted(json.loads(table.read_text()).items()):
-            first = name.split("_")[0]
-            person = first if first.isdigit() else Path(name).stem
             landmarks = np.asarray(entry["lm"], np.float32)
-            if split_of(person) == split and landmarks.shape == (478, 3):
+            if split_of(person_of(name)) == split and landmarks.shape == (478, 3):
                 photos.append(Photo(folder / name, landmarks))
     if not photos:
         raise ValueError(f"no photographs of the {split} people in {', '.join(map(str, folders))}")

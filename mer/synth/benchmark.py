@@ -72,11 +72,11 @@ def make_benchmark(
     begin_run(out, settings)
     people: list[Person | None] = [None] * settings.people
     if settings.faces:
-        found = {p.number: p for p in reversed(find_people(settings.faces, out / "faces.json"))}
+        found = {p.name: p for p in reversed(find_people(settings.faces, out / "faces.json"))}
         if len(found) < settings.people:
             raise ValueError(f"{settings.faces}: {len(found)} usable people, {settings.people} are asked for")
         order = np.random.default_rng([settings.seed, 1]).permutation(sorted(found))
-        people = [found[int(n)] for n in order[: settings.people]]
+        people = [found[str(n)] for n in order[: settings.people]]
     jobs = [(str(out), settings, k, person) for k, person in enumerate(people)]
     rows: list[dict[str, Any]] = []
     done = run_jobs(_render_person, jobs, workers)

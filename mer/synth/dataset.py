@@ -18,6 +18,7 @@ import numpy as np
 
 import mer
 from mer.files import write_whole
+from mer.split import split_of
 from mer.synth import facialflownet
 from mer.synth.camera import draw_background, draw_lens, take
 from mer.synth.head import Head, make_head
@@ -141,10 +142,8 @@ def plan(settings: Settings, people: list[Person]) -> Iterator[Job]:
             wanted = settings.frames or int(rng.choice(LENGTHS))
             frames = [min(wanted, left + 1)]
         person = people[order[identity % len(people)]] if people else None
-        key = int(order[identity % len(people)]) if people else identity
-        # One in ten to validation, one to test; by person, however many identities a picture serves.
-        fold = int(np.random.default_rng([settings.seed, 3, person.number if person else key]).integers(10))
-        split = "val" if fold == 8 else "test" if fold == 9 else "train"
+        # By person, however many identities a picture serves; a generated face is a person of its own.
+        split = split_of(person.name if person else f"{settings.seed}/{identity}")
         yield Job(identity, split, person, identity // len(people) if people else 0, tuple(frames))
         left -= sum(n - 1 for n in frames)
         identity += 1

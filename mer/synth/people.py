@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,16 +10,17 @@ import cv2
 import numpy as np
 
 from mer.files import write_whole
+from mer.split import person_of
 from mer.synth.portrait import Portrait, PortraitError, find_pictures, load_portrait, unsuitable_picture
 from mer.synth.skin import SIZE, generate_portrait, skin_model, warp_between
 
 
 @dataclass(frozen=True)
 class Person:
-    """A usable photograph: its file, and a number that all photographs of one person share."""
+    """A usable photograph: its file, and a name that all photographs of one person share."""
 
     path: str
-    number: int
+    name: str
     landmarks: tuple[tuple[float, float, float], ...] | None = None
 
 
@@ -42,7 +42,6 @@ def find_people(folder: str | Path, notes: str | Path) -> list[Person]:
         except ValueError:
             known = {}  # it is only a cache
     people: list[Person] = []
-    numbers: dict[str, int] = {}
     changed = False
     for file in files:
         name = file.relative_to(folder).as_posix()
@@ -55,11 +54,8 @@ def find_people(folder: str | Path, notes: str | Path) -> list[Person]:
             known[name], changed = entry, True
         if entry["fault"]:
             continue
-        match = re.match(r"(\d+)_", file.name)
-        key = match.group(1) if match else name
-        number = numbers.setdefault(key, len(numbers))
         marks = entry.get("landmarks")
-        people.append(Person(str(file), number, None if marks is None else tuple(map(tuple, marks))))
+        people.append(Person(str(file), person_of(file.name), None if marks is None else tuple(map(tuple, marks))))
     if changed:
         with write_whole(notes) as out:
             json.dump(known, out)

@@ -8,7 +8,7 @@ import pytest
 
 from mer.decflow.augment import hide, mirror, mirrored_landmarks, resample
 from mer.decflow.data import Batches, open_source, place_canonical
-from mer.decflow.pairs import cells, split_of
+from mer.decflow.pairs import cells
 from mer.decflow.prior import face_map
 from mer.decflow.warped import Motion, read_photos, warped_pair
 from mer.face.canonical import canonical_landmarks
@@ -58,7 +58,6 @@ def test_a_still_face_and_a_still_head_are_still(faces):
 def test_people_are_in_one_split(faces):
     splits = {name: {photo.file.name for photo in read_photos([faces], name)} for name in ("train", "val", "test")}
     assert sum(map(len, splits.values())) == len(set().union(*splits.values())) == 24
-    assert split_of("001") == split_of("001")
 
 
 def test_mirrored_pairs_still_explain_their_frames(faces):

@@ -136,12 +136,12 @@ def test_a_disk_that_fills_up_leaves_whole_files(small, tmp_path, monkeypatch):
 
 
 def test_identities_stay_in_one_split_and_the_pairs_add_up():
-    people = [Person(f"{k}.jpg", k // 2) for k in range(60)]
+    people = [Person(f"{k}.jpg", str(k // 2)) for k in range(60)]
     jobs = list(plan(Settings(preset="ffn", pairs=3000), people))
     assert sum(n - 1 for job in jobs for n in job.frames) == 3000
     splits: dict[int, set[str]] = {}
     for job in jobs:
-        splits.setdefault(job.person.number, set()).add(job.split)
+        splits.setdefault(job.person.name, set()).add(job.split)
     assert all(len(s) == 1 for s in splits.values())
     counts = [sum(job.split == split for job in jobs) for split in ("train", "val", "test")]
     assert counts[0] > 0.6 * len(jobs)
