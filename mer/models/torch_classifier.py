@@ -64,8 +64,14 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
         self.shuffle = shuffle
         self.random_state = random_state
 
-    def fit(self, X: np.ndarray, y: np.ndarray) -> TorchClassifier:
-        """Train a new network on images `(n, size * size * channels)` and their classes `(n,)`."""
+    def fit(
+        self, X: np.ndarray, y: np.ndarray, watch: Callable[[TorchClassifier, int], None] | None = None
+    ) -> TorchClassifier:
+        """Train a new network on images `(n, size * size * channels)` and their classes `(n,)`.
+
+        `watch(self, epoch)` is called after each epoch, 1, 2, ...; the classifier can `predict` at that time. What it
+        does changes nothing in the training.
+        """
         import torch
 
         X, y = validate_data(self, X, y, dtype=np.float32)
@@ -78,7 +84,14 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
             adam = torch.optim.Adam(
                 self.network_.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay, foreach=True
             )
-            self.losses_ = [self._epoch(images, labels, adam) for _ in range(self.epochs)]
+            self.losses_ = []
+            for epoch in range(1, self.epochs + 1):
+                self.losses_.append(self._epoch(images, labels, adam))
+                if watch is not None:
+                    self.network_.eval()
+                    with torch.random.fork_rng(devices=[]):
+                        watch(self, epoch)
+                    self.network_.train()
         self.network_.eval()
         return self
 

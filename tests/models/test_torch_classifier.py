@@ -50,6 +50,20 @@ def test_a_seed_decides_everything_and_touches_nothing_else(drawn):
     assert not np.array_equal(first.predict_proba(X), other.predict_proba(X))
 
 
+def test_who_watches_the_epochs_changes_nothing(drawn):
+    X, y = drawn
+    seen = []
+
+    def watch(model: TorchClassifier, epoch: int) -> None:
+        torch.rand(3)
+        seen.append((epoch, model.score(X, y)))
+
+    watched = classifier().fit(X, y, watch=watch)
+    np.testing.assert_array_equal(watched.predict_proba(X), classifier().fit(X, y).predict_proba(X))
+    assert [epoch for epoch, _ in seen] == list(range(1, 31))
+    assert seen[-1][1] == watched.score(X, y) > seen[0][1]
+
+
 def test_prediction_does_not_depend_on_the_batch(drawn):
     X, y = drawn
     model = classifier().fit(X, y)
