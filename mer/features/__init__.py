@@ -1,18 +1,33 @@
-"""Features of flow fields: pure functions on arrays."""
+"""Features of flow fields and of clips: pure functions on arrays."""
 
+from mer.features.biwoof import biwoof
+from mer.features.clips import as_clips, hog3d, lbp_top, resample_time
 from mer.features.fields import as_fields, resize
 from mer.features.histogram import block_hoof, grid_windows, hoof
-from mer.features.regions import FACE_REGIONS, region_windows
+from mer.features.mdmo import MDMO_POINTS, mdmo, mdmo_regions
+from mer.features.regions import FACE_REGIONS, REGION_STATISTICS, region_statistics, region_windows
+from mer.features.spectrum import dct
 from mer.features.strain import magnitude, strain, uv_strain
 
 __all__ = [
     "FACE_REGIONS",
+    "MDMO_POINTS",
+    "REGION_STATISTICS",
+    "as_clips",
     "as_fields",
+    "biwoof",
     "block_hoof",
+    "dct",
     "grid_windows",
+    "hog3d",
     "hoof",
+    "lbp_top",
     "magnitude",
+    "mdmo",
+    "mdmo_regions",
+    "region_statistics",
     "region_windows",
+    "resample_time",
     "resize",
     "strain",
     "uv_strain",

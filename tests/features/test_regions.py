@@ -1,7 +1,8 @@
 import numpy as np
+import pytest
 
 from mer.face import crop_landmarks
-from mer.features import FACE_REGIONS, hoof, region_windows
+from mer.features import FACE_REGIONS, REGION_STATISTICS, hoof, region_statistics, region_windows
 
 
 def test_regions_lie_where_the_face_has_them():
@@ -30,3 +31,23 @@ def test_a_raised_mouth_corner_is_seen_at_the_mouth_and_not_at_the_brows():
     assert histograms["mouth"].argmax() == 6  # up
     assert histograms["mouth"].max() > 0.1
     assert histograms["left_brow"].max() < 1e-6
+
+
+def test_statistics_of_linear_motion():
+    y, x = np.mgrid[:20, :20].astype(float)
+    flow = np.dstack([0.1 * x - 0.02 * y, 0.02 * x + 0.1 * y])  # grows and turns
+    values = dict(zip(REGION_STATISTICS, region_statistics(flow, np.ones((1, 20, 20)), center=False)))
+    np.testing.assert_allclose(values["u"], 0.08 * 9.5, rtol=1e-5)
+    np.testing.assert_allclose(values["divergence"], 0.2, rtol=1e-5)
+    np.testing.assert_allclose(values["rotation"], 0.04, rtol=1e-5)
+    np.testing.assert_allclose(values["strain"], 0.1 * np.sqrt(2), rtol=1e-5)
+
+
+def test_statistics_lose_a_common_shift_and_ask_for_windows_that_fit():
+    flow = np.random.default_rng(0).normal(size=(28, 28, 2))
+    windows = region_windows(28)
+    assert region_statistics(flow, windows).shape == (len(FACE_REGIONS) * len(REGION_STATISTICS),)
+    np.testing.assert_allclose(region_statistics(flow + [4, 1], windows), region_statistics(flow, windows), atol=1e-5)
+    assert not region_statistics(flow, np.zeros((1, 28, 28))).any()
+    with pytest.raises(ValueError, match="windows"):
+        region_statistics(flow, region_windows(56))

@@ -1,0 +1,147 @@
+"""Features of whole clips: gray frames `(T, H, W)`, aligned, in the order of time."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from scipy.ndimage import shift
+
+PLANES = ("xy", "xt", "yt")
+_GOLDEN = (1 + 5**0.5) / 2
+
+
+def as_clips(rows: np.ndarray, frames: int, channels: int = 1) -> np.ndarray:
+    """Clips `(n, T, H, W)`, float32, from such clips or from their flattened rows `(n, T * H * W)`, H = W.
+
+    With several `channels`, such as the two of flow, `(n, T, H, W, channels)` or its rows. `ValueError` for any other
+    shape, and for values that are not finite.
+    """
+    rows = np.asarray(rows)
+    tail = () if channels == 1 else (channels,)
+    what = "(n, T, H, W)" if channels == 1 else f"(n, T, H, W, {channels})"
+    if rows.ndim == 2:
+        side = int(np.sqrt(rows.shape[1] / (frames * channels)) + 0.5)
+        if side < 2 or frames * channels * side * side != rows.shape[1]:
+            raise ValueError(
+                f"expected clips of {frames} square frames, {what} or their rows, found rows of {rows.shape[1]} "
+                "values; a flow folder holds no clips: see docs/models.md, 'Clips'"
+            )
+        rows = rows.reshape(len(rows), frames, side, side, *tail)
+    if rows.ndim != 4 + len(tail) or rows.shape[1] != frames or rows.shape[4:] != tail:
+        raise ValueError(f"expected clips of {frames} frames, {what}, found {rows.shape}")
+    if not np.isfinite(rows).all():
+        raise ValueError(f"{int((~np.isfinite(rows)).sum())} values of the clips are not finite")
+    return np.ascontiguousarray(rows, dtype=np.float32)
+
+
+def resample_time(clip: np.ndarray, frames: int) -> np.ndarray:
+    """The clip at `frames` equally spaced times, first and last frame included: `(frames, H, W)` from `(T, H, W)`.
+
+    Linear between neighbors; what papers on LBP-TOP call temporal interpolation is smoother, and hardly different.
+    """
+    clip = np.asarray(clip, dtype=np.float32)
+    at = np.linspace(0, len(clip) - 1, frames)
+    before = np.floor(at).astype(int)
+    after = np.minimum(before + 1, len(clip) - 1)
+    share = (at - before).astype(np.float32).reshape(-1, *[1] * (clip.ndim - 1))
+    return clip[before] * (1 - share) + clip[after] * share
+
+
+def lbp_top(clip: np.ndarray, blocks: int = 5, radii: tuple[int, int, int] = (1, 1, 4), points: int = 8) -> np.ndarray:
+    """Local binary patterns on three orthogonal planes: histograms of uniform patterns, block by block.
+
+    Zhao and Pietikäinen, "Dynamic texture recognition using local binary patterns with an application to facial
+    expressions", IEEE TPAMI 2007.
+
+    Parameters
+    ----------
+    clip : (T, H, W)
+        Gray values. T more than twice the time radius, and enough pixels for a block beyond the radii.
+    blocks : int
+        Per axis of the image.
+    radii : (x, y, t)
+        Of the ellipse on which the neighbors lie, pixels and frames.
+    points : int
+        Neighbors, equally spaced, interpolated linearly; the first lies along the first axis of the plane's name.
+
+    Returns
+    -------
+    (blocks * blocks * 3 * (points * (points - 1) + 3),) float32
+        For each block and plane (xy, xt, yt), the share of its pixels with each uniform pattern; the last is the share
+        of all others.
+    """
+    clip = np.asarray(clip, dtype=np.float32)
+    inner = [n - 2 * r for n, r in zip(clip.shape, radii[::-1])]  # t, y, x
+    if clip.ndim != 3 or inner[0] < 1 or min(inner[1:]) < blocks:
+        raise ValueError(f"a clip of shape {clip.shape} is too small for radii {radii} and {blocks} x {blocks} blocks")
+    center = tuple(slice(r, n - r) for n, r in zip(clip.shape, radii[::-1]))
+    row, column = np.arange(inner[1]) * blocks // inner[1], np.arange(inner[2]) * blocks // inner[2]
+    block = np.broadcast_to(row[:, None] * blocks + column, inner)
+    labels, n_labels = _uniform_labels(points), points * (points - 1) + 3
+    histograms = []
+    for plane in PLANES:
+        first, second = (("x", "y", "t").index(axis) for axis in plane)
+        code = np.zeros(inner, dtype=np.intp)
+        for k in range(points):
+            offset = np.zeros(3)  # t, y, x
+            offset[2 - first] = radii[first] * np.cos(2 * np.pi * k / points)
+            offset[2 - second] = radii[second] * np.sin(2 * np.pi * k / points)
+            neighbor = shift(clip, -np.round(offset, 9), order=1, mode="nearest", prefilter=False)[center]
+            code |= (neighbor >= clip[center] - 1e-4).astype(np.intp) << k  # rounding must not tell equal values apart
+        counts = np.bincount((block * n_labels + labels[code]).ravel(), minlength=blocks**2 * n_labels)
+        counts = counts.reshape(-1, n_labels)
+        histograms.append(counts / counts.sum(1, keepdims=True))
+    return np.stack(histograms, 1).ravel().astype(np.float32)
+
+
+@lru_cache(maxsize=4)
+def _uniform_labels(points: int) -> np.ndarray:
+    """Label of each of the `2 ** points` patterns: its own where at most two neighbors along the circle differ."""
+    codes = np.arange(2**points)
+    bits = (codes[:, None] >> np.arange(points)) & 1
+    uniform = (bits != np.roll(bits, 1, axis=1)).sum(1) <= 2
+    return np.where(uniform, np.cumsum(uniform) - 1, uniform.sum())
+
+
+def hog3d(clip: np.ndarray, blocks: int = 4, times: int = 2) -> np.ndarray:
+    """Histograms of gradients in space and time (3DHOG), cell by cell.
+
+    Kläser, Marszałek and Schmid, "A spatio-temporal descriptor based on 3D-gradients", BMVC 2008; for
+    micro-expressions, Polikovsky, Kameda and Ohta, ICDP 2009. Each gradient `(x, y, t)` votes with its length for the
+    faces of an icosahedron that it points at; each cell's histogram is divided by its Euclidean norm.
+
+    Parameters
+    ----------
+    clip : (T, H, W)
+        Gray values; at least 2 frames and `times` of them, and `blocks` pixels a side.
+    blocks, times : int
+        Cells per axis of the image, and along time.
+
+    Returns
+    -------
+    (times * blocks * blocks * 20,) float32
+    """
+    clip = np.asarray(clip, dtype=np.float32)
+    if clip.ndim != 3 or len(clip) < max(times, 2) or min(clip.shape[1:]) < max(blocks, 2):
+        raise ValueError(f"a clip of shape {clip.shape} is too small for {times} x {blocks} x {blocks} cells")
+    gradient = np.stack(np.gradient(clip)[::-1], -1).reshape(-1, 3)  # x, y, t
+    length = np.linalg.norm(gradient, axis=1, keepdims=True)
+    # A face gets what exceeds the cosine to its neighbors' centers, so a gradient along one center votes for it alone.
+    votes = np.clip(gradient / np.where(length > 0, length, 1) @ _icosahedron().T - 5**0.5 / 3, 0, None)
+    votes *= length / np.maximum(np.linalg.norm(votes, axis=1, keepdims=True), 1e-6)
+    cells = [np.arange(n) * parts // n for n, parts in zip(clip.shape, (times, blocks, blocks))]
+    cell = ((cells[0][:, None, None] * blocks + cells[1][:, None]) * blocks + cells[2]).ravel()
+    histogram = np.zeros((times * blocks**2, 20))
+    np.add.at(histogram, cell, votes)
+    norm = np.linalg.norm(histogram, axis=1, keepdims=True)
+    return (histogram / np.where(norm > 0, norm, 1)).ravel().astype(np.float32)
+
+
+@lru_cache(maxsize=1)
+def _icosahedron() -> np.ndarray:
+    """Unit vectors to the centers of the 20 faces: the corners of a dodecahedron."""
+    cube = [(x, y, z) for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)]
+    a, b = 1 / _GOLDEN, _GOLDEN
+    rest = [np.roll((0, s * a, t * b), k) for k in range(3) for s in (-1, 1) for t in (-1, 1)]
+    return np.vstack([cube, rest]) / np.sqrt(3)
