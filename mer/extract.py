@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from mer.apex import apex_curve, peak
+from mer.datasets import load_dataset
 from mer.face import Face, align, check_detector, crop, detect_faces, transform
 from mer.files import write_json
 from mer.flow import save_flow
@@ -67,7 +68,9 @@ def extract_flow(
     method: Method = DEFAULT_METHOD,
     align: str = "mediapipe",
     size: int = 224,
+    dataset: str | None = None,
     annotations: str | Path | None = None,
+    labels: str = "emotion",
     stabilize: bool = False,
     face: str = "largest",
     workers: int = 1,
@@ -83,7 +86,7 @@ def extract_flow(
     Parameters
     ----------
     videos : str or Path
-        See :func:`mer.folder.list_clips`.
+        See :func:`mer.folder.list_clips`; with `dataset`, the folder of that database.
     out : str or Path
         The flow folder.
     method : str or function
@@ -92,8 +95,12 @@ def extract_flow(
         Face detector.
     size : int
         Side of the aligned crop, pixels.
+    dataset : str, optional
+        A name in :data:`mer.datasets.DATASETS`: `videos` is that database as its owners distribute it.
     annotations : str or Path, optional
-        Label file in the place of `videos/labels.csv`.
+        Label file in the place of `videos/labels.csv`, or the sheet of the database.
+    labels : {"emotion", "objective"}
+        Which labels of the database; see :func:`mer.datasets.load_dataset`.
     stabilize : bool
         Align the apex by its own landmarks, not by the onset's. Takes off the head's motion in the plane before the
         flow is estimated, and puts the landmarks' jitter in its place.
@@ -120,8 +127,10 @@ def extract_flow(
     """
     settings = Settings(method, align, size, stabilize, face, device)
     _check(settings)
+    if dataset is None and labels != "emotion":
+        raise ValueError(f"labels {labels!r} are those of a database; name it with --dataset")
     out = Path(out)
-    table = list_clips(videos, annotations)
+    table = load_dataset(dataset, videos, annotations, labels) if dataset else list_clips(videos, annotations)
     table["onset"] = [_onset(row) for row in table.to_dict("records")]
     table["path"] = [flow_path(row) for row in table.to_dict("records")]
     refuse_equal_paths(table)
@@ -172,7 +181,7 @@ def extract_clip(row: dict[str, Any], out: Path, settings: Settings) -> dict[str
 def _extract(row: dict[str, Any], out: Path, settings: Settings) -> dict[str, Any]:
     clip = open_clip(row["source"])
     onset, offset = _interval(clip, row)
-    notes = []
+    notes = [row["message"]] if row["message"] else []
 
     image = clip.frame(onset)
     faces = detect_faces(image, settings.align)

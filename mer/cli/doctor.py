@@ -4,31 +4,84 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-
-def doctor() -> None:
-    """Check the installation: what works on this machine, and what to do about what does not.
-
-    The exit status is 1 where something that the defaults need is missing.
-
-    Example: `mer doctor`
-    """
-    from rich import box
+if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+
+def doctor(
+    root: Annotated[Path | None, typer.Argument(help="With --dataset: the folder of that database.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="Check a copy of this database: casme2, samm, ...")] = None,
+    annotations: Annotated[Path | None, typer.Option(help="Its sheet, if not in or beside ROOT.")] = None,
+) -> None:
+    """Check the installation, or a copy of a database: what is there, and what to do about what is not.
+
+    The exit status is 1 where something that the defaults need is missing, or where the copy is not as published.
+
+    Example: `mer doctor` or `mer doctor --dataset casme2 CASME2/`
+    """
+    from rich.console import Console
+
     console = Console()
-    table = Table(box=box.SIMPLE_HEAD if console.is_terminal else box.ASCII2, show_header=False)
-    for _ in range(3):
-        table.add_column(overflow="fold")
+    if dataset is None and (root is not None or annotations is not None):
+        raise typer.BadParameter("name the database as well: mer doctor --dataset casme2 CASME2/")
+    if dataset is not None and root is None:
+        raise typer.BadParameter(f"give the folder of the database: mer doctor --dataset {dataset} ROOT")
+    if dataset is not None and root is not None:
+        fine = _check_dataset(console, dataset, root, annotations)
+    else:
+        fine = _check_installation(console)
+    raise typer.Exit(0 if fine else 1)
+
+
+def _table(console: Console, *header: str, columns: int = 3) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD if console.is_terminal else box.ASCII2, show_header=bool(header))
+    for i in range(columns):
+        table.add_column(header[i] if header else "", overflow="fold")
+    return table
+
+
+def _check_dataset(console: Console, name: str, root: Path, annotations: Path | None) -> bool:
+    from rich.text import Text
+
+    from mer.datasets import find_dataset, read_copy
+    from mer.datasets.check import check_copy, counts, nearest
+
+    database = find_dataset(name)
+    copy = read_copy(database, root, annotations)
+    findings = list(check_copy(database, copy))
+    table = _table(console)
+    for finding in findings:
+        table.add_row(*map(Text, finding))  # as text: names of folders may hold brackets
+    console.print(f"{database.title} in {root}", markup=False, highlight=False)
+    console.print(table)
+    edition = nearest(database, copy.samples, confirmed=False)
+    doubt = "" if edition is None or edition.confirmed else " (not confirmed)"
+    table = _table(console, "label", "clips here", f"published: {edition.source}{doubt}" if edition else "published")
+    for label, here, published in counts(database, copy.samples):
+        table.add_row(Text(label), str(here), published)
+    console.print(table)
+    wrong = sum(finding.state == "WRONG" for finding in findings)
+    console.print(f"{wrong} things to look at" if wrong else "as published", highlight=False)
+    return not wrong
+
+
+def _check_installation(console: Console) -> bool:
+    table = _table(console)
     fine = True
     for needed, ok, what, detail in _findings():
         fine &= ok or not needed
         table.add_row("ok" if ok else "MISSING" if needed else "not here", what, detail)
     console.print(table)
-    raise typer.Exit(0 if fine else 1)
+    return fine
 
 
 def _findings() -> Iterator[tuple[bool, bool, str, str]]:
@@ -53,11 +106,13 @@ def _findings() -> Iterator[tuple[bool, bool, str, str]]:
         fault = method_status(name)
         default = "the default" if name == DEFAULT_METHOD else "works"
         yield name == DEFAULT_METHOD, not fault, f"flow by {name}", fault or default
+    from mer.datasets import DATASETS
     from mer.models import MODELS
     from mer.protocol import PROTOCOLS
 
     yield True, bool(MODELS), f"{len(MODELS)} classifiers", ", ".join(MODELS)
     yield True, bool(PROTOCOLS), f"{len(PROTOCOLS)} protocols", ", ".join(PROTOCOLS)
+    yield True, bool(DATASETS), f"{len(DATASETS)} databases", ", ".join(DATASETS)
     yield False, True, "processors", str(os.cpu_count())
 
 

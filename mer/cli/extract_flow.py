@@ -14,6 +14,11 @@ class Align(str, Enum):
     mtcnn = "mtcnn"
 
 
+class Labels(str, Enum):
+    emotion = "emotion"
+    objective = "objective"
+
+
 class Face(str, Enum):
     largest = "largest"
     left = "left"
@@ -26,7 +31,13 @@ def extract_flow(
     method: Annotated[str | None, typer.Option(help="Flow method; `mer doctor` lists them.")] = None,
     align: Annotated[Align, typer.Option(help="Face detector.")] = Align.mediapipe,
     size: Annotated[int, typer.Option(min=32, max=2048, help="Side of the aligned crop, pixels.")] = 224,
-    annotations: Annotated[Path | None, typer.Option(help="Label file, if not VIDEOS/labels.csv.")] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="VIDEOS is this database: casme2, samm, smic, ...; `mer doctor` lists them.")
+    ] = None,
+    annotations: Annotated[
+        Path | None, typer.Option(help="Label file, if not VIDEOS/labels.csv; or the database's sheet.")
+    ] = None,
+    labels: Annotated[Labels, typer.Option(help="Which labels of the database.")] = Labels.emotion,
     stabilize: Annotated[bool, typer.Option("--stabilize", help="Align the apex by its own landmarks.")] = False,
     face: Annotated[Face, typer.Option(help="Which face, where there are several.")] = Face.largest,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
@@ -38,15 +49,17 @@ def extract_flow(
     Detects and aligns the face, finds the apex where no label names it, estimates the flow and writes a flow folder:
     samples.csv, run.json and one .npz per clip. Run again, it goes on where it stopped.
 
-    Example: `mer extract-flow videos/ --out flows/ --workers 2`
+    Example: `mer extract-flow videos/ --out flows/ --workers 2`, or
+    `mer extract-flow CASME2/ --dataset casme2 --out flows/`
     """
     from mer.cli.progress import track
     from mer.extract import extract_flow as extract
     from mer.methods import DEFAULT_METHOD
 
     table = extract(
-        videos, out, method=method or DEFAULT_METHOD, align=align.value, size=size, annotations=annotations,
-        stabilize=stabilize, face=face.value, workers=workers, device=device, overwrite=overwrite, track=track,
+        videos, out, method=method or DEFAULT_METHOD, align=align.value, size=size, dataset=dataset,
+        annotations=annotations, labels=labels.value, stabilize=stabilize, face=face.value, workers=workers,
+        device=device, overwrite=overwrite, track=track,
     )  # fmt: skip
     ok = table["status"] == "ok"
     for row in table[~ok].to_dict("records"):

@@ -1,0 +1,118 @@
+"""CAS(ME)^3: Li, Dong, Lu, Wang, Yan, Song, Liu and Fu, "CAS(ME)^3: A third generation facial spontaneous
+micro-expression database with depth information and high ecological validity", IEEE Transactions on Pattern Analysis
+and Machine Intelligence 2023. `casme3` is part A, `casme3-c` the mock crimes of part C; part B has no labels.
+
+Part A: `part_A/spNO.1/a/color/175.jpg` beside `depth/`; the clips cut by the owners are in
+`Part_A_ME_clip/frame/spNO.10_a_116/116.jpg`. `cas(me)3_part_A_ME_label_JpgIndex_v2.xlsx`, tab `label`: `Subject,
+Filename, Onset, Apex, Offset, AU, Objective class, emotion`; version 1 has 22 wrong labels and is refused. A video
+may hold several expressions; an offset of 0 is "not marked"; onset equals apex where the beginning was not recorded.
+The first seven or eight frames of videos are not there, so that the nearest frame is taken, up to ten frames away (a
+third of a second). An expression counts as micro by its onset-apex time; some last longer than two seconds.
+
+Part C: `CAS(ME)3_part_C_ME.xlsx`, tab `mockCrimeME`: `sub, count, onset, offset, au, emotion`, no apex; units are
+separated by commas.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from mer.datasets.database import Database, Published
+from mer.datasets.names import numbered
+from mer.datasets.sheet import read_table
+from mer.datasets.tree import Frames, Place
+from mer.samples import SamplesError
+
+SUBJECT = numbered("spNO.", 1)
+V1_ROWS = 921
+
+
+def _identify(parts: tuple[str, ...]) -> Place | None:
+    cut = re.fullmatch(r"(spNO\.\d+)_([a-z])_(\d+)", parts[-1], re.IGNORECASE)
+    if cut:
+        return Place(SUBJECT(cut[1]), cut[2], int(cut[3]))
+    names = [part for part in parts if part.lower() != "color"]
+    if len(names) < 2 or not re.fullmatch(r"[a-z]", names[-1], re.IGNORECASE):
+        return None
+    return Place(SUBJECT(names[-2]), names[-1])
+
+
+def _rows(sheet: Path | None, root: Path, frames: Frames) -> pd.DataFrame:
+    assert sheet is not None
+    rows = read_table(sheet, tab="label")
+    if len(rows) == V1_ROWS or re.search(r"_v1\b", sheet.stem, re.IGNORECASE):
+        raise SamplesError(
+            f"{sheet} is version 1 of the sheet, of which its authors list 22 wrong labels; take "
+            "cas(me)3_part_A_ME_label_JpgIndex_v2.xlsx"
+        )
+    return rows
+
+
+CASME3 = Database(
+    name="casme3",
+    title="CAS(ME)^3, part A",
+    page="http://casme.psych.ac.cn",
+    fps=30,
+    subject=SUBJECT,
+    identify=_identify,
+    layout="part_A/spNO.1/a/color/175.jpg",
+    labels={
+        "disgust": (),
+        "surprise": (),
+        "others": ("other",),
+        "fear": (),
+        "anger": (),
+        "sad": ("sadness",),
+        "happy": ("happiness",),
+    },
+    sheets=(r"part_?a.*me_label.*v2", r"part_?a.*_me", r"part_?a.*v2"),
+    published=(
+        Published(
+            "cas(me)3_part_A_ME_label_JpgIndex_v2.xlsx",
+            {"disgust": 250, "surprise": 187, "others": 161, "fear": 86, "anger": 64, "sad": 57, "happy": 55},
+            94,
+        ),
+    ),
+    prefer=("color", r"(^|/)frame/"),
+    skip=r"depth|part_?[bc]\b",
+    rows=_rows,
+    clip=str.lower,  # spNO.14 has a J
+    slack=10,
+)
+
+SUBJECT_C = numbered("", 2)
+
+
+def _identify_c(parts: tuple[str, ...]) -> Place | None:
+    names = [part for part in parts if part.lower() != "color"]
+    if len(names) < 2 or not re.fullmatch(r"\w*?\d+", names[-1]):
+        return None
+    return Place(SUBJECT_C(names[-2]), names[-1])
+
+
+def _rows_c(sheet: Path | None, root: Path, frames: Frames) -> pd.DataFrame:
+    assert sheet is not None
+    return read_table(sheet, {"clip": ("count", "filename", "clip", "video")}, tab="mockCrimeME")
+
+
+CASME3_C = Database(
+    name="casme3-c",
+    title="CAS(ME)^3, part C",
+    page="http://casme.psych.ac.cn",
+    fps=30,
+    subject=SUBJECT_C,
+    identify=_identify_c,
+    layout="part_C/1/1/color/<frames>",
+    labels={"negative": (), "surprise": (), "others": ("other",), "positive": ()},
+    sheets=(r"part_?c.*_me\b", r"part_?c.*me"),
+    published=(
+        Published("CAS(ME)3_part_C_ME.xlsx", {"negative": 99, "surprise": 30, "others": 20, "positive": 16}, 30),
+    ),
+    prefer=("color",),
+    skip=r"depth|part_?[ab]\b",
+    rows=_rows_c,
+    slack=10,
+)

@@ -1,0 +1,47 @@
+"""DFME: Zhao, Tang, Mao, Liu, Wang and others, "DFME: A new benchmark for dynamic facial micro-expression
+recognition", IEEE Transactions on Affective Computing 2024. The files of its challenges.
+
+`training_full_with_AU.xlsx` and the sheets of the test parts: `Subject, Filename, OnsetFrame, ApexFrame, OffsetFrame,
+Emotion, EmotionId, Fps, AU`, with `sub0003` and `sub0003_01`. Frames in `<part>/<Filename>/00020.png`, numbered
+within the clip. Clips have 200, 300 or 500 frames a second: motions from onset to apex are comparable, motions a
+frame are not.
+"""
+
+from __future__ import annotations
+
+import re
+
+from mer.datasets.database import Database, Published
+from mer.datasets.names import numbered
+from mer.datasets.tree import Place
+
+SUBJECT = numbered("sub", 4)
+EMOTIONS = ("anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise")  # EmotionId 0 to 6
+
+
+def _owner(clip: str) -> str | None:
+    match = re.fullmatch(r"(sub\d+)_\d+", clip, re.IGNORECASE)
+    return SUBJECT(match[1]) if match else None
+
+
+def _identify(parts: tuple[str, ...]) -> Place | None:
+    owner = _owner(parts[-1])
+    return Place(owner, parts[-1]) if owner else None
+
+
+DFME = Database(
+    name="dfme",
+    title="DFME",
+    page="https://mea-lab-421.github.io",
+    fps=500,
+    subject=SUBJECT,
+    identify=_identify,
+    layout="sub0003_01/00020.png",
+    labels={name: (str(number),) for number, name in enumerate(EMOTIONS)},
+    sheets=(r"^training.*au", r"dfme", r"^test_?(data_)?[ab].*"),
+    published=(
+        Published("training_full_with_AU.xlsx", dict(zip(EMOTIONS, (161, 100, 548, 265, 206, 278, 298))), 176),
+        Published("test A", dict(zip(EMOTIONS, (129, 101, 46, 62, 63, 39, 34))), 42),
+    ),
+    owner=_owner,
+)

@@ -1,0 +1,59 @@
+"""4DME, gray micro-expressions: Li, Cheng, Li, Behzad, Shen, Zafeiriou, Pantic and Zhao, "4DME: A spontaneous 4D
+micro-expression dataset with multimodalities", IEEE Transactions on Affective Computing 2023.
+
+Frames in `gray_micro/<sub_ID>/<fold_name>/`. `4DME_Labelling_Micro_release v1.xlsx`: `sub_ID, fold_name, fold,
+Emotion, Onset, Apex, Offset, AUs`, columns of ones for units and for `Positive, Negative, Surprise, Repression,
+Others`. A clip may carry several: its label is then `negative+repression`, in this order. The suffix `(k)` marks an
+uncertain unit.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from mer.datasets.database import Database, Published
+from mer.datasets.names import numbered
+from mer.datasets.sheet import HEADERS, read_table
+from mer.datasets.tree import Frames, by_parent
+
+EMOTIONS = ("positive", "negative", "surprise", "repression", "others")
+_NUMBERED = numbered("sub", 2)
+
+
+def _subject(text: str) -> str:
+    """`1`, `01`, `sub1` -> `sub01`; any other name stays what it is."""
+    try:
+        return _NUMBERED(text)
+    except ValueError:
+        if not text.strip():
+            raise
+        return text.strip()
+
+
+def _rows(sheet: Path | None, root: Path, frames: Frames) -> pd.DataFrame:
+    assert sheet is not None
+    headers = {name: (name,) for name in EMOTIONS} | {"clip": ("foldname", *HEADERS["clip"])}
+    rows = read_table(sheet, headers, required=("subject", "clip", "onset"))
+    marks = [name for name in EMOTIONS if name in rows]
+    marked = rows[marks].isin(["1"]).apply(lambda row: "+".join(name for name in marks if row[name]), axis=1)
+    rows["label"] = marked.where(marked != "", rows.get("label", "")) if marks else rows["label"]
+    return rows.drop(columns=marks)
+
+
+FOURDME = Database(
+    name="4dme",
+    title="4DME (gray, micro)",
+    page="https://www.oulu.fi/en/university/faculties-and-units/faculty-information-technology-and-electrical-engineering/center-for-machine-vision-and-signal-analysis",
+    fps=60,
+    subject=_subject,
+    identify=by_parent(_subject),
+    layout="gray_micro/<sub_ID>/<fold_name>/<frames>",
+    labels={},  # any combination of EMOTIONS
+    sheets=(r"4dme.*micro.*release", r"4dme.*micro", r"4dme"),
+    published=(Published("267 micro-expressions", {}, None, confirmed=False),),
+    prefer=(r"gray_micro(?!_crop)", r"gray"),
+    skip=r"macro",
+    rows=_rows,
+)

@@ -1,0 +1,60 @@
+"""MMEW: Ben, Ren, Zhang, Wang, Kpalma, Meng and Liu, "Video-based facial micro-expression analysis: A survey of
+datasets, features and algorithms", IEEE Transactions on Pattern Analysis and Machine Intelligence 2022.
+
+Frames in `Micro_Expression/<emotion>/S13-07-001/1.jpg` or `S03/happiness/S03-01-002/1.jpg`: person, emotion, sample.
+`MMEW_Micro_Exp.xlsx`: `Subject, Filename, OnsetFrame, ApexFrame, OffsetFrame, Action Units, Estimated Emotion,
+remarks`. Releases disagree on `others` and `repression`; the sheet's word stands.
+"""
+
+from __future__ import annotations
+
+import re
+
+from mer.datasets.database import Database, Published
+from mer.datasets.names import numbered
+from mer.datasets.tree import Place
+
+SUBJECT = numbered("S", 2)
+_NAME = re.compile(r"(S\d+)-\d+-\d+", re.IGNORECASE)
+
+
+def _owner(clip: str) -> str | None:
+    match = _NAME.fullmatch(clip)
+    return SUBJECT(match[1]) if match else None
+
+
+def _identify(parts: tuple[str, ...]) -> Place | None:
+    owner = _owner(parts[-1])
+    return Place(owner, parts[-1]) if owner else None
+
+
+MMEW = Database(
+    name="mmew",
+    title="MMEW",
+    page="https://www.dpailab.com/database.html",
+    fps=90,
+    subject=SUBJECT,
+    identify=_identify,
+    layout="Micro_Expression/happiness/S03-01-002/1.jpg",
+    labels={
+        "happiness": (),
+        "surprise": (),
+        "anger": (),
+        "disgust": (),
+        "fear": (),
+        "sadness": (),
+        "others": ("other",),
+        "repression": (),
+    },
+    sheets=(r"mmew.*micro", r"mmew"),
+    published=(
+        Published(
+            "the paper",
+            {"happiness": 36, "surprise": 89, "anger": 8, "disgust": 72, "fear": 16, "sadness": 13, "others": 66},
+            36,
+            confirmed=False,
+        ),
+    ),
+    skip=r"macro",
+    owner=_owner,
+)

@@ -1,0 +1,107 @@
+"""SAMM and SAMM Long Videos: Davison, Lansley, Costen, Tan and Yap, "SAMM: A spontaneous micro-facial movement
+dataset", IEEE Transactions on Affective Computing 2018; Yap, Kendrick and Yap, "SAMM Long Videos: A spontaneous
+facial micro- and macro-expressions dataset", FG 2020. They are the same people.
+
+Frames in `SAMM/006/006_1_2/006_05562.jpg`, the last number counts, whatever its leading zeros. The sheet
+`SAMM_Micro_FACS_Codes_v2.xlsx` has thirteen rows of text above its headers: `Subject, Filename, Inducement Code,
+Onset Frame, Apex Frame, Offset Frame, Duration, Micro, Action Units, Estimated Emotion, Objective Classes, Notes`.
+
+Long videos lie in `SAMM_longvideos/006_1/006_1_0001.jpg`; their sheet `SAMM_LongVideos_V*_Release.xlsx` has ten rows
+of text, the columns `Onset, Apex, Offset, Type` and no emotion, which is joined from the sheet above by `Filename`.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from mer.datasets.database import Database, Published
+from mer.datasets.names import numbered
+from mer.datasets.sheet import find_sheets, read_table
+from mer.datasets.tree import Frames, Place
+
+SUBJECT = numbered("", 3)
+LABELS: dict[str, tuple[str, ...]] = {
+    "anger": (),
+    "happiness": (),
+    "other": ("others",),
+    "surprise": (),
+    "contempt": (),
+    "disgust": (),
+    "fear": (),
+    "sadness": (),
+}
+COUNTS = {
+    "anger": 57, "happiness": 26, "other": 26, "surprise": 15, "contempt": 12, "disgust": 9, "fear": 8, "sadness": 6,
+}  # fmt: skip
+SHEETS = (r"samm.*micro.*facs", r"samm.*facs", r"^samm(?!.*long)")
+
+
+def _owner(clip: str) -> str | None:
+    match = re.match(r"(\d+)_", clip)
+    return SUBJECT(match[1]) if match else None
+
+
+def _identify(parts: tuple[str, ...]) -> Place | None:
+    if not re.fullmatch(r"\d{3}_\d+_\d+", parts[-1]):
+        return None
+    folder = parts[-2] if len(parts) > 1 else ""
+    return Place(SUBJECT(folder if re.fullmatch(r"\d+", folder) else parts[-1][:3]), parts[-1])
+
+
+SAMM = Database(
+    name="samm",
+    title="SAMM",
+    page="https://personalpages.manchestermetropolitan.ac.uk/staff/m.yap/dataset.php",
+    fps=200,
+    subject=SUBJECT,
+    identify=_identify,
+    layout="006/006_1_2/006_05562.jpg",
+    labels=LABELS,
+    sheets=SHEETS,
+    published=(Published("SAMM_Micro_FACS_Codes_v2.xlsx", COUNTS, 29),),
+    prefer=(r"^(?!.*crop)",),
+    owner=_owner,
+)
+
+
+def _video(clip: str) -> str:
+    """The video of an expression: `006_1_2` is in `006_1`."""
+    return "_".join(clip.split("_")[:2])
+
+
+def _identify_video(parts: tuple[str, ...]) -> Place | None:
+    match = re.fullmatch(r"(\d{3})_\d+", parts[-1])
+    return Place(SUBJECT(match[1]), parts[-1]) if match else None
+
+
+def _long_rows(sheet: Path | None, root: Path, frames: Frames) -> pd.DataFrame:
+    assert sheet is not None
+    rows = read_table(sheet, required=("subject", "clip", "onset", "kind"))
+    emotions = find_sheets(root, SHEETS)
+    rows["label"] = ""
+    if emotions:
+        table = read_table(emotions[0], tab="MICRO_ONLY")
+        rows["label"] = rows["clip"].map(dict(zip(table["clip"], table["label"]))).fillna("")
+        rows.loc[rows["kind"].str.casefold().str.startswith("macro"), "label"] = ""
+    return rows
+
+
+SAMM_LV = Database(
+    name="samm-lv",
+    title="SAMM Long Videos",
+    page=SAMM.page,
+    fps=200,
+    subject=SUBJECT,
+    identify=_identify_video,
+    layout="SAMM_longvideos/006_1/006_1_0001.jpg",
+    labels=LABELS,
+    sheets=(r"samm.*long.*v3", r"samm.*long.*v2", r"samm.*long"),
+    published=(Published("SAMM_Micro_FACS_Codes_v2.xlsx", COUNTS, 29),),
+    prefer=(r"^(?!.*crop)",),
+    rows=_long_rows,
+    clip=_video,
+    owner=_owner,
+)

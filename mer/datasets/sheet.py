@@ -1,0 +1,176 @@
+"""Annotation sheets: found where their owners put them, read by their headers.
+
+Real copies differ: blank columns deleted or not, rows of text above the header, sheets saved again as `.csv`, numbers
+turned into text and back. So a column is known by its header, upper and lower case and spaces aside, never by its
+place.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from mer.samples import SamplesError
+
+SUFFIXES = (".xlsx", ".xls", ".csv")
+HEADER_ROWS = 40  # the header is looked for in so many rows; SAMM's is the 14th
+# Field -> headers that mean it, the best first, in the form of `_plain`.
+HEADERS: dict[str, tuple[str, ...]] = {
+    "subject": ("subject", "sub", "subid", "subjectid", "subjectno", "participant"),
+    "clip": ("filename", "foldname", "clip", "video", "file"),
+    "onset": ("onsetframe", "onset", "onsetf"),
+    "apex": ("apexframe", "apex", "apexf", "apexf1"),
+    "offset": ("offsetframe", "offset", "offsetf"),
+    "label": ("estimatedemotion", "emotion", "label", "emotions"),
+    "aus": ("actionunits", "actionunit", "aus", "au"),
+    "fps": ("fps",),
+    "kind": ("expressiontype", "type", "micro"),
+    "objective": ("objectiveclasses", "objectiveclass"),
+}
+REQUIRED = ("subject", "clip", "onset", "label")
+BLANKS = ("", "/", "-", "?", "nan", "none", "n/a", "na", "null")  # what stands for "not annotated"
+
+Book = dict[str, list[list[str]]]  # name of the tab -> rows of cells, as text
+
+
+def find_sheets(root: Path, patterns: Iterable[str]) -> list[Path]:
+    """The files that could be the sheet, best first: in `root`, two levels below, or beside and above it.
+
+    `patterns` are regular expressions for names, the best first; upper and lower case are the same.
+    """
+    inside = [file for depth in ("*", "*/*", "*/*/*") for file in sorted(root.glob(depth))]
+    above = [file for folder in (root.absolute().parent, root.absolute().parent.parent) for file in _files(folder)]
+    found: list[Path] = []
+    for pattern in patterns:
+        for file in (*inside, *above):
+            good = file.suffix.lower() in SUFFIXES and not file.name.startswith(("~$", "."))
+            if good and re.search(pattern, file.name, re.IGNORECASE) and file not in found and file.is_file():
+                found.append(file)
+    return found
+
+
+def _files(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.glob("*"))
+    except OSError:  # a folder above that we may not look into
+        return []
+
+
+def read_book(path: Path) -> Book:
+    """All tabs of a workbook, each a list of rows of text; a `.csv` is a book with one tab."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is not there; it should be an annotation sheet (.xlsx, .xls or .csv)")
+    if path.suffix.lower() == ".csv":
+        return {path.stem: _read_csv(path)}
+    try:
+        tabs = pd.read_excel(path, sheet_name=None, header=None, dtype=object, na_filter=False)
+    except ImportError as error:
+        raise SamplesError(f"{path}: to read .xls, `pip install xlrd`, or save the sheet as .xlsx") from error
+    except Exception as error:  # zipfile, xml and xlrd errors: each engine has its own
+        raise SamplesError(f"{path} is not a readable workbook ({error}); save it again as .xlsx") from error
+    return {str(name): [[cell_text(cell) for cell in row] for row in tab.to_numpy()] for name, tab in tabs.items()}
+
+
+def _read_csv(path: Path) -> list[list[str]]:
+    data = path.read_bytes()
+    for encoding in ("utf-8-sig", "gb18030"):  # Excel in China saves the second
+        try:
+            text = data.decode(encoding)
+            break
+        except UnicodeDecodeError:
+            continue
+    else:
+        raise SamplesError(f"{path} is not text in UTF-8; save it again as .xlsx")
+    separator = max(",;\t", key=text.count)
+    return [[cell.strip() for cell in row] for row in csv.reader(text.splitlines(), delimiter=separator)]
+
+
+def cell_text(cell: object) -> str:
+    """A cell as text: whole numbers without `.0`, blanks as ``."""
+    if cell is None or (isinstance(cell, float) and pd.isna(cell)):
+        return ""
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    return str(cell).strip()
+
+
+def read_table(
+    path: Path,
+    headers: Mapping[str, tuple[str, ...]] | None = None,
+    required: Iterable[str] = REQUIRED,
+    tab: str = "",
+) -> pd.DataFrame:
+    """The rows of a sheet as text, a column for each field that was found, and `row`, their numbers in the sheet.
+
+    Parameters
+    ----------
+    path : Path
+    headers : mapping, optional
+        Field -> headers that mean it, in lower-case letters and digits alone, in the place of those in `HEADERS`.
+    required : iterable of str
+        Fields that a row has to have to be the header.
+    tab : str
+        The tab to begin with; the others are tried after it.
+
+    Raises
+    ------
+    SamplesError
+        If no tab has a header with these fields: the message says which column is missing.
+    """
+    known = {**HEADERS, **(headers or {})}
+    required = list(required)
+    book = read_book(path)
+    nearest: tuple[int, list[str], list[str]] = (0, required, [])
+    for name in sorted(book, key=lambda name: _plain(name) != _plain(tab)):
+        rows = book[name]
+        for number, cells in enumerate(rows[:HEADER_ROWS]):
+            places = _places(cells, known)
+            missing = [field for field in required if field not in places]
+            if not missing:
+                return _rows(rows, number, places)
+            if len(required) - len(missing) > nearest[0]:
+                nearest = (len(required) - len(missing), missing, [cell for cell in cells if cell])
+    wanted = ", ".join(f"{field} ({known[field][0]})" for field in nearest[1])
+    there = f"its columns are {', '.join(nearest[2])}" if nearest[2] else "no row of it looks like a header"
+    raise SamplesError(f"{path} has no column for {wanted}: {there}; is it the right sheet?")
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", text.casefold())
+
+
+def _places(cells: list[str], known: Mapping[str, tuple[str, ...]]) -> dict[str, int]:
+    """Field -> the column that holds it, in this row of headers."""
+    plain = [_plain(cell) for cell in cells]
+    found = {}
+    for field, names in known.items():
+        name = next((name for name in names if name in plain), None)
+        if name is not None:
+            found[field] = plain.index(name)
+    return found
+
+
+def _rows(rows: list[list[str]], header: int, places: dict[str, int]) -> pd.DataFrame:
+    below = rows[header + 1 :]
+    columns: dict[str, list[str]] = {
+        field: [row[place] if place < len(row) else "" for row in below] for field, place in places.items()
+    }
+    table = pd.DataFrame(columns, dtype=object)
+    table["row"] = range(header + 2, header + 2 + len(below))  # as a spreadsheet counts
+    key = [field for field in ("subject", "clip") if field in table]
+    blank = (table[key] == "").all(axis=1) if key else pd.Series(False, index=table.index)
+    return table[~blank].reset_index(drop=True)
+
+
+def frame_number(text: str) -> int | None:
+    """A frame number; None where the sheet has none (``, `/`, `-`, `nan`). `ValueError` for anything else."""
+    if text.strip().casefold() in BLANKS:
+        return None
+    number = float(text)
+    if not number.is_integer() or number < 0:
+        raise ValueError(text)
+    return int(number)

@@ -1,0 +1,127 @@
+"""SMIC: Li, Pfister, Huang, Zhao and Pietikäinen, "A spontaneous micro-expression database: Inducement, collection
+and baseline", FG 2013. Three cameras filmed it: `smic` is the high-speed one (HS), beside `smic-vis` and `smic-nir`;
+`smic-e` is the extended release of HS, with frames before and after. They are the same people.
+
+Short clips lie in `SMIC_all_raw/HS/s1/micro/negative/s1_ne_01/image090823.jpg` and have no sheet: the name tells the
+label (`ne`, `po`, `sur`), the first frame is the onset and the last the offset; no apex is annotated. A table of your
+own with `subject, clip` and `apex` (or `onset`, `offset`) can be given as annotations. The extended clips lie in
+`HS_long/SMIC_HS_E/s01/s1_ne_01/`; their sheet `SMIC-HS-E_annotation*.xlsx` has `Subject, Filename, OnsetF, OffsetF,
+Emotion`. Clips are called `s01_ne_01` here, as in the list of MEGC2019.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from mer.datasets.database import Database, Published
+from mer.datasets.names import numbered
+from mer.datasets.sheet import read_table
+from mer.datasets.tree import Frames, Identify, Place
+from mer.video import ClipError, frame_files
+
+SUBJECT = numbered("s", 2)
+EMOTIONS = {"ne": "negative", "po": "positive", "sur": "surprise"}
+CAMERAS = ("hs", "vis", "nir")
+_NAME = re.compile(r"s(\d+)_(ne|po|sur)_(\d+)", re.IGNORECASE)
+
+
+def _clip(name: str) -> str:
+    """`s1_ne_01` -> `s01_ne_01`"""
+    match = _NAME.fullmatch(name.strip())
+    return f"s{int(match[1]):02d}_{match[2].lower()}_{int(match[3]):02d}" if match else name
+
+
+def _owner(clip: str) -> str | None:
+    match = _NAME.fullmatch(clip)
+    return SUBJECT(match[1]) if match else None
+
+
+def _identify(camera: str) -> Identify:
+    def identify(parts: tuple[str, ...]) -> Place | None:
+        match = _NAME.fullmatch(parts[-1])
+        cameras = [part.lower() for part in parts if part.lower() in CAMERAS]
+        if match is None or (cameras and cameras[-1] != camera):
+            return None
+        folders = [part for part in parts[:-1] if re.fullmatch(r"s\d+", part, re.IGNORECASE)]
+        return Place(SUBJECT(folders[-1] if folders else match[1]), _clip(parts[-1]))
+
+    return identify
+
+
+def _rows(sheet: Path | None, root: Path, frames: Frames) -> pd.DataFrame:
+    """A row for each folder; a sheet, where one is given, adds the frames that it names."""
+    rows = []
+    for place, folder in sorted(frames.folders.items()):
+        try:
+            numbers = list(frame_files(folder))
+        except ClipError:
+            numbers = [0, 1]  # unreadable, as its row will say
+        label = EMOTIONS[place.clip.split("_")[1]]
+        ends = {"onset": str(numbers[0]), "offset": str(numbers[-1])}
+        rows.append({"subject": place.subject, "clip": place.clip, "label": label, "apex": "", **ends})
+    if sheet is not None:
+        given = read_table(sheet, required=("subject", "clip"))
+        given = given.set_index(given["clip"].map(_clip))
+        for row in rows:
+            for column in ("onset", "apex", "offset"):
+                if column in given and row["clip"] in given.index:
+                    row[column] = str(given.loc[[row["clip"]], column].iloc[0]) or row[column]
+    return pd.DataFrame(rows)
+
+
+SMIC = Database(
+    name="smic",
+    title="SMIC (HS)",
+    page="https://www.oulu.fi/cmvs/node/41319",
+    fps=100,
+    subject=SUBJECT,
+    identify=_identify("hs"),
+    layout="HS/s1/micro/negative/s1_ne_01/image090823.jpg",
+    labels={"negative": ("ne",), "positive": ("po",), "surprise": ("sur",)},
+    published=(Published("the paper", {"negative": 70, "positive": 51, "surprise": 43}, 16),),
+    prefer=("raw", "crop"),
+    skip=r"long|hs[_-]e\b|non.?micro",
+    rows=_rows,
+    clip=_clip,
+    owner=_owner,
+)
+SMIC_VIS = replace(
+    SMIC,
+    name="smic-vis",
+    title="SMIC (VIS)",
+    fps=25,
+    identify=_identify("vis"),
+    layout="VIS/s1/micro/negative/s1_ne_01/<frames>",
+    published=(),
+)
+SMIC_NIR = replace(
+    SMIC_VIS,
+    name="smic-nir",
+    title="SMIC (NIR)",
+    identify=_identify("nir"),
+    layout="NIR/s1/micro/negative/s1_ne_01/<frames>",
+)
+
+
+def _extended_rows(sheet: Path | None, root: Path, frames: Frames) -> pd.DataFrame:
+    assert sheet is not None
+    rows = read_table(sheet, required=("subject", "clip", "onset"))
+    named = rows["clip"].map(lambda clip: EMOTIONS.get(_clip(clip).split("_")[1], "") if "_" in clip else "")
+    rows["label"] = named.where(named != "", rows.get("label", ""))
+    return rows
+
+
+SMIC_E = replace(
+    SMIC,
+    name="smic-e",
+    title="SMIC-E (HS, long clips)",
+    layout="SMIC_HS_E/s01/s1_ne_01/<frames>",
+    sheets=(r"smic.*hs.*(annot|cod)", r"smic.*e.*annot"),
+    published=(),
+    skip=r"all_(raw|cropped)|non.?micro",
+    rows=_extended_rows,
+)
