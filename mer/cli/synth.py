@@ -15,6 +15,13 @@ class Preset(str, Enum):
     benchmark = "benchmark"
 
 
+class Split(str, Enum):
+    all = "all"
+    train = "train"
+    val = "val"
+    test = "test"
+
+
 class FaceModelName(str, Enum):
     makehuman = "makehuman"
     ict = "ict"
@@ -50,6 +57,9 @@ def synth(
     head_images: Annotated[
         bool, typer.Option("--head-images", help="Also write each next frame with the head alone moved.")
     ] = False,
+    split: Annotated[
+        Split, typer.Option(help="ffn and micro: only the people of this split (who they are depends on names alone).")
+    ] = Split.all,
     people: Annotated[int, typer.Option(min=1, help="benchmark: people.")] = 24,
     clips: Annotated[int, typer.Option(min=1, help="benchmark: clips for each person and class.")] = 6,
     preview: Annotated[
@@ -78,7 +88,7 @@ def synth(
         return
     settings = Settings(
         preset=preset.value, pairs=pairs, face_model=face_model.value, face_model_path=path, faces=folder, seed=seed,
-        size=size, frames=frames, head_motion=head_motion, head_images=head_images,
+        size=size, frames=frames, head_motion=head_motion, head_images=head_images, split=split.value,
     )  # fmt: skip
     make_dataset(out, settings, workers, track)
     typer.echo(f"{out}: {pairs} pairs. {NOTE}")

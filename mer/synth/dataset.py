@@ -18,7 +18,7 @@ import numpy as np
 
 import mer
 from mer.files import write_whole
-from mer.split import split_of
+from mer.split import SPLITS, split_of
 from mer.synth import facialflownet
 from mer.synth.camera import draw_background, draw_lens, take
 from mer.synth.head import Head, make_head
@@ -47,6 +47,7 @@ class Settings:
     frames: int | None = None
     head_motion: float = 1.0
     head_images: bool = False
+    split: str = "all"  # or one of SPLITS: its people alone
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,8 @@ def check_settings(settings: Settings) -> None:
         raise ValueError(f"{settings.pairs} pairs; expected at least 1")
     if settings.size < 64 or settings.size > 1024:
         raise ValueError(f"pictures of {settings.size} px; expected 64 to 1024")
+    if settings.split not in ("all", *SPLITS):
+        raise ValueError(f"no split {settings.split!r}; there are all, {', '.join(SPLITS)}")
     if settings.frames is not None and settings.frames not in (2, *LENGTHS):
         raise ValueError(f"sequences of {settings.frames} frames; expected 2, 5, 10, 15 or 20")
 
@@ -132,6 +135,8 @@ def begin_run(out: Path, settings: Any) -> None:
 
 def plan(settings: Settings, people: list[Person]) -> Iterator[Job]:
     """The identities of a run until it has its pairs, each in one split alone."""
+    if people and settings.split != "all" and not any(split_of(person.name) == settings.split for person in people):
+        raise ValueError(f"{settings.faces}: none of the {len(people)} usable pictures is of {settings.split}'s people")
     order = np.random.default_rng([settings.seed, 1]).permutation(len(people)) if people else np.zeros(0, int)
     left, identity = settings.pairs, 0
     while left > 0:
@@ -144,8 +149,9 @@ def plan(settings: Settings, people: list[Person]) -> Iterator[Job]:
         person = people[order[identity % len(people)]] if people else None
         # By person, however many identities a picture serves; a generated face is a person of its own.
         split = split_of(person.name if person else f"{settings.seed}/{identity}")
-        yield Job(identity, split, person, identity // len(people) if people else 0, tuple(frames))
-        left -= sum(n - 1 for n in frames)
+        if settings.split in ("all", split):
+            yield Job(identity, split, person, identity // len(people) if people else 0, tuple(frames))
+            left -= sum(n - 1 for n in frames)
         identity += 1
 
 

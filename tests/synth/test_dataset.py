@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -158,3 +159,15 @@ def test_folders_and_pictures_that_cannot_be_used(tmp_path):
     (faces / "a.jpg").write_bytes(b"not a picture")
     with pytest.raises(PortraitError, match=r"none of 1 pictures can be used.*not a readable picture"):
         make_dataset(tmp_path / "run2", Settings(faces=str(faces)))
+
+
+def test_one_split_can_be_rendered_alone():
+    people = [Person(f"{k}.jpg", str(k)) for k in range(60)]
+    settings = Settings(preset="micro", pairs=100, split="test")
+    jobs = list(plan(settings, people))
+    assert {job.split for job in jobs} == {"test"}
+    assert sum(len(job.frames) for job in jobs) == 100
+    same = {(job.identity, job.person) for job in plan(replace(settings, split="all", pairs=2000), people)}
+    assert {(job.identity, job.person) for job in jobs} <= same
+    with pytest.raises(ValueError, match="none of the 1 usable"):
+        list(plan(settings, [Person("004.jpg", "004")]))
