@@ -81,7 +81,7 @@ def evaluate(
     samples, left_out = chosen.select(read_samples(folder))
     samples = samples.reset_index(drop=True)
     classes = chosen.classes_of(samples)
-    folds = list(chosen.split(samples))
+    folds = list(chosen.folds(samples))
 
     rows, failed, digest = _read(samples, folder, component, _features_of(new_model(model)), track)
     readable = np.setdiff1d(np.arange(len(samples)), failed.index)

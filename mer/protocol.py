@@ -10,15 +10,19 @@ title        one line for the list of protocols
 source       where the rules come from
 classes      the classes, in the order of the confusion matrix; without them, the labels that are found
 labels       database -> annotated label -> class; `"*"` stands for every database. A label that is a class itself needs
-             no entry; any other label that has none is left out. The databases named here or in `counts` are those of
-             the protocol; where none is named, every database takes part. Upper and lower case are the same
-drop         clips that are left out: a list of `{dataset, subject, clip, why}`
-counts       database -> class -> number of clips; a table with other numbers is rejected
-people       database -> number of people
+             no entry; any other label that has none is left out, and so is one whose class is `null`. The databases
+             named here, in `counts`, `people` or `split` are those of the protocol; where none is named, every database
+             takes part. Upper and lower case are the same
+units        action units that are to be detected, each present or absent, in place of classes
+drop         clips that are left out: a list of `{dataset, subject, clip, label, why}`, the last two optional; with a
+             label, only while the clip has that one
+counts       database -> class -> number of clips, or a list of numbers where releases differ; the class `"*"` stands
+             for all. A table with other numbers is rejected
+people       database -> number of people; `"*"` for all databases together
 hints        database -> what to look at when its numbers differ
+split        who is tested on whom (:mod:`mer.folds`); one person at a time, unless it says otherwise
+list_sha256  SHA-256 of the organizers' own list of clips (:mod:`mer.sample_list`), which can then be joined
 ===========  =========================================================================================================
-
-Folds are people: one `(dataset, subject)` is tested, all others train.
 """
 
 from __future__ import annotations
@@ -34,18 +38,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import yaml
-from sklearn.model_selection import LeaveOneGroupOut
 
+from mer.folds import Fold, ProtocolError, Split, folds_of, people_of
+from mer.protocol_file import parts_of
+from mer.sample_list import join_list, read_list
 from mer.samples import KEY
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
+__all__ = ["PROTOCOLS", "Protocol", "ProtocolError", "find_protocol", "read_protocol"]
+
 ANY = "*"
-
-
-class ProtocolError(ValueError):
-    """A protocol that is not there or not right, or a table that does not fit it."""
 
 
 @dataclass(frozen=True)
@@ -56,16 +60,21 @@ class Protocol:
     title: str = ""
     source: str = ""
     classes: tuple[str, ...] = ()
-    labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    labels: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)
+    units: tuple[int, ...] = ()
     drop: tuple[Mapping[str, str], ...] = ()
-    counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    counts: Mapping[str, Mapping[str, int | tuple[int, ...]]] = field(default_factory=dict)
     people: Mapping[str, int] = field(default_factory=dict)
     hints: Mapping[str, str] = field(default_factory=dict)
+    split: Split = "person"
+    list_sha256: str = ""
 
     @property
     def databases(self) -> tuple[str, ...]:
         """The databases of the protocol; empty where every database takes part."""
-        return tuple(sorted({*self.labels, *self.counts, *self.people} - {ANY}))
+        split = self.split if isinstance(self.split, dict) else {}
+        sides = [*split.get("train", ()), *split.get("test", ())]
+        return tuple(sorted({*self.labels, *self.counts, *self.people, *sides} - {ANY}))
 
     @property
     def sha256(self) -> str:
@@ -73,28 +82,38 @@ class Protocol:
         rules = {key: value for key, value in asdict(self).items() if key not in ("name", "title", "source", "hints")}
         return hashlib.sha256(json.dumps(rules, sort_keys=True).encode()).hexdigest()
 
-    def class_of(self, dataset: str, label: str) -> str | None:
+    def class_of(self, dataset: str, label: str, aus: str = "") -> str | None:
         """The class of an annotated label, None where the protocol leaves the clip out."""
         label = label.strip().casefold()
-        if not label or (self.databases and dataset not in self.databases):
+        if self.databases and dataset not in self.databases:
             return None
         known = {**self.labels.get(ANY, {}), **self.labels.get(dataset, {})}
         if label in known:
             return known[label]
-        return label if label in self.classes or not (self.classes or known) else None
+        if self.units:  # whatever the label is
+            from mer.datasets.au import parse_aus
 
-    def select(self, samples: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
+            found = {unit.number for unit in parse_aus(aus)[0] if unit.sure}
+            return "+".join(str(unit) for unit in self.units if unit in found) or "none"
+        if label in self.classes:
+            return label
+        return label if label and not (self.classes or known) else None
+
+    def select(self, samples: pd.DataFrame, megc_csv: str | Path | None = None) -> tuple[pd.DataFrame, pd.Series]:
         """The clips of the protocol with their class, and how many clips were left out for which reason.
 
         Parameters
         ----------
         samples : DataFrame
             A samples table (:mod:`mer.samples`), clips whose flow failed included: they belong to the protocol.
+        megc_csv : str or Path, optional
+            The organizers' own list: exactly its clips are taken, and their classes are the list's.
 
         Returns
         -------
         chosen : DataFrame
-            The rows that count, in the same order and with the same index, and a column `class`.
+            The rows that count, in the same order and with the same index, and a column `class`: of action units that
+            are to be detected, those that are present (`4+7`), or `none`.
         left_out : Series
             Reason -> number of clips.
 
@@ -102,11 +121,17 @@ class Protocol:
         ------
         ProtocolError
             Where no clip is left, or where the numbers differ from the protocol's: the message names the database and
-            the class.
+            the class, and with the list the clips.
         """
-        names = [self.class_of(dataset, label) or "" for dataset, label in zip(samples["dataset"], samples["label"])]
+        columns = samples[["dataset", "label", "aus"]].itertuples(index=False)
+        names = [self.class_of(*row) or "" for row in columns]
         table = samples.assign(**{"class": np.array(names, dtype=object)})
         reasons = pd.Series([self._reason(row) for row in table.to_dict("records")], table.index, dtype=object)
+        if megc_csv is not None:
+            if not self.list_sha256:
+                raise ProtocolError(f"{self.name}: no list of its organizers is known; leave --megc-csv out")
+            listed = read_list(megc_csv, self.list_sha256)
+            table, reasons = join_list(self.name, table, reasons, listed, self.class_of)
         chosen = table[reasons == ""]
         left_out = reasons[reasons != ""].value_counts()
         if chosen.empty:
@@ -114,7 +139,7 @@ class Protocol:
             raise ProtocolError(f"{self.name}: no clip of this table takes part: {why}")
         differences = self.differences(chosen)
         if differences:
-            expected = sum(sum(numbers.values()) for numbers in self.counts.values())
+            expected = sum(min(_accepted(n)) for numbers in self.counts.values() for n in numbers.values())
             total = f"{len(chosen)} clips, the protocol has {expected}: " if expected else ""
             raise ProtocolError(f"{self.name}: {total}{'; '.join(differences)}")
         _check_keys(chosen)
@@ -124,12 +149,12 @@ class Protocol:
         """Why this clip is left out; empty where it is not."""
         if self.databases and row["dataset"] not in self.databases:
             return f"{row['dataset'] or 'a blank database'} is not one of the databases {', '.join(self.databases)}"
-        if not row["label"].strip():
-            return f"{row['dataset']}: no label"
         if not row["class"]:
-            return f"{row['dataset']}: label {row['label'].strip().casefold()!r} has no class"
+            label = row["label"].strip().casefold()
+            return f"{row['dataset']}: label {label!r} has no class" if label else f"{row['dataset']}: no label"
         for entry in self.drop:
-            if all(row[key].casefold() == entry[key].casefold() for key in ("dataset", "subject", "clip")):
+            known = [key for key in ("dataset", "subject", "clip", "label") if key in entry]
+            if all(row[key].strip().casefold() == entry[key].casefold() for key in known):
                 return (
                     f"{row['dataset']}: {row['subject']}/{row['clip']}, {entry.get('why', 'dropped by the protocol')}"
                 )
@@ -140,11 +165,12 @@ class Protocol:
         out = []
         for dataset in self.databases:
             here = chosen[chosen["dataset"] == dataset]
-            found = here["class"].value_counts()
+            found = {**here["class"].value_counts(), ANY: len(here)}
             odd = [
-                f"{dataset} has {found.get(name, 0)} {name} clips, not {number}"
+                f"{dataset} has {found.get(name, 0)} {name} clips, not ".replace(" * ", " ")
+                + " or ".join(map(str, _accepted(number)))
                 for name, number in self.counts.get(dataset, {}).items()
-                if found.get(name, 0) != number
+                if found.get(name, 0) not in _accepted(number)
             ]
             people = here["subject"].nunique()
             if not odd and people != self.people.get(dataset, people):
@@ -154,10 +180,15 @@ class Protocol:
             elif odd and dataset in self.hints:
                 odd[-1] += f" ({self.hints[dataset]})"
             out += [", ".join(odd)] if odd else []
+        total = len(set(people_of(chosen)))
+        if not out and total != self.people.get(ANY, total):
+            out = [f"{total} people, not {self.people[ANY]}"]
         return out
 
     def classes_of(self, chosen: pd.DataFrame) -> tuple[str, ...]:
         """The classes, in the order of the confusion matrix: the protocol's, or else the labels found, sorted."""
+        if self.units:
+            return ("absent", "present")  # of each unit
         classes = self.classes or tuple(sorted(set(chosen["class"])))
         if len(classes) < 2:
             raise ProtocolError(
@@ -165,13 +196,16 @@ class Protocol:
             )
         return classes
 
-    def split(self, chosen: pd.DataFrame) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    def folds(self, chosen: pd.DataFrame) -> Iterator[Fold]:
         """Fold by fold: its name, the rows that train, the rows that are tested (positions in `chosen`)."""
-        groups = (chosen["dataset"] + "/" + chosen["subject"]).to_numpy(dtype=object)
-        if len(set(groups)) < 2:
-            raise ProtocolError(f"{self.name}: all clips are of one person, {groups[0]}; it takes two to leave one out")
-        for train, test in LeaveOneGroupOut().split(groups, groups=groups):
-            yield groups[test[0]], train, test
+        try:
+            yield from folds_of(chosen, self.split)
+        except ProtocolError as error:
+            raise ProtocolError(f"{self.name}: {error}") from error
+
+
+def _accepted(number: int | tuple[int, ...]) -> tuple[int, ...]:
+    return number if isinstance(number, tuple) else (number,)
 
 
 def _check_keys(chosen: pd.DataFrame) -> None:
@@ -203,49 +237,9 @@ def read_protocol(path: str | Path | Traversable, name: str = "") -> Protocol:
     if unknown:
         raise ProtocolError(f"{path}: unknown key {', '.join(unknown)}; the keys are {', '.join(keys)}")
     try:
-        return _checked(content, name or Path(path.name).stem)
+        return Protocol(name=name or Path(path.name).stem, **parts_of(content))
     except (ValueError, TypeError, AttributeError, KeyError) as error:
         raise ProtocolError(f"{path}: {error}") from error
-
-
-def _checked(content: dict[str, Any], name: str) -> Protocol:
-    classes = tuple(_text(value, "classes") for value in content.get("classes", []))
-    labels = {
-        _text(dataset, "labels"): {
-            _text(label, f"labels of {dataset}").casefold(): _text(value, f"labels of {dataset}")
-            for label, value in (row or {}).items()
-        }
-        for dataset, row in content.get("labels", {}).items()
-    }
-    classes = classes or tuple(sorted({value for named in labels.values() for value in named.values()}))
-    counts = {dataset: {key: int(n) for key, n in row.items()} for dataset, row in content.get("counts", {}).items()}
-    named = {value for row in labels.values() for value in row.values()}.union(*counts.values())
-    if named - set(classes):
-        raise ValueError(f"{', '.join(sorted(named - set(classes)))} is not one of the classes {', '.join(classes)}")
-    if len(set(classes)) < len(classes) or any(value != value.casefold() for value in classes):
-        raise ValueError(f"classes must differ and be in lower case, found {', '.join(classes)}")
-    drop = tuple({key: _text(value, "drop") for key, value in entry.items()} for entry in content.get("drop", []))
-    for entry in drop:
-        if not {"dataset", "subject", "clip"} <= set(entry) <= {"dataset", "subject", "clip", "why"}:
-            raise ValueError(f"drop: expected dataset, subject, clip and why, found {', '.join(entry)}")
-    return Protocol(
-        name=name,
-        title=str(content.get("title", "")),
-        source=" ".join(str(content.get("source", "")).split()),
-        classes=classes,
-        labels=labels,
-        drop=drop,
-        counts=counts,
-        people={dataset: int(n) for dataset, n in content.get("people", {}).items()},
-        hints={dataset: str(hint) for dataset, hint in content.get("hints", {}).items()},
-    )
-
-
-def _text(value: object, where: str) -> str:
-    # YAML reads 006 as the number 6, and no and on as truth values: a subject or a label would change unnoticed.
-    if not isinstance(value, str):
-        raise ValueError(f'{where}: write {value!r} in quotes, such as "{value}"')
-    return value
 
 
 class _Protocols(Mapping[str, Protocol]):
@@ -264,7 +258,8 @@ class _Protocols(Mapping[str, Protocol]):
         return read_protocol(self._folder() / f"{name}.yaml", name)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(sorted(entry.name[:-5] for entry in self._folder().iterdir() if entry.name.endswith(".yaml")))
+        names = [entry.name[:-5] for entry in self._folder().iterdir() if entry.name.endswith(".yaml")]
+        return iter(sorted(names, key=lambda name: (name != "loso", name)))
 
     def __len__(self) -> int:
         return len(list(iter(self)))

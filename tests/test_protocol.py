@@ -4,7 +4,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -40,10 +39,22 @@ def test_the_composite_has_442_clips_of_68_people():
     protocol = PROTOCOLS["megc2019"]
     chosen, left_out = protocol.select(composite())
     assert chosen["class"].value_counts().to_dict() == {"negative": 250, "positive": 109, "surprise": 83}
-    folds = list(protocol.split(chosen))
+    folds = list(protocol.folds(chosen))
     assert len(folds) == 68
     assert left_out.sum() == 99 + 7 + 26 + 2
     assert any("EP12_01f" in reason for reason in left_out.index)
+
+
+def test_later_sheets_of_casme2_give_the_same_clips():
+    later = [("EP02_07", "disgust"), ("EP07_01", "surprise"), ("EP07_04f", "surprise"), ("EP10_03", "surprise")]
+    rows = [
+        {"dataset": "casme2", "subject": "sub24", "clip": clip, "onset": 1, "label": label} for clip, label in later
+    ]
+    table = pd.concat([composite(), conform(pd.DataFrame(rows))], ignore_index=True)
+    chosen, left_out = PROTOCOLS["megc2019"].select(table)
+    assert len(chosen) == 442
+    assert not chosen["clip"].isin([clip for clip, _ in later]).any()
+    assert any("EP10_03, surprise in later sheets" in reason for reason in left_out.index)
 
 
 @pytest.mark.parametrize(
@@ -105,14 +116,14 @@ def test_loso_takes_the_labels_that_are_there_in_any_case_and_leaves_blanks_out(
 def test_equal_names_in_two_databases_are_two_people():
     table = small(label=["x", "y", "x"], dataset=["a", "b", "b"], subject=["01", "01", "02"])
     chosen, _ = PROTOCOLS["loso"].select(table)
-    assert [name for name, _, _ in PROTOCOLS["loso"].split(chosen)] == ["a/01", "b/01", "b/02"]
+    assert [name for name, _, _ in PROTOCOLS["loso"].folds(chosen)] == ["a/01", "b/01", "b/02"]
 
 
 def test_folds_share_no_person_and_test_every_clip_once():
     chosen, _ = PROTOCOLS["megc2019"].select(composite())
     people = (chosen["dataset"] + chosen["subject"]).to_numpy()
     tested = []
-    for _, train, test in PROTOCOLS["megc2019"].split(chosen):
+    for _, train, test in PROTOCOLS["megc2019"].folds(chosen):
         assert not set(people[train]) & set(people[test])
         assert len(train) + len(test) == len(chosen)
         tested.extend(test)
@@ -133,7 +144,7 @@ def test_tables_without_folds_get_one_clear_error(columns, words):
     loso = PROTOCOLS["loso"]
     with pytest.raises(ProtocolError, match=words):
         chosen, _ = loso.select(small(**columns))
-        list(loso.split(chosen))
+        list(loso.folds(chosen))
         loso.classes_of(chosen)
 
 
@@ -157,6 +168,13 @@ def test_a_protocol_of_ones_own(tmp_path):
         ("clases: [a]", "unknown key clases"),
         ("classes: [a\n", "not YAML"),
         ("- a", "expected keys"),
+        ("labels: [a]", "labels: expected keys"),
+        ("split: clips", "split is person, dataset"),
+        ("split: {folds: 1}", "a number above 1"),
+        ("split: {folds: {a: [x], b: [x]}}", "each in one fold"),
+        ("split: {train: [a], test: [a]}", "none in common"),
+        ("units: [four]", "numbers such as 4"),
+        ("units: [4]\nclasses: [a, b]", "not both"),
         ("classes: [A, b]", "lower case"),
         ("classes: [a, b]\nlabels: {x: {joy: c}}", "c is not one of the classes"),
         ("classes: [a, no]", "in quotes"),
@@ -173,7 +191,7 @@ def test_wrong_files_are_told_what_is_wrong(tmp_path, text, words):
 
 
 def test_names_that_are_not_there():
-    with pytest.raises(ProtocolError, match=r"megc2020.*loso, megc2019"):
+    with pytest.raises(ProtocolError, match=r"megc2020.*loso.*megc2019"):
         find_protocol("megc2020")
     with pytest.raises(ProtocolError, match="cannot read"):
         find_protocol("nowhere.yaml")
@@ -220,6 +238,54 @@ def test_protocols_are_installed_with_the_package(tmp_path, editable):
     assert people == "28"
 
 
-def test_numbers_are_plain():
-    assert all(isinstance(n, int) for row in PROTOCOLS["megc2019"].counts.values() for n in row.values())
-    assert np.sum([sum(row.values()) for row in PROTOCOLS["megc2019"].counts.values()]) == 442
+# Clips and, where they are known, people of each protocol, as published.
+PUBLISHED = {
+    "casme2-3": (145, 24), "casme2-5": (246, None), "casme2-7": (255, 26), "samm-3": (133, 28), "samm-5": (136, None),
+    "smic": (164, 16), "megc2019": (442, 68), "megc2019-lodo": (442, 68), "megc2018-cde": (253, 47),
+    "megc2018-hde": (253, 47), "casme3-3": (699, None), "casme3-4": (860, 94), "casme3-7": (860, 94),
+    "casme2-to-smic": (309, 40), "cd6me": (2020, None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_counts_are_the_published_ones(name):
+    protocol = PROTOCOLS[name]
+    first = [n[0] if isinstance(n, tuple) else n for row in protocol.counts.values() for n in row.values()]
+    clips, people = PUBLISHED[name]
+    if name == "cd6me":  # the numbers of the paper are those of the later sheets
+        first = [max(n) if isinstance(n, tuple) else n for row in protocol.counts.values() for n in row.values()]
+        clips = 2031 + (195 - 189)
+    assert sum(first) == clips
+    assert people is None or sum(protocol.people.values()) == people
+
+
+def test_the_names_that_are_promised_are_there():
+    promised = """loso casme2-3 casme2-5 casme2-7 samm-3 samm-5 smic megc2019 megc2018-cde megc2018-hde casme3-3
+        casme3-4 casme3-7 mmew 4dme dfme cd6me"""
+    assert set(promised.split()) <= set(PROTOCOLS)
+    assert next(iter(PROTOCOLS)) == "loso"
+
+
+def test_releases_may_differ_in_their_numbers():
+    labels = {"happiness": 32, "disgust": 64, "repression": 27, "surprise": 28, "others": 99}
+    rows = [
+        {"dataset": "casme2", "subject": "s", "clip": f"{label}{i}", "label": label}
+        for label, n in labels.items()
+        for i in range(n)
+    ]
+    table = conform(pd.DataFrame(rows))
+    assert len(PROTOCOLS["casme2-5"].select(table)[0]) == 250
+    with pytest.raises(ProtocolError, match="casme2 has 27 surprise clips, not 25 or 28"):
+        PROTOCOLS["casme2-5"].select(table.drop(table.index[table["label"] == "surprise"][:1]))
+
+
+def test_objective_classes_are_labels_and_two_of_them_do_not_take_part():
+    class_of = PROTOCOLS["megc2018-cde"].class_of
+    assert [class_of("samm", label) for label in ("II", "v", "VII", "disgust")] == ["ii", "v", None, None]
+
+
+def test_units_of_a_clip_are_those_that_the_protocol_detects():
+    class_of = PROTOCOLS["cd6me"].class_of
+    assert class_of("samm", "anything", "12+L4+43E") == "4+12"
+    assert class_of("samm", "", "43") == "none"
+    assert class_of("smic", "", "4") is None

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from mer.folds import Split
 
 
 def protocols(
@@ -27,20 +31,53 @@ def protocols(
     typer.echo(f"{protocol.name}: {protocol.title}")
     typer.echo(f"source: {protocol.source}")
     typer.echo(f"databases: {', '.join(protocol.databases) or 'any'}")
-    typer.echo(f"classes: {', '.join(protocol.classes) or 'the labels found'}")
+    if protocol.units:
+        typer.echo(f"action units, each present or absent: {', '.join(map(str, protocol.units))}")
+    else:
+        typer.echo(f"classes: {', '.join(protocol.classes) or 'the labels found'}")
+    typer.echo(f"tested: {_tested(protocol.split)}")
     for dataset, labels in protocol.labels.items():
         for value in dict.fromkeys(labels.values()):
             merged = ", ".join(label for label, to in labels.items() if to == value)
-            typer.echo(f"  {'any database' if dataset == '*' else dataset}: {merged} -> {value}")
+            where = "any database" if dataset == "*" else dataset
+            typer.echo(f"  {where}: {merged} {'left out' if value is None else f'-> {value}'}")
     if protocol.counts:
         typer.echo("clips expected:")
         for dataset, counts in protocol.counts.items():
             people = f", of {protocol.people[dataset]} people" if dataset in protocol.people else ""
-            numbers = ", ".join(f"{value} {n}" for value, n in counts.items())
-            typer.echo(f"  {dataset}: {sum(counts.values())} ({numbers}){people}")
-        typer.echo(f"  all: {sum(sum(counts.values()) for counts in protocol.counts.values())}")
+            names = {name: _or(number) for name, number in counts.items()}
+            alone = " or ".join(names.values()) if list(names) == ["*"] else ""
+            classes = ", ".join(f"{name} {number}" for name, number in names.items())
+            typer.echo(f"  {dataset}: {alone or f'{_total(counts.values())} ({classes})'}{people}")
+        total = _total(number for counts in protocol.counts.values() for number in counts.values())
+        people = f", of {protocol.people['*']} people" if "*" in protocol.people else ""
+        typer.echo(f"  all: {total}{people}")
     for entry in protocol.drop:
         typer.echo(
             f"dropped: {entry['dataset']} {entry['subject']}/{entry['clip']}, {entry.get('why', '')}".rstrip(", ")
         )
+    if protocol.list_sha256:
+        typer.echo(f"organizers' list for --megc-csv, sha256: {protocol.list_sha256}")
     typer.echo(f"sha256: {protocol.sha256}")
+
+
+def _tested(split: Split) -> str:
+    if split == "person":
+        return "one person at a time, all others train"
+    if split == "dataset":
+        return "one database at a time, all others train"
+    assert isinstance(split, dict)
+    if "test" in split:
+        return f"{', '.join(split['test'])}, trained on {', '.join(split['train'])}"
+    folds = split["folds"]
+    return f"people in {folds if isinstance(folds, int) else len(folds)} folds, one fold at a time, all others train"
+
+
+def _or(number: int | tuple[int, ...]) -> str:
+    return str(number) if isinstance(number, int) else " or ".join(map(str, number))
+
+
+def _total(numbers: Iterable[int | tuple[int, ...]]) -> str:
+    """The sum; the first of several numbers counts, the others are releases that differ."""
+    several = [(n,) if isinstance(n, int) else n for n in numbers]
+    return f"{sum(n[0] for n in several)}{' or more' if any(len(n) > 1 for n in several) else ''}"

@@ -1,0 +1,65 @@
+"""Names of databases, people and clips: one spelling for what copies, lists and papers spell in many ways."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+# What is left of a name in lower case without blanks and punctuation -> the database.
+_DATABASES = {
+    "casmeii": "casme2",
+    "smichs": "smic",
+    "smicall": "smic",
+    "hs": "smic",
+    "smicvis": "smic-vis",
+    "smicnir": "smic-nir",
+    "casmesq": "casme-sq",
+    "sammlv": "samm-lv",
+    "sammlongvideos": "samm-lv",
+    "casmeiii": "casme3",
+    "fourdme": "4dme",
+}
+_SUBJECTS = {
+    "casme": "sub{:02}",
+    "casme2": "sub{:02}",
+    "samm": "{:03}",
+    "samm-lv": "{:03}",
+    "smic": "s{:02}",
+    "smic-vis": "s{:02}",
+    "smic-nir": "s{:02}",
+    "dfme": "sub{:04}",
+    "casme3": "spNO.{}",
+}
+
+
+def database_name(text: str) -> str:
+    """The database's name in `mer`; one that is not known keeps its own, in lower case.
+
+    >>> database_name("CASME II"), database_name("CAS(ME)^2"), database_name("SMIC-HS"), database_name(" SAMM ")
+    ('casme2', 'casme-sq', 'smic', 'samm')
+    """
+    squared = re.search(r"\(me\)|\^|[²³]", text.casefold())  # CAS(ME)^2 is another database than CASME II
+    bare = re.sub(r"[^a-z0-9]", "", unicodedata.normalize("NFKC", text).casefold())
+    if squared and bare.startswith("casme"):
+        return {"casme2": "casme-sq", "casme3": "casme3"}.get(bare, bare)
+    if bare in ("casme", "casme2", "casme3", "samm", "smic", "mmew", "4dme", "dfme"):
+        return bare
+    return _DATABASES.get(bare, re.sub(r"\s+", "-", text.strip().casefold()))
+
+
+def subject_name(dataset: str, text: str) -> str:
+    """The person as the database's own folders have it; of another database, the text as it is.
+
+    >>> subject_name("samm", "6"), subject_name("samm", "36.0"), subject_name("casme2", "1"), subject_name("smic", "s1")
+    ('006', '036', 'sub01', 's01')
+    """
+    text = text.strip()
+    number = re.fullmatch(r"(?:sub(?:ject)?|spno\.?|s|p)?[ _-]?(\d+)(?:\.0+)?", text, re.IGNORECASE)
+    return _SUBJECTS[dataset].format(int(number[1])) if number and dataset in _SUBJECTS else text
+
+
+def clip_key(dataset: str, subject: str, clip: str) -> tuple[str, str, str]:
+    """What is equal for two spellings of one clip: SMIC's folders say `s1_ne_01`, the list of MEGC2019 `s01_ne_01`."""
+    dataset = database_name(dataset)
+    clip = re.sub(r"^s(\d+)_", lambda found: f"s{int(found[1])}_", clip.strip().casefold())
+    return dataset, subject_name(dataset, subject).casefold(), clip
