@@ -90,21 +90,28 @@ def read(file: Path) -> NDArray[np.uint8]:
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
-def warped_pairs(file: Path, landmarks: Array, seed: list[int]) -> Iterator[dict]:
-    """Onset, apex and exact flows of one person, for every peak and light."""
-    alignment = align(landmarks, SIZE)
-    points = transform(landmarks, alignment.matrix).astype(np.float64)
-    mask = face_mask(points, SIZE)
-    photograph = [spline_filter(channel, 3) for channel in read(file).astype(np.float64).transpose(2, 0, 1)]
+class Rendering:
+    """A portrait aligned to a crop: called with points `(2, n, n)` of the crop, it shows what is there."""
 
-    def render(at: Array) -> Array:
-        """The crop whose fine samples show the points `at` `(2, n, n)` of the crop."""
-        x, y = np.tensordot(alignment.inverse[:, :2], at, axes=1) + alignment.inverse[:, 2, None, None]
-        samples = [map_coordinates(c, [y, x], order=3, prefilter=False, mode="nearest") for c in photograph]
+    def __init__(self, file: Path, landmarks: Array) -> None:
+        self.alignment = align(landmarks, SIZE)
+        self.points = transform(landmarks, self.alignment.matrix).astype(np.float64)
+        self.mask = face_mask(self.points, SIZE)
+        self.photograph = [spline_filter(channel, 3) for channel in read(file).astype(np.float64).transpose(2, 0, 1)]
+        axis = (np.arange(SIZE * FINE) - (FINE - 1) / 2) / FINE  # the fine samples, in pixels of the crop
+        self.grid = np.stack(np.meshgrid(axis, axis))
+
+    def __call__(self, at: Array) -> Array:
+        back = self.alignment.inverse
+        x, y = np.tensordot(back[:, :2], at, axes=1) + back[:, 2, None, None]
+        samples = [map_coordinates(c, [y, x], order=3, prefilter=False, mode="nearest") for c in self.photograph]
         return cv2.resize(np.stack(samples, axis=-1), (SIZE, SIZE), interpolation=cv2.INTER_AREA)
 
-    axis = (np.arange(SIZE * FINE) - (FINE - 1) / 2) / FINE  # the fine samples, in pixels of the crop
-    grid = np.stack(np.meshgrid(axis, axis))
+
+def warped_pairs(file: Path, landmarks: Array, seed: list[int]) -> Iterator[dict]:
+    """Onset, apex and exact flows of one person, for every peak and light."""
+    render = Rendering(file, landmarks)
+    points, grid, mask = render.points, render.grid, render.mask
     onset = render(grid)
     for number, peak in enumerate(PEAKS):
         rng = np.random.default_rng([*seed, number])
@@ -132,15 +139,19 @@ def interocular(points: Array) -> float:
     return float(np.linalg.norm(np.subtract(*points[list(OUTER_EYE_CORNERS)])))
 
 
-def head_field(points: Array, grid: Array, rng: np.random.Generator) -> Array:
-    """The flow of the rigid head, `(2, n, n)`; it fades away in the background."""
+def head_field(points: Array, grid: Array, rng: np.random.Generator, turn: Array | None = None) -> Array:
+    """The flow of the rigid head, `(2, n, n)`; it fades away in the background. `turn` is a rotation vector in radians;
+    where it is zero, nothing moves.
+    """
     unit, center = interocular(points), points[list(OUTER_EYE_CORNERS)].mean(axis=0)
     camera = rng.uniform(5, 14) * unit
     depth = depth_field(points - [0, 0, center[2]], grid) * rng.uniform(0.85, 1.15)
     x, y = grid - center[:2, None, None]
     seen = np.stack([x * (camera + depth) / camera, y * (camera + depth) / camera, depth])
-    turn = cv2.Rodrigues(np.radians(np.clip(rng.normal(0, 0.8, 3), -3, 3)))[0]
-    moved = np.tensordot(turn, seen, axes=1) + (rng.normal(0, 0.012, 3) * unit)[:, None, None]
+    drawn = np.radians(np.clip(rng.normal(0, 0.8, 3), -3, 3))
+    matrix = cv2.Rodrigues(drawn if turn is None else turn)[0]
+    shift = 0.0 if turn is not None and not turn.any() else 0.012
+    moved = np.tensordot(matrix, seen, axes=1) + (rng.normal(0, shift, 3) * unit)[:, None, None]
     flow = moved[:2] * camera / (camera + moved[2]) - np.stack([x, y])
     outside = cv2.distanceTransform(1 - face_mask((points[:, :2] + 0.5) * FINE - 0.5, len(grid[0])), cv2.DIST_L2, 5)
     fade = np.clip(1.1 - outside / (0.6 * unit * FINE), 0, 1)
