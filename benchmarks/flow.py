@@ -1,0 +1,158 @@
+"""The flow benchmark: facial, head and expression errors of every method on people that no shipped network has seen.
+
+    python benchmarks/flow.py --faces FACES --ict ict_facekit_light.npz --work flow_benchmark --out benchmarks/flow.csv
+
+FACES holds folders of portraits with `landmarks478.json`; only its `test` people (:mod:`mer.split`) are used. `--work`
+keeps what is rendered. All of it is synthetic. Sets:
+
+micro, ffn
+    Rendered by `mer synth --split test` with each face model, once with the portraits and once with generated faces
+    (`ict` is left out without `--ict`).
+warped
+    Another motion model, which no part of the training knows: smooth bumps inside the face and a rigid head on
+    photographs, sensor noise, light changes of 0 and 3 % (`benchmarks/flow_warped.py`).
+still face
+    Warped photographs whose head turns by up to 5 degrees without an expression: expression flow should be nothing.
+still head
+    Warped photographs with an expression and without head motion: head flow should be nothing.
+
+One-field methods get a head flow by fitting a rigid head to their field; all are told the same landmarks. `no
+expression` is the predictor that always says so. Errors are means over the face, then over pairs, in pixels; `ms` is the
+processor's time for a pair.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from pathlib import Path
+
+import cv2
+import flow_warped
+import numpy as np
+import pandas as pd
+
+from mer.decflow.warped import Photo, read_photos
+from mer.epe import NO_EXPRESSION, expression_size, flow_errors
+from mer.flow import Flow
+from mer.methods import METHODS, estimate_flow, method_status
+from mer.synth import read_facialflownet
+from mer.synth.dataset import Settings, make_dataset
+
+Case = tuple[str, np.ndarray, np.ndarray, Flow, np.ndarray]  # a pair's name, onset, apex, true flow, landmarks
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--faces", type=Path, required=True)
+    parser.add_argument("--ict", type=Path, help="ict_facekit_light.npz")
+    parser.add_argument("--work", type=Path, default=Path("flow_benchmark"))
+    parser.add_argument("--pairs", type=int, default=48, help="of each rendered set, model and kind of face")
+    parser.add_argument("--people", type=int, default=16, help="of each warped set")
+    parser.add_argument("--methods", nargs="+", default=[m for m in METHODS if not method_status(m)])
+    parser.add_argument("--weights", help="a file for the lite network instead of the shipped weights")
+    parser.add_argument("--sets", nargs="+", default=["micro", "ffn", "warped", "still face", "still head"])
+    parser.add_argument("--out", type=Path, help="write one row per pair, method and component to this CSV file")
+    given = parser.parse_args()
+    cv2.setNumThreads(1)
+
+    methods: dict[str, Callable] = {name: partial(estimate_flow, method=name) for name in given.methods}
+    if given.weights:
+        from mer.decflow.methods import decflow
+
+        methods["decflow"] = partial(decflow, weights=given.weights)
+    rows = []
+    for name in given.sets:
+        rows += [{"set": name, **row} for case in cases(name, given) for row in measure(case, methods)]
+        print_table(pd.DataFrame([row for row in rows if row["set"] == name]))
+    if given.out:
+        pd.DataFrame(rows).to_csv(given.out, index=False, lineterminator="\n", float_format="%.5g")
+
+
+def cases(name: str, given: argparse.Namespace) -> Iterator[Case]:
+    """The pairs of one set."""
+    if name in ("micro", "ffn"):
+        for data in rendered(name, given):
+            for file in read_facialflownet(data, "test"):
+                onset, apex, truth = file.load()
+                yield f"{data.name}/{file.sequence}/{file.number}", onset, apex, truth, file.landmarks()
+        return
+    photos = read_photos(sorted(p.parent for p in given.faces.glob("*/landmarks478.json")), "test")
+    chosen = np.unique(np.linspace(0, len(photos) - 1, given.people).round().astype(int))
+    for number in chosen:
+        make = {"warped": warped, "still face": still_face, "still head": still_head}[name]
+        yield from make(photos[number], int(number))
+
+
+def rendered(preset: str, given: argparse.Namespace) -> Iterable[Path]:
+    models = {"makehuman": None, **({"ict": str(given.ict)} if given.ict else {})}
+    for seed, (model, path) in enumerate(models.items(), start=900):
+        for kind, faces in (("portraits", str(given.faces)), ("generated", None)):
+            settings = Settings(
+                preset=preset, pairs=given.pairs, face_model=model, face_model_path=path, faces=faces, seed=seed,
+                frames=5 if preset == "ffn" else None, split="test",
+            )  # fmt: skip
+            yield make_dataset(given.work / f"{preset}_{model}_{kind}", settings)
+
+
+def warped(photo: Photo, number: int) -> Iterator[Case]:
+    for pair in flow_warped.warped_pairs(photo.file, photo.landmarks.astype(float), [77, number]):
+        truth = Flow.split(pair["head"] + pair["expression"], pair["head"], pair["mask"])
+        yield f"{photo.file.stem}/{pair['peak']:g}/{pair['light']:g}", *pair["frames"], truth, pair["landmarks"]
+
+
+def still_face(photo: Photo, number: int) -> Iterator[Case]:
+    for degrees in (1, 3, 5):
+        yield from single(photo, [78, number, degrees], degrees, 0.0)
+
+
+def still_head(photo: Photo, number: int) -> Iterator[Case]:
+    for peak in (0.5, 2.0):
+        yield from single(photo, [79, number, int(10 * peak)], 0.0, peak)
+
+
+def single(photo: Photo, seed: list[int], degrees: float, peak: float) -> Iterator[Case]:
+    """One pair of a photograph: its head turned about an axis by `degrees`, its skin moved by up to `peak` pixels."""
+    rng = np.random.default_rng(seed)
+    rendering = flow_warped.Rendering(photo.file, photo.landmarks.astype(float))
+    axis = rng.normal(0, 1, 3)
+    turn = np.radians(degrees) * axis / np.linalg.norm(axis)
+    head = flow_warped.head_field(rendering.points, rendering.grid, rng, turn)
+    expression = np.zeros_like(head)
+    if peak:
+        expression = flow_warped.expression_field(rendering.points, rendering.grid, peak, rng)
+    frames = [rendering(rendering.grid), rendering(flow_warped.inverse(head + expression, rendering.grid))]
+    noisy = [np.clip(np.rint(f + rng.normal(0, flow_warped.NOISE, f.shape)), 0, 255).astype(np.uint8) for f in frames]
+    fields = [flow_warped.on_pixels(field) for field in (head + expression, head)]
+    given = rendering.points + rng.normal(0, flow_warped.LANDMARK_NOISE, rendering.points.shape)
+    yield f"{photo.file.stem}/{degrees:g}/{peak:g}", *noisy, Flow.split(*fields, rendering.mask), given
+
+
+def measure(case: Case, methods: dict[str, Callable]) -> Iterator[dict]:
+    name, onset, apex, truth, landmarks = case
+    for method, function in methods.items():
+        began = time.process_time()
+        found = function(onset, apex, landmarks=landmarks)
+        ms = 1000 * (time.process_time() - began)
+        for row in flow_errors(found, truth):
+            if row["part"] == "face":
+                yield {"pair": name, "method": method, "component": row["component"], "epe": row["epe"], "ms": ms}
+    size = expression_size(truth)[0]["epe"]
+    for component, epe in (("facial", size), ("head", 0.0), ("expression", size)):
+        yield {"pair": name, "method": NO_EXPRESSION, "component": component, "epe": epe, "ms": 0.0}
+
+
+def print_table(table: pd.DataFrame) -> None:
+    means = table.pivot_table(index="method", columns="component", values="epe", sort=False)
+    means["ms"] = table.groupby("method")["ms"].median()
+    none = means.loc[NO_EXPRESSION, "expression"]
+    if none > 0:
+        means["of none"] = means["expression"] / none  # expression error over that of saying 'no expression'
+    print(f"\n{table['set'].iloc[0]}: {table['pair'].nunique()} pairs (synthetic); end-point error, px\n")
+    print(means.round(3).to_string(), flush=True)
+
+
+if __name__ == "__main__":
+    main()
