@@ -69,7 +69,7 @@ def counts(database: Database, samples: pd.DataFrame) -> list[tuple[str, int, st
 
 
 def _beside(n: int, expected: int) -> str:
-    return str(expected) if n == expected else f"{expected} ({n - expected:+d} here)"
+    return str(expected) if n == expected else f"{expected} ({n - expected:+d})"
 
 
 def nearest(database: Database, samples: pd.DataFrame, confirmed: bool = True) -> Published | None:

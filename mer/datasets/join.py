@@ -18,7 +18,8 @@ from mer.video import ClipError, frame_files
 def join(rows: pd.DataFrame, database: Database, frames: Frames) -> pd.DataFrame:
     """The samples table of these rows, ordered by its key, with the column `source`; nothing is decoded."""
     numbers: dict[Path, np.ndarray | str] = {}
-    taken: set[tuple[str, str, int]] = set()
+    # A frame that stands in for a missing onset must not be the onset of another expression: rows are known by it.
+    taken = {(row["subject"], row["clip"].casefold(), row["onset"]) for row in rows.to_dict("records")}
     out = []
     for row in rows.to_dict("records"):
         sample: dict[str, Any] = {
@@ -35,7 +36,7 @@ def join(rows: pd.DataFrame, database: Database, frames: Frames) -> pd.DataFrame
         try:
             sample |= {name: frame_number(row[name]) for name in FRAMES}
         except ValueError as error:
-            sample |= {"status": "bad_annotation", "message": f"row {row['row']}: {error} is not a frame number"}
+            sample |= {"status": "bad_annotation", "message": f"row {row['row']}: {error}"}
         owner = database.owner(row["clip"])
         if owner is not None and owner != row["subject"]:
             message = f"row {row['row']} names {row['subject']}, but the clip is named after {owner}"
@@ -79,7 +80,7 @@ def _numbers(folder: Path) -> np.ndarray | str:
         return str(error)
 
 
-def _check(sample: dict[str, Any], numbers: np.ndarray | str, slack: int, taken: set[tuple[str, str, int]]) -> None:
+def _check(sample: dict[str, Any], numbers: np.ndarray | str, slack: int, taken: set[tuple[str, str, str]]) -> None:
     """Fill in what the frames tell, and the status and message of one row."""
     if isinstance(numbers, str):
         sample |= {"status": "unreadable", "message": numbers}
@@ -108,8 +109,8 @@ def _check(sample: dict[str, Any], numbers: np.ndarray | str, slack: int, taken:
             absent.append(f"the {name}, frame {wanted}")
         elif used[name] != wanted:
             notes.append(f"the {name}, frame {wanted}, is not there: frame {used[name]} was taken")
-    key = (sample["subject"], sample["clip"].casefold(), used["onset"] or 0)
-    if absent or key in taken:
+    key = (sample["subject"], sample["clip"].casefold(), str(used["onset"]))
+    if absent or (used["onset"] != onset and key in taken):
         there = f"its {len(numbers)} frames are {numbers[0]} to {numbers[-1]}"
         what = " and ".join(absent) or f"the onset, frame {onset}"
         sample |= {"status": "missing_frames", "message": f"{what}, is not there; {there}"}

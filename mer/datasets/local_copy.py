@@ -160,7 +160,7 @@ def _expressions(rows: pd.DataFrame, macro: bool) -> tuple[pd.DataFrame, list[st
         rows = rows[~unmarked]
         notes += [f"{int(unmarked.sum())} macro-expressions without an onset were left out"] if unmarked.any() else []
     key = rows["subject"] + "/" + rows["clip"].str.casefold() + "/" + rows["onset"]
-    twice = rows[key.duplicated() & (rows["onset"] != "")]
+    twice = rows[key.duplicated()]
     for row in twice.to_dict("records"):
         notes.append(
             f"row {row['row']} of the sheet, {row['subject']}/{row['clip']} with onset {row['onset']}, stands there "

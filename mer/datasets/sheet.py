@@ -170,7 +170,7 @@ def frame_number(text: str) -> int | None:
     """A frame number; None where the sheet has none (``, `/`, `-`, `nan`). `ValueError` for anything else."""
     if text.strip().casefold() in BLANKS:
         return None
-    number = float(text)
-    if not number.is_integer() or number < 0:
-        raise ValueError(text)
-    return int(number)
+    match = re.fullmatch(r"(\d+)(?:\.0*)?", text.strip())
+    if match is None:
+        raise ValueError(f"{text!r} is not a frame number")
+    return int(match[1])

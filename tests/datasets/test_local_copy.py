@@ -1,0 +1,139 @@
+"""One clear message for each way in which a copy can be wrong."""
+
+import shutil
+
+import pytest
+
+from mer.datasets import DATASETS, load_dataset, read_copy
+from mer.samples import COLUMNS, SamplesError
+from tests.datasets.copies import CASME2_HEADER, book, casme2, frames, samm
+from tests.datasets.test_casme2 import CLEAN, ROWS
+from tests.datasets.test_samm import ROWS as SAMM_ROWS
+
+
+def status(table, clip):
+    return tuple(table.loc[table["clip"] == clip, ["status", "message"]].iloc[0])
+
+
+def test_the_table_is_the_one_of_every_other_source(tmp_path):
+    table = load_dataset("casme2", casme2(tmp_path, ROWS))
+    assert tuple(table.columns) == (*COLUMNS, "source")
+
+
+def test_no_such_database_and_no_such_folder(tmp_path):
+    with pytest.raises(ValueError, match="no dataset 'casme4'; there are casme, casme2, samm"):
+        load_dataset("casme4", tmp_path)
+    with pytest.raises(FileNotFoundError, match="nowhere is not a folder; give the one that holds CASME II"):
+        load_dataset("casme2", tmp_path / "nowhere")
+
+
+def test_a_missing_sheet(tmp_path):
+    (casme2(tmp_path / "a" / "b" / "c", ROWS) / "CASME2-coding-20140508.xlsx").unlink()
+    with pytest.raises(SamplesError, match=r"no annotation sheet of CASME II in or beside .*--annotations FILE"):
+        load_dataset("casme2", tmp_path / "a" / "b" / "c")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("casme2", r"is not a sheet of CASME II: 3 of 3 clips are called like '006_1_2'; expected CASME2_RAW"),
+        ("casme3", r"row 15 has the subject '006'|is not a sheet of|clips are called like"),
+    ],
+)
+def test_the_sheet_of_another_database(tmp_path, name, message):
+    wrong = samm(tmp_path / "samm", SAMM_ROWS) / "SAMM_Micro_FACS_Codes_v2.xlsx"
+    root = casme2(tmp_path / "casme2", ROWS)
+    frames(root / "spNO.1" / "a", [1])
+    with pytest.raises(SamplesError, match=message):
+        load_dataset(name, root, annotations=wrong)
+
+
+def test_a_sheet_with_the_labels_of_another_database(tmp_path):
+    rows = [[1, "EP02_01f", 46, 59, 86, 12, "tense"], [1, "EP19_05f", 96, 101, 104, 4, "tense"]]
+    root = casme2(tmp_path, ROWS[:2])
+    sheet = book(tmp_path / "x.xlsx", S=[CLEAN, *rows])
+    with pytest.raises(SamplesError, match="2 of 2 labels are not its own, such as 'tense'; its labels are others, "):
+        load_dataset("casme2", root, annotations=sheet)
+
+
+def test_a_blanked_column(tmp_path):
+    root = casme2(tmp_path, ROWS)
+    book(root / "CASME2-coding-20140508.xlsx", S=[[*CLEAN[:2], None, *CLEAN[3:]], list(ROWS[0])])
+    with pytest.raises(SamplesError, match=r"has no column for onset \(onsetframe\)"):
+        load_dataset("casme2", root)
+
+
+def test_people_in_merged_cells(tmp_path):
+    root = casme2(tmp_path, ROWS)
+    book(root / "CASME2-coding-20140508.xlsx", S=[CLEAN, list(ROWS[0]), [None, *ROWS[1][1:]]])
+    with pytest.raises(SamplesError, match=r"row 3 has no subject \(fill in merged cells\).*1 of 2 rows"):
+        load_dataset("casme2", root)
+
+
+def test_renamed_folders(tmp_path):
+    root = casme2(tmp_path, ROWS)
+    raw = root / "CASME2_RAW_selected"
+    (raw / "sub05").rename(raw / "sub55")
+    table = load_dataset("casme2", root)
+    expected = ("missing_clip", "there is no folder of sub05, expected CASME2_RAW_selected/sub01/EP02_01f/img46.jpg")
+    assert status(table, "EP09_05f") == expected
+    for person in list(raw.iterdir()):
+        person.rename(raw / f"person {person.name[-1]}x")
+    with pytest.raises(
+        SamplesError, match=r"no frames of CASME II .*: 5 folders of pictures, none of a known name, such"
+    ):
+        load_dataset("casme2", root)
+
+
+def test_folders_of_another_release(tmp_path):
+    root = casme2(tmp_path, ROWS)
+    shutil.rmtree(root / "CASME2_RAW_selected")
+    frames(root / "sub01" / "EP99_01", [1, 2])
+    with pytest.raises(
+        SamplesError, match=r"do not belong together: no row finds its frames; .* sub01/EP02_01f, .* sub01/ep99_01"
+    ):
+        load_dataset("casme2", root)
+
+
+def test_a_clip_that_lies_under_another_person(tmp_path):
+    root = casme2(tmp_path, ROWS)
+    raw = root / "CASME2_RAW_selected"
+    (raw / "sub01" / "EP02_01f").rename(raw / "sub04" / "EP02_01f")
+    copy = read_copy(DATASETS["casme2"], root)
+    expected = ("missing_clip", "no such folder under sub01; sub04 has one of that name")
+    assert status(copy.samples, "EP02_01f") == expected
+
+
+def test_missing_frames_are_counted_or_named(tmp_path):
+    root = casme2(tmp_path, ROWS)
+    raw = root / "CASME2_RAW_selected"
+    (raw / "sub01" / "EP02_01f" / "img50.jpg").unlink()
+    (raw / "sub01" / "EP19_05f" / "img96.jpg").unlink()
+    table = load_dataset("casme2", root)
+    assert status(table, "EP02_01f") == ("", "1 of 41 frames from onset to offset are missing")
+    expected = ("missing_frames", "the onset, frame 96, is not there; its 8 frames are 97 to 104")
+    assert status(table, "EP19_05f") == expected
+
+
+@pytest.mark.parametrize(
+    ("onset", "offset", "message"),
+    [
+        (None, 86, "the sheet gives no onset"),
+        (46, 40, "the offset, frame 40, is before the onset, frame 46"),
+        ("x", 86, "row 2: 'x' is not a frame number"),
+    ],
+)
+def test_rows_that_cannot_be_right(tmp_path, onset, offset, message):
+    root = casme2(tmp_path, ROWS[:2])
+    rows = [[1, "EP02_01f", None, onset, 59, offset, None, 12, "happiness"],
+            [1, "EP19_05f", None, 96, 101, 104, None, 4, "disgust"]]  # fmt: skip
+    book(root / "CASME2-coding-20140508.xlsx", S=[CASME2_HEADER, *rows])
+    state, text = status(load_dataset("casme2", root), "EP02_01f")
+    assert state == "bad_annotation"
+    assert message in text
+
+
+def test_a_row_that_stands_there_twice_is_taken_once(tmp_path):
+    copy = read_copy(DATASETS["casme2"], casme2(tmp_path, [*ROWS, ROWS[0]]))
+    assert len(copy.samples) == len(ROWS)
+    assert any("row 7 of the sheet, sub01/EP02_01f with onset 46, stands there twice" in note for note in copy.notes)

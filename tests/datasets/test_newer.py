@@ -1,0 +1,51 @@
+"""MMEW, 4DME and DFME."""
+
+import pytest
+
+from mer.datasets import load_dataset
+from tests.datasets.copies import book, frames
+
+MMEW = ["Subject", "Filename", "OnsetFrame", "ApexFrame", "OffsetFrame", "Action Units", "Estimated Emotion", "remarks"]
+
+
+@pytest.mark.parametrize("layout", ["Micro_Expression/others/S13-07-001", "S13/others/S13-07-001"])
+def test_mmew_in_both_layouts(tmp_path, layout):
+    book(tmp_path / "MMEW_Micro_Exp.xlsx", Sheet1=[MMEW, [13, "S13-07-001", 1, 20, 54, "4+7", "others", "x"]])
+    frames(tmp_path / layout, range(1, 60), "{}.jpg")
+    table = load_dataset("mmew", tmp_path)
+    assert table[["subject", "clip", "onset", "apex", "offset", "label"]].to_numpy().tolist() == [
+        ["S13", "S13-07-001", 1, 20, 54, "others"]
+    ]
+    assert table["status"].tolist() == [""]
+
+
+def test_4dme_may_have_several_labels(tmp_path):
+    header = ["sub_ID", "fold_name", "fold", "Emotion", "Onset", "Apex", "Offset", "AUs", "AU1'", "AU4", "Total",
+              "Positive", "Negative", "Surprise", "Repression", "Others", "eye blink"]  # fmt: skip
+    rows = [
+        [1, "01_a", 1, "x", 10, 15, 20, "4+7(k)", 0, 1, 1, 0, 1, 0, 1, 0, 0],
+        [1, "01_b", 2, "Positive", 30, 35, 40, "AU12", 0, 0, 1, 1, 0, 0, 0, 0, 1],
+    ]
+    book(tmp_path / "4DME_Labelling_Micro_release v1.xlsx", Sheet1=[header, *rows])
+    for variant in ("gray_micro", "gray_micro_crop"):
+        for clip, first in (("01_a", 10), ("01_b", 30)):
+            frames(tmp_path / variant / "1" / clip, range(first, first + 11), "{}.jpg")
+    table = load_dataset("4dme", tmp_path)
+    assert table["label"].tolist() == ["negative+repression", "positive"]
+    assert table["aus"].tolist() == ["4+7(k)", "AU12"]
+    assert table["source"].str.contains("gray_micro/").all()
+
+
+def test_dfme_has_a_rate_for_each_clip(tmp_path):
+    header = ["Subject", "Filename", "OnsetFrame", "ApexFrame", "OffsetFrame", "Emotion", "EmotionId", "Fps", "AU"]
+    rows = [
+        ["sub0003", "sub0003_01", 0, 20, 44, "disgust", 2, 500, "4"],
+        ["sub0007", "sub0007_02", 1, 10, 30, 4, 4, 200, "12"],
+    ]
+    book(tmp_path / "training_full_with_AU.xlsx", Sheet1=[header, *rows])
+    for clip in ("sub0003_01", "sub0007_02"):
+        frames(tmp_path / "train" / clip, range(50), "{:05d}.png")
+    table = load_dataset("dfme", tmp_path)
+    assert table["fps"].tolist() == [500, 200]
+    assert table["label"].tolist() == ["disgust", "happiness"]
+    assert table["onset"].tolist() == [0, 1]

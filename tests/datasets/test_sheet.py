@@ -1,0 +1,90 @@
+import sys
+
+import pytest
+
+from mer.datasets.sheet import cell_text, find_sheets, frame_number, read_table
+from mer.samples import SamplesError
+from tests.datasets.copies import book
+
+HEADER = ["Subject", "Filename", "OnsetFrame", "Estimated Emotion"]
+
+
+def test_columns_are_known_by_header_whatever_their_place_case_and_spaces(tmp_path):
+    sheet = book(
+        tmp_path / "a.xlsx",
+        Sheet1=[[None, "estimated  EMOTION", "Onset Frame", "SUBJECT", "file_name"], [None, "fear", 5, 1, "EP1"]],
+    )
+    table = read_table(sheet)
+    assert table.drop(columns="row").to_dict("records") == [
+        {"subject": "1", "clip": "EP1", "onset": "5", "label": "fear"}
+    ]
+
+
+def test_the_header_is_found_below_text_and_on_another_tab(tmp_path):
+    sheet = book(tmp_path / "a.xlsx", Notes=[["nothing here"]], Data=[["text"], [], HEADER, ["006", "c", 7, "Anger"]])
+    table = read_table(sheet)
+    assert table["subject"].tolist() == ["006"]
+    assert table["row"].tolist() == [4]
+
+
+def test_blank_rows_are_skipped_and_numbers_lose_their_point(tmp_path):
+    sheet = book(tmp_path / "a.xlsx", S=[HEADER, [1.0, "c", 7.0, "x"], [None] * 4, [2, "d", 8, "y"]])
+    table = read_table(sheet)
+    assert table["subject"].tolist() == ["1", "2"]
+    assert table["row"].tolist() == [2, 4]
+
+
+@pytest.mark.parametrize(("separator", "encoding"), [(",", "utf-8-sig"), (";", "utf-8"), ("\t", "gb18030")])
+def test_a_sheet_saved_as_text(tmp_path, separator, encoding):
+    lines = [HEADER, ["1", "c", "7", "恐惧"]]
+    (tmp_path / "a.csv").write_bytes("\r\n".join(separator.join(line) for line in lines).encode(encoding))
+    assert read_table(tmp_path / "a.csv")["label"].tolist() == ["恐惧"]
+
+
+def test_a_sheet_without_a_needed_column_names_it(tmp_path):
+    sheet = book(tmp_path / "a.xlsx", S=[["Subject", "Filename", "Estimated Emotion"], [1, "c", "x"]])
+    with pytest.raises(SamplesError, match=r"no column for onset \(onsetframe\): its columns are Subject, Filename"):
+        read_table(sheet)
+
+
+def test_a_book_without_a_header_or_that_is_none(tmp_path):
+    with pytest.raises(SamplesError, match="no row of it looks like a header"):
+        read_table(book(tmp_path / "a.xlsx", S=[[1, 2], [3, 4]]))
+    (tmp_path / "b.xlsx").write_text("not a workbook")
+    with pytest.raises(SamplesError, match=r"b\.xlsx is not a readable workbook"):
+        read_table(tmp_path / "b.xlsx")
+    with pytest.raises(FileNotFoundError, match=r"c\.xlsx is not there"):
+        read_table(tmp_path / "c.xlsx")
+
+
+def test_the_old_form_of_excel_asks_for_its_library(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "xlrd", None)
+    (tmp_path / "a.xls").write_bytes(bytes.fromhex("d0cf11e0a1b11ae1") + bytes(2000))
+    with pytest.raises(SamplesError, match="pip install xlrd"):
+        read_table(tmp_path / "a.xls")
+
+
+def test_sheets_are_found_inside_beside_and_above_the_best_name_first(tmp_path):
+    root = tmp_path / "data" / "frames"
+    (root / "deep" / "er").mkdir(parents=True)
+    for place in (root / "deep" / "er" / "x-2019.xlsx", tmp_path / "data" / "x-2014.xlsx", root / "~$x-2014.xlsx"):
+        place.touch()
+    found = find_sheets(root, ("x.*2014", "x"))
+    assert [file.name for file in found] == ["x-2014.xlsx", "x-2019.xlsx"]
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("46", 46), ("46.0", 46), ("0", 0), ("/", None), ("", None), ("nan", None)]
+)
+def test_frame_numbers(text, number):
+    assert frame_number(text) == number
+
+
+@pytest.mark.parametrize("text", ["-3", "1.5", "apex", "1e999"])
+def test_what_is_no_frame_number(text):
+    with pytest.raises(ValueError, match="is not a frame number"):
+        frame_number(text)
+
+
+def test_cells_as_text():
+    assert [cell_text(cell) for cell in (4, 4.0, 4.5, None, float("nan"), " a ")] == ["4", "4", "4.5", "", "", "a"]
