@@ -1,4 +1,4 @@
-"""The step between flow fields and a classifier: features of each clip, by itself."""
+"""The step between flow fields, or clips, and a classifier: features of each one, by itself."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from mer.features import as_fields
+from mer.features import as_clips, as_fields
 
 
 class PerClip(TransformerMixin, BaseEstimator):
-    """Turns the flow field of each clip into features, one clip at a time.
+    """Turns the flow field of each clip, or its frames, into features, one clip at a time.
 
     Nothing is fitted and no clip sees another, so the features may be computed once, ahead of the folds, and nothing
     leaks. Put whatever is fitted into a later step of the pipeline.
@@ -20,14 +20,26 @@ class PerClip(TransformerMixin, BaseEstimator):
     Parameters
     ----------
     feature : function
-        `(H, W, 2)` float32 -> array, of the same shape for every clip.
+        `(H, W, 2)` float32, or with `frames` `(frames, H, W)`, -> array, of the same shape for every clip.
     options : dict, optional
         Keyword arguments of `feature`.
+    frames : int, optional
+        X holds clips of so many gray frames, and not flow fields.
+    channels : int
+        Of each frame: with 2 and more, `feature` gets `(frames, H, W, channels)`.
     """
 
-    def __init__(self, feature: Callable[..., np.ndarray], options: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        feature: Callable[..., np.ndarray],
+        options: Mapping[str, Any] | None = None,
+        frames: int | None = None,
+        channels: int = 1,
+    ) -> None:
         self.feature = feature
         self.options = options
+        self.frames = frames
+        self.channels = channels
 
     def fit(self, X: np.ndarray, y: object = None) -> PerClip:
         """Do nothing: there is nothing to fit."""
@@ -37,6 +49,7 @@ class PerClip(TransformerMixin, BaseEstimator):
         return True
 
     def transform(self, X: np.ndarray) -> np.ndarray:
-        """Features `(n, d)`, float32, of fields `(n, H, W, 2)` or of their flattened rows `(n, H * W * 2)`."""
-        features = [self.feature(field, **(self.options or {})) for field in as_fields(X)]
+        """Features `(n, d)`, float32, of fields `(n, H, W, 2)`, clips `(n, frames, H, W)`, or their flattened rows."""
+        rows = as_fields(X) if self.frames is None else as_clips(X, self.frames, self.channels)
+        features = [self.feature(row, **(self.options or {})) for row in rows]
         return np.stack(features).reshape(len(features), -1).astype(np.float32, copy=False)

@@ -1,58 +1,73 @@
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 
-from mer.models.ststnet import STREAMS, ststnet_input, ststnet_network
+from mer.models.networks.ststnet import STREAMS, STSTNet
+
+
+def count(network: torch.nn.Module) -> int:
+    return sum(p.numel() for p in network.parameters())
+
+
+def three_streams(network: STSTNet, images: torch.Tensor) -> torch.Tensor:
+    """The paper's network of the same weights: three streams side by side, trained, without the dropout."""
+    streams, first = [], 0
+    for filters in STREAMS:
+        own = slice(first, first + filters)
+        x = functional.conv2d(images, network.convolution.weight[own], network.convolution.bias[own], padding=2).relu()
+        x = functional.batch_norm(x, None, None, network.norm.weight[own], network.norm.bias[own], training=True)
+        streams.append(functional.max_pool2d(x, 3, 3, 1))
+        first += filters
+    return network.linear(functional.avg_pool2d(torch.cat(streams, 1), 2).flatten(1))
+
+
+@pytest.fixture
+def without_dropout(monkeypatch):
+    monkeypatch.setattr("mer.models.networks.ststnet._drop_half", lambda x: x)
 
 
 def test_number_of_parameters_is_the_published_one():
-    network = ststnet_network(3, 28, 3)
-    assert sum(p.numel() for p in network.parameters()) == 1683  # 448 convolution, 32 normalization, 1,203 linear
+    assert count(STSTNet(3, 28, 3)) == 1683  # 448 convolution, 32 normalization, 1,203 linear
 
 
-def test_it_equals_three_streams_side_by_side():
-    """In training, where batch normalization takes the statistics of the batch; dropout is left out, being random."""
+@pytest.mark.parametrize(("size", "channels"), [(28, 3), (27, 3), (29, 2), (30, 1), (8, 3)])
+def test_it_equals_three_streams_side_by_side_in_outputs_and_gradients(size, channels, without_dropout):
     torch.manual_seed(0)
-    merged = ststnet_network(3, 28, 3)
-    merged[4] = torch.nn.Identity()
-    images = torch.rand(8, 3, 28, 28) * 255
-    streams = []
-    first = 0
-    for filters in STREAMS:
-        own = slice(first, first + filters)
-        convolution = torch.nn.Conv2d(3, filters, 3, padding=2)
-        convolution.load_state_dict({key: value[own] for key, value in merged[0].state_dict().items()})
-        x = torch.nn.BatchNorm2d(filters)(convolution(images).relu())
-        streams.append(torch.nn.functional.max_pool2d(x, 3, 3, 1))
-        first += filters
-    x = torch.nn.functional.avg_pool2d(torch.cat(streams, 1), 2)
-    assert x.shape == (8, 16, 5, 5)
-    torch.testing.assert_close(merged[7](x.flatten(1)), merged(images))
+    network = STSTNet(channels, size, 3).train()
+    with torch.no_grad():
+        network.norm.weight.uniform_(0.5, 1.5)
+    images = torch.rand(20, channels, size, size) * 255
+    images[:5, :, 2:6] = 100  # flat parts, where several pixels of a window are its maximum
+    wanted = torch.randint(0, 3, (20,))
+    gradients = []
+    for outputs in (network(network.prepare(images)), three_streams(network, images)):
+        network.zero_grad()
+        functional.cross_entropy(outputs, wanted).backward()
+        gradients.append([p.grad.clone() for p in network.parameters()])
+    torch.testing.assert_close(network(network.prepare(images)), three_streams(network, images), rtol=1e-5, atol=1e-5)
+    for ours, theirs in zip(*gradients):
+        assert (ours - theirs).abs().max() <= 1e-4 * theirs.abs().max()
 
 
-def test_published_scaling_stretches_each_channel():
-    flow = np.random.default_rng(0).normal(size=(56, 56, 2)).astype(np.float32)
-    image = ststnet_input(flow)
-    assert image.shape == (28, 28, 3)
-    np.testing.assert_allclose(image.min((0, 1)), 0, atol=1e-4)
-    np.testing.assert_allclose(image.max((0, 1)), 255, rtol=1e-5)
-    np.testing.assert_allclose(ststnet_input(3 * flow), image, atol=0.01)  # strength is lost
+def test_running_statistics_are_those_of_batch_normalization():
+    torch.manual_seed(0)
+    network, images = STSTNet(3, 28, 3).train(), torch.rand(9, 3, 28, 28)
+    reference = torch.nn.BatchNorm2d(16)
+    reference(network.convolution(images).relu())
+    network(network.prepare(images))
+    torch.testing.assert_close(network.norm.running_mean, reference.running_mean)
+    torch.testing.assert_close(network.norm.running_var, reference.running_var)
+    images = torch.rand(4, 3, 28, 28)
+    x = functional.max_pool2d(network.eval().norm(network.convolution(images).relu()), 3, 3, 1)  # as published
+    torch.testing.assert_close(network(images), network.linear(functional.avg_pool2d(x, 2).flatten(1)))
 
 
-def test_metric_scaling_keeps_strength():
-    flow = np.random.default_rng(0).normal(size=(28, 28, 2)).astype(np.float32)
-    np.testing.assert_allclose(
-        ststnet_input(3 * flow, scaling="metric"), 3 * ststnet_input(flow, scaling="metric"), rtol=1e-4, atol=1e-5
-    )
-    np.testing.assert_allclose(
-        ststnet_input(flow + 1, scaling="metric"), ststnet_input(flow, scaling="metric"), atol=1e-5
-    )
+def test_dropout_drops_half_and_keeps_the_mean():
+    from mer.models.networks.ststnet import _drop_half
 
-
-def test_constant_flow_is_not_divided_by_zero():
-    assert not ststnet_input(np.full((28, 28, 2), 0.5)).any()
-
-
-def test_other_scalings_are_refused():
-    with pytest.raises(ValueError, match="minmax"):
-        ststnet_input(np.zeros((28, 28, 2)), scaling="min-max")
+    torch.manual_seed(0)
+    x = _drop_half(torch.ones(100, 10, 10, 16))
+    assert set(np.unique(x)) == {0, 2}
+    assert abs(float(x.mean()) - 1) < 0.01
+    assert not torch.equal(_drop_half(torch.ones(1000)), _drop_half(torch.ones(1000)))
