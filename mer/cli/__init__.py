@@ -13,6 +13,7 @@ from mer.cli.doctor import doctor
 from mer.cli.evaluate import evaluate
 from mer.cli.evaluate_flow import evaluate_flow
 from mer.cli.extract_flow import extract_flow
+from mer.cli.import_flow import import_flow
 from mer.cli.protocols import protocols
 from mer.cli.synth import synth
 from mer.cli.train import train
@@ -42,6 +43,7 @@ def _options(
 COMMANDS: dict[str, Callable[..., None]] = {
     "extract-flow": extract_flow,
     "evaluate": evaluate,
+    "import-flow": import_flow,
     "protocols": protocols,
     "synth": synth,
     "evaluate-flow": evaluate_flow,
