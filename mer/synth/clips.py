@@ -1,0 +1,110 @@
+"""Labeled flow of drawn people who show drawn micro-expressions: what a classifier can learn from without any data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mer.face.box import face_box
+from mer.synth.estimated import Recording, draw_recording, estimate
+from mer.synth.flows import (
+    PATTERNS,
+    PRIOR,
+    SIZE,
+    UNITS,
+    Motions,
+    blended_motions,
+    draw_intensities,
+    drawn_motions,
+    expression_flow,
+    face_motions,
+)
+from mer.synth.model import FaceModel
+
+Track = Callable[[Iterable, int, str], Iterable]
+_BLINK = [UNITS.index("L45"), UNITS.index("R45")]
+
+
+@dataclass(frozen=True, eq=False)
+class MicroFlows:
+    """Rendered micro-expressions, one row a clip.
+
+    Attributes
+    ----------
+    flows : float32 (n, 28, 28, 2)
+        Of the face box, in interocular distances, as a flow method would estimate them.
+    labels : (n,) of str
+        negative, positive or surprise.
+    intensities : float32 (n, units)
+        Of :data:`mer.synth.flows.UNITS`, 0 to 1, all that the face shows.
+    people : int (n,)
+    """
+
+    flows: np.ndarray
+    labels: np.ndarray
+    intensities: np.ndarray
+    people: np.ndarray
+
+
+def draw_person(rng: np.random.Generator, models: Sequence[FaceModel], blend: bool) -> Motions:
+    """A new person: of one of the models or drawn by hand, or with `blend` a mixture of all of them."""
+    if blend:
+        return blended_motions([*(face_motions(model, rng) for model in models), drawn_motions(rng)], rng)
+    kind = rng.integers(len(models) + 1)
+    return face_motions(models[kind], rng) if kind < len(models) else drawn_motions(rng)
+
+
+def micro_flows(
+    models: Sequence[FaceModel],
+    people: int = 1600,
+    clips: int = 12,
+    seed: int = 0,
+    hardship: float = 1.0,
+    track: Track | None = None,
+) -> MicroFlows:
+    """Draw `people` with `clips` each; half of them have the face of one model, half a mixture.
+
+    Parameters
+    ----------
+    models : sequence of FaceModel
+        May be empty: then all are drawn by hand, which needs no face model.
+    people, clips, seed : int
+    hardship : float
+        Factor of all that spoils the flow; 0 leaves the exact expression, smoothed.
+    track : function, optional
+        Wraps the iterator over people, to show progress.
+    """
+    parts = []
+    for person in track(range(people), people, "people") if track else range(people):
+        rng = np.random.default_rng([seed, person])
+        motions = draw_person(rng, models, blend=person % 2 == 1)
+        recording = draw_recording(rng, SIZE, hardship)
+        for _ in range(clips):
+            label = str(rng.choice(list(PRIOR), p=np.array(list(PRIOR.values())) / sum(PRIOR.values())))
+            parts.append((*_clip(motions, recording, label, rng), label, person))
+    flows, intensities, labels, owner = zip(*parts)
+    return MicroFlows(np.stack(flows), np.array(labels), np.stack(intensities), np.array(owner))
+
+
+def _clip(
+    motions: Motions, recording: Recording, label: str, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Flow `(28, 28, 2)` and intensities `(units,)` of one clip."""
+    intensities = draw_intensities(label, rng, 1.0)
+    wanted = np.clip(0.01 * np.exp(rng.normal(0, 0.6)), 0.002, 0.06)  # the strongest motion, interocular distances
+    intensities *= wanted / max(peak(expression_flow(motions, intensities)), 1e-6)
+    if rng.random() < 0.3:  # something else that goes on in the face
+        other = draw_intensities(list(PATTERNS)[rng.integers(len(PATTERNS))], rng, 1.0)
+        intensities += other * (wanted * rng.uniform(0, 0.5) / max(peak(expression_flow(motions, other)), 1e-6))
+    if rng.random() < 0.15:
+        intensities[_BLINK] += rng.uniform(0.02, 0.5) * rng.uniform(0.3, 1)
+    seen = estimate(expression_flow(motions, intensities), motions, recording, rng)
+    box = np.array(recording.box) + rng.normal(0, 0.02, 4)
+    return face_box(seen, (box[0], box[1], box[2], box[3])), intensities.astype(np.float32)
+
+
+def peak(flow: np.ndarray) -> float:
+    """Length of the longest vector of flow `(..., 2)`."""
+    return float(np.hypot(flow[..., 0], flow[..., 1]).max())
