@@ -33,7 +33,7 @@ CASME = Database(
         "contempt": (),
         "fear": (),
     },
-    sheets=(r"^casme(?![^a-z]*(2|3|_?sq|\(me\)))", r"casme.*(cod|label|annot)"),
+    sheets=(r"^casme(?![^a-z]*(2|3|ii|sq|\(me\)))",),
     published=(
         Published(
             "a public list of 189 rows",

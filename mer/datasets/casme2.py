@@ -79,5 +79,6 @@ CASME2 = Database(
         ),
     ),
     prefer=("raw", "cropped-updated", "cropped"),
+    skip=r"(^|/)casme(/|_raw|_?sq)|cas\(me\)|casme ?3",
     rows=_rows,
 )

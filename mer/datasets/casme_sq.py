@@ -93,7 +93,7 @@ CASME_SQ = Database(
     layout="rawpic/s15/15_0101disgustingteeth/img001.jpg",
     labels={},
     sheets=(r"cas\(me\)\^?2.*code", r"casme_?sq.*(code|cod)"),
-    published=(Published("the paper: 57 micro-expressions", {}, 22, confirmed=False),),
+    published=(Published("the paper", {}, 22, confirmed=False, clips=57),),
     prefer=("rawpic",),
     rows=_rows,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sized
+from collections.abc import Iterator, Mapping, Sized
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,12 +60,12 @@ def counts(database: Database, samples: pd.DataFrame) -> list[tuple[str, int, st
     """`(label, clips here, clips in the published edition that is nearest)`; the last is blank where none is known."""
     found = samples["label"].replace("", "(blank)").value_counts()
     edition = nearest(database, samples, confirmed=False)
-    published = edition.labels if edition else {}
+    published: Mapping[str, int] = edition.labels if edition else {}
     labels = [*published, *(label for label in database.labels if label not in published)]
     labels += [label for label in found.index if label not in labels]
     rows = [(label, int(found.get(label, 0)), published.get(label, 0)) for label in labels]
-    rows = [*(row for row in rows if row[1] or row[2]), ("all", len(samples), sum(published.values()))]
-    return [(label, n, _beside(n, expected) if published else "") for label, n, expected in rows]
+    table = [(label, n, _beside(n, expected) if published else "") for label, n, expected in rows if n or expected]
+    return [*table, ("all", len(samples), _beside(len(samples), edition.total) if edition else "")]
 
 
 def _beside(n: int, expected: int) -> str:
@@ -75,11 +75,13 @@ def _beside(n: int, expected: int) -> str:
 def nearest(database: Database, samples: pd.DataFrame, confirmed: bool = True) -> Published | None:
     """The edition whose counts are nearest, of those that could be checked, or of all."""
     found = samples["label"].value_counts()
-    editions = [e for e in database.published if e.labels and (e.confirmed or not confirmed)]
-    return min(editions, key=lambda e: _distance(e, found), default=None)
+    editions = [edition for edition in database.published if edition.confirmed or not confirmed]
+    return min(editions, key=lambda edition: _distance(edition, found), default=None)
 
 
 def _distance(edition: Published, found: pd.Series) -> int:
+    if not edition.labels:
+        return abs(edition.total - int(found.sum()))
     labels = {*edition.labels, *found.index}
     return sum(abs(edition.labels.get(label, 0) - int(found.get(label, 0))) for label in labels)
 
@@ -92,7 +94,7 @@ def _agrees(database: Database, samples: pd.DataFrame) -> bool:
 
 def _people(database: Database, samples: pd.DataFrame) -> Iterator[Finding]:
     people = samples["subject"].nunique()
-    edition = nearest(database, samples, confirmed=False) or next(iter(database.published), None)
+    edition = nearest(database, samples, confirmed=False)
     if edition is None or edition.people is None:
         yield Finding("note", "people", f"{people}; no published number is known")
     elif people == edition.people:

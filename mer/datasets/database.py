@@ -14,12 +14,20 @@ from mer.datasets.tree import Frames, Identify
 
 
 class Published(NamedTuple):
-    """Numbers that were published of one edition: where, label -> clips, people; and whether they could be checked."""
+    """Numbers that were published of one edition: where, label -> clips, people, clips in all, and whether they could
+    be checked.
+    """
 
     source: str
     labels: Mapping[str, int]
     people: int | None = None
     confirmed: bool = True
+    clips: int | None = None  # where the labels are not published
+
+    @property
+    def total(self) -> int:
+        """Clips in all."""
+        return self.clips or sum(self.labels.values())
 
 
 def rows_of_sheet(sheet: Path | None, root: Path, frames: Frames) -> pd.DataFrame:

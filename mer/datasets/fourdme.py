@@ -52,7 +52,7 @@ FOURDME = Database(
     layout="gray_micro/<sub_ID>/<fold_name>/<frames>",
     labels={},  # any combination of EMOTIONS
     sheets=(r"4dme.*micro.*release", r"4dme.*micro", r"4dme"),
-    published=(Published("267 micro-expressions", {}, None, confirmed=False),),
+    published=(Published("a public loader", {}, confirmed=False, clips=267),),
     prefer=(r"gray_micro(?!_crop)", r"gray"),
     skip=r"macro",
     rows=_rows,

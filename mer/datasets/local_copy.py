@@ -159,6 +159,8 @@ def _expressions(rows: pd.DataFrame, macro: bool) -> tuple[pd.DataFrame, list[st
         unmarked = rows["onset"].isin(["0", ""])
         rows = rows[~unmarked]
         notes += [f"{int(unmarked.sum())} macro-expressions without an onset were left out"] if unmarked.any() else []
+    if rows.empty:
+        raise SamplesError(f"the sheet has no {'macro' if macro else 'micro'}-expressions")
     key = rows["subject"] + "/" + rows["clip"].str.casefold() + "/" + rows["onset"]
     twice = rows[key.duplicated()]
     for row in twice.to_dict("records"):

@@ -15,7 +15,7 @@ def numbered(prefix: str, digits: int) -> Callable[[str], str]:
 
     It raises `ValueError` for a name that is not of this form.
     """
-    known = "|".join(re.escape(word) for word in (prefix, "subject", "sub", "s") if word)
+    known = "|".join(re.escape(word) for word in (prefix.rstrip("."), "subject", "sub", "s") if word)
 
     def canonical(text: str) -> str:
         match = re.fullmatch(rf"(?:{known})?[\s_.-]*(\d+)", text.strip(), re.IGNORECASE)

@@ -44,6 +44,11 @@ def _owner(clip: str) -> str | None:
     return SUBJECT(match[1]) if match else None
 
 
+def _rows(sheet: Path | None, root: Path, frames: Frames) -> pd.DataFrame:
+    assert sheet is not None
+    return read_table(sheet, tab="MICRO_ONLY")
+
+
 def _identify(parts: tuple[str, ...]) -> Place | None:
     if not re.fullmatch(r"\d{3}_\d+_\d+", parts[-1]):
         return None
@@ -63,6 +68,7 @@ SAMM = Database(
     sheets=SHEETS,
     published=(Published("SAMM_Micro_FACS_Codes_v2.xlsx", COUNTS, 29),),
     prefer=(r"^(?!.*crop)",),
+    rows=_rows,
     owner=_owner,
 )
 

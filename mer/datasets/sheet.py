@@ -42,22 +42,22 @@ def find_sheets(root: Path, patterns: Iterable[str]) -> list[Path]:
 
     `patterns` are regular expressions for names, the best first; upper and lower case are the same.
     """
-    inside = [file for depth in ("*", "*/*", "*/*/*") for file in sorted(root.glob(depth))]
-    above = [file for folder in (root.absolute().parent, root.absolute().parent.parent) for file in _files(folder)]
+    above = (root.absolute().parent, root.absolute().parent.parent)
+    files = [file for depth in ("", "*/", "*/*/") for file in _sheets(root, depth)]
+    files += [file for folder in above for file in _sheets(folder)]
     found: list[Path] = []
     for pattern in patterns:
-        for file in (*inside, *above):
-            good = file.suffix.lower() in SUFFIXES and not file.name.startswith(("~$", "."))
-            if good and re.search(pattern, file.name, re.IGNORECASE) and file not in found and file.is_file():
-                found.append(file)
+        found += [file for file in files if re.search(pattern, file.name, re.IGNORECASE) and file not in found]
     return found
 
 
-def _files(folder: Path) -> list[Path]:
+def _sheets(folder: Path, depth: str = "") -> list[Path]:
+    """The sheets of a folder; temporary files of an open workbook (`~$...`) are none."""
     try:
-        return sorted(folder.glob("*"))
+        files = sorted(file for end in ("[xX][lL][sS]*", "[cC][sS][vV]") for file in folder.glob(f"{depth}*.{end}"))
     except OSError:  # a folder above that we may not look into
         return []
+    return [f for f in files if f.suffix.lower() in SUFFIXES and not f.name.startswith(("~$", ".")) and f.is_file()]
 
 
 def read_book(path: Path) -> Book:
@@ -131,7 +131,9 @@ def read_table(
             places = _places(cells, known)
             missing = [field for field in required if field not in places]
             if not missing:
-                return _rows(rows, number, places)
+                table = _rows(rows, number, places)
+                _refuse_blank(table, required, path)
+                return table
             if len(required) - len(missing) > nearest[0]:
                 nearest = (len(required) - len(missing), missing, [cell for cell in cells if cell])
     wanted = ", ".join(f"{field} ({known[field][0]})" for field in nearest[1])
@@ -161,9 +163,15 @@ def _rows(rows: list[list[str]], header: int, places: dict[str, int]) -> pd.Data
     }
     table = pd.DataFrame(columns, dtype=object)
     table["row"] = range(header + 2, header + 2 + len(below))  # as a spreadsheet counts
-    key = [field for field in ("subject", "clip") if field in table]
-    blank = (table[key] == "").all(axis=1) if key else pd.Series(False, index=table.index)
+    key = [field for field in ("clip", "onset", "objective") if field in table]
+    blank = (table[key] == "").all(axis=1)  # no row of data: nothing, or text below the table
     return table[~blank].reset_index(drop=True)
+
+
+def _refuse_blank(table: pd.DataFrame, required: list[str], path: Path) -> None:
+    for field in required:
+        if len(table) and (table[field] == "").all():
+            raise SamplesError(f"{path}: the column for {field} is blank in all {len(table)} rows; take the original")
 
 
 def frame_number(text: str) -> int | None:

@@ -96,7 +96,7 @@ SMIC_VIS = replace(
     fps=25,
     identify=_identify("vis"),
     layout="VIS/s1/micro/negative/s1_ne_01/<frames>",
-    published=(),
+    published=(Published("the paper", {}, 8, confirmed=False, clips=71),),
 )
 SMIC_NIR = replace(
     SMIC_VIS,
@@ -121,7 +121,7 @@ SMIC_E = replace(
     title="SMIC-E (HS, long clips)",
     layout="SMIC_HS_E/s01/s1_ne_01/<frames>",
     sheets=(r"smic.*hs.*(annot|cod)", r"smic.*e.*annot"),
-    published=(),
+    published=(Published("public lists", {}, 16, confirmed=False, clips=157),),
     skip=r"all_(raw|cropped)|non.?micro",
     rows=_extended_rows,
 )

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
@@ -61,7 +63,7 @@ def test_clips_as_the_owners_cut_them(tmp_path):
         for kind in ("frame", "depth"):
             frames(root / "Part_A_ME_clip" / kind / f"spNO.1_a_{onset}", range(onset, last + 1), "{}.jpg")
     table = load_dataset("casme3", root)
-    assert [source.split("/")[-1] for source in table["source"]] == ["spNO.1_a_100", "spNO.1_a_200"]
+    assert [Path(source).name for source in table["source"]] == ["spNO.1_a_100", "spNO.1_a_200"]
     assert (table["status"] == "").all()
 
 

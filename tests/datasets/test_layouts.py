@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 
 from mer.datasets import DATASETS, load_dataset
 from mer.datasets.layouts import LAYOUTS, write_layout
@@ -73,3 +74,20 @@ def test_only_known_layouts_and_labels(tmp_path, sample_videos):
     labels.write_text(labels.read_text().replace("surprise", "joy"))
     with pytest.raises(ValueError, match="label 'joy'; expected negative, positive, surprise"):
         write_layout(tmp_path / "videos", tmp_path / "out", "samm")
+
+
+@pytest.mark.slow
+def test_three_databases_make_a_composite(sample_videos, mer, tmp_path):  # noqa: F811
+    flows = tmp_path / "flows"
+    for name in LAYOUTS:
+        root = write_layout(sample_videos, tmp_path / name, name)
+        settings = ("--out", str(flows), "--method", "farneback", "--size", "64")
+        assert mer("extract-flow", str(root), "--dataset", name, *settings)[0] == 0
+    assert read_samples(flows)["dataset"].value_counts().to_dict() == {"casme2": 6, "samm": 6, "smic": 6}
+    rules = yaml.safe_load((Path(__file__).parents[2] / "protocols" / "megc2019.yaml").read_text())
+    small = {name: {"negative": 2, "positive": 2, "surprise": 2} for name in LAYOUTS}
+    rules |= {"counts": small, "people": dict.fromkeys(LAYOUTS, 2), "list_sha256": ""}
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(rules))
+    status, out, err = mer("evaluate", str(flows), "--protocol", str(tmp_path / "small.yaml"), "--model", "svm-hoof")
+    assert status == 0, err
+    assert "UF1" in out

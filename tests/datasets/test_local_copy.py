@@ -63,6 +63,27 @@ def test_a_blanked_column(tmp_path):
         load_dataset("casme2", root)
 
 
+@pytest.mark.parametrize("column", ["onset", "label"])
+def test_a_column_whose_cells_are_blank(tmp_path, column):
+    root = casme2(tmp_path, ROWS)
+    place = {"onset": 2, "label": 6}[column]
+    rows = [[cell if i != place else None for i, cell in enumerate(row)] for row in ROWS]
+    book(root / "CASME2-coding-20140508.xlsx", S=[CLEAN, *rows])
+    with pytest.raises(SamplesError, match=f"the column for {column} is blank in all 5 rows; take the original"):
+        load_dataset("casme2", root)
+
+
+def test_text_below_the_table_is_no_row(tmp_path):
+    root = casme2(tmp_path, ROWS)
+    book(root / "CASME2-coding-20140508.xlsx", S=[CLEAN, *map(list, ROWS), [], ["Total", None, None, 5]])
+    assert len(load_dataset("casme2", root)) == len(ROWS)
+
+
+def test_a_database_without_macro_expressions(tmp_path):
+    with pytest.raises(SamplesError, match="has no macro-expressions"):
+        load_dataset("casme2", casme2(tmp_path, ROWS), macro=True)
+
+
 def test_people_in_merged_cells(tmp_path):
     root = casme2(tmp_path, ROWS)
     book(root / "CASME2-coding-20140508.xlsx", S=[CLEAN, list(ROWS[0]), [None, *ROWS[1][1:]]])

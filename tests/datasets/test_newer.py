@@ -1,5 +1,7 @@
 """MMEW, 4DME and DFME."""
 
+from pathlib import Path
+
 import pytest
 
 from mer.datasets import load_dataset
@@ -33,7 +35,7 @@ def test_4dme_may_have_several_labels(tmp_path):
     table = load_dataset("4dme", tmp_path)
     assert table["label"].tolist() == ["negative+repression", "positive"]
     assert table["aus"].tolist() == ["4+7(k)", "AU12"]
-    assert table["source"].str.contains("gray_micro/").all()
+    assert all("gray_micro" in Path(source).parts for source in table["source"])
 
 
 def test_dfme_has_a_rate_for_each_clip(tmp_path):
