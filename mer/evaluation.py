@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +18,16 @@ import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
+from mer.fitting import Answer, Data, Task, answers, can_watch, features_of, full_grid
 from mer.flow import load_component
 from mer.flow.files import COMPONENTS
+from mer.folds import Fold, people_of
 from mer.models import PerClip, is_seeded, new_model
 from mer.protocol import Protocol, find_protocol
 from mer.result import Result
 from mer.samples import KEY, STATUSES, read_samples
 
 Track = Callable[[Iterable[Any], int, str], Iterable[Any]]
-Task = tuple[int, str, np.ndarray, np.ndarray]  # seed, fold, rows that train, rows that are tested
-Answer = tuple[int, np.ndarray, np.ndarray, np.ndarray]  # seed, rows, their classes (n,), their scores (n, C)
 
 
 def evaluate(
@@ -38,6 +38,10 @@ def evaluate(
     seeds: int = 5,
     workers: int | None = None,
     track: Track | None = None,
+    *,
+    megc_csv: str | Path | None = None,
+    grid: Mapping[str, Sequence[Any]] | None = None,
+    oracle_epoch: bool = False,
 ) -> Result:
     """Test a classifier on people that it has not seen, fold by fold.
 
@@ -61,6 +65,15 @@ def evaluate(
         numbers, since those take long.
     track : function, optional
         `track(items, total, what)` yields `items` and shows progress.
+    megc_csv : str or Path, optional
+        The organizers' own list of clips, for a protocol that has one: exactly its clips are evaluated.
+    grid : mapping, optional
+        Parameter of the model -> values. In each fold, those are taken that score best on folds of the training people
+        (nested cross-validation); see `Result.chosen`. A parameter's short name will do, as in `{"C": [0.5, 2, 8]}`.
+    oracle_epoch : bool
+        Also score what a network would have answered at the epoch that is best for the test person, as several
+        well-known programs do. This is no result: it shows how far such a pick inflates one. The scores proper stay
+        what they are.
 
     Returns
     -------
@@ -78,20 +91,23 @@ def evaluate(
         raise ValueError("seeds and workers are 1 or more")
     folder, chosen, track = Path(flows), find_protocol(protocol), track or _untracked
     seeded = is_seeded(model)
-    samples, left_out = chosen.select(read_samples(folder))
+    samples, left_out = chosen.select(read_samples(folder), megc_csv)
     samples = samples.reset_index(drop=True)
     classes = chosen.classes_of(samples)
     folds = list(chosen.folds(samples))
+    grid = full_grid(model, grid) if grid else None
+    if oracle_epoch and (grid or not can_watch(model)):
+        raise ValueError("oracle_epoch needs a network, whose fit(X, y, watch) tells each epoch, and no grid")
 
-    rows, failed, digest = _read(samples, folder, component, _features_of(new_model(model)), track)
+    rows, failed, digest = _read(samples, folder, component, features_of(new_model(model)), track)
     readable = np.setdiff1d(np.arange(len(samples)), failed.index)
-    tasks: list[Task] = [
-        (seed, fold, np.intersect1d(train, readable), np.intersect1d(test, readable))
+    tasks = [
+        Task(seed, fold, np.intersect1d(train, readable), np.intersect1d(test, readable))
         for seed in range(seeds if seeded else 1)
         for fold, train, test in folds
     ]
-    tasks = [task for task in tasks if len(task[3])]
-    if not all(len(train) for _, _, train, _ in tasks) or not tasks:
+    tasks = [task for task in tasks if len(task.test)]
+    if not all(len(task.train) for task in tasks) or not tasks:
         first = failed.iloc[0]
         raise ValueError(
             f"{folder}: flow of at least two people is needed, but {len(failed)} of {len(samples)} clips have none; "
@@ -100,11 +116,11 @@ def evaluate(
     if workers is None:
         workers = -1 if seeded and isinstance(model, str) else 1
     name = model if isinstance(model, str) else _class_name(new_model(model))
-    truth = samples["class"].to_numpy(dtype=str)
-    running = _answers(tasks, workers, model, rows, truth, classes)
-    answers = list(track(running, len(tasks), f"{name}, person by person"))
+    data = Data(rows, samples["class"].to_numpy(dtype=str), people_of(samples), classes)
+    running = answers(tasks, data, model, workers, grid, oracle_epoch)
+    done = list(track(running, len(tasks), f"{name}, fold by fold"))
     return Result(
-        predictions=_predictions(samples, folds, answers, seeds, classes),
+        predictions=_predictions(samples, folds, done, seeds, classes),
         classes=classes,
         protocol=chosen,
         settings={
@@ -115,6 +131,9 @@ def evaluate(
             "component": component,
             "seeds": seeds,
             "seeded": seeded,
+            "grid": grid,
+            "oracle_epoch": oracle_epoch,
+            "megc_csv": None if megc_csv is None else str(megc_csv),
             "estimator": _described(new_model(model)),
             "apex": {str(source or "unknown"): int(n) for source, n in samples["apex_source"].value_counts().items()},
         },
@@ -122,6 +141,7 @@ def evaluate(
         left_out=left_out,
         run=_run_record(folder),
         hashes=_hashes(samples, chosen, folder) | {"flows": digest},
+        chosen=_chosen(done),
     )
 
 
@@ -136,12 +156,6 @@ def _class_name(estimator: Any) -> str:
 def _described(estimator: Any) -> str:
     """The estimator with its settings, in one line that is the same in every run: functions by their name."""
     return re.sub(r"<function (\S+) at 0x\w+>", r"\1", " ".join(repr(estimator).split()))
-
-
-def _features_of(estimator: Any) -> PerClip | None:
-    """The first step of a pipeline, if it treats each clip by itself and may run ahead of the folds."""
-    first = estimator.steps[0][1] if isinstance(estimator, Pipeline) and len(estimator.steps) > 1 else None
-    return first if isinstance(first, PerClip) else None
 
 
 def _read(
@@ -192,75 +206,43 @@ def _scales(samples: pd.DataFrame) -> np.ndarray:
     return samples["scale"].to_numpy()
 
 
-def _answers(
-    tasks: list[Task], workers: int, model: Any, rows: np.ndarray, truth: np.ndarray, classes: tuple[str, ...]
-) -> Iterator[Answer]:
-    """The answers of every fold and seed, in order. One thread each, in one process or in several: sums are taken in
-    the same order, so the scores are the same.
-    """
-    from joblib import Parallel, delayed, parallel_config
-    from threadpoolctl import threadpool_limits
-
-    if workers == 1:
-        with threadpool_limits(limits=1):
-            yield from (_answer(task, model, rows, truth, classes) for task in tasks)
-        return
-    with parallel_config(backend="loky", inner_max_num_threads=1):
-        yield from Parallel(n_jobs=workers, return_as="generator")(
-            delayed(_answer)(task, model, rows, truth, classes) for task in tasks
-        )
-
-
-def _answer(task: Task, model: Any, rows: np.ndarray, truth: np.ndarray, classes: tuple[str, ...]) -> Answer:
-    """Fit on the training rows of one fold, and answer for its test rows."""
-    seed, fold, train, test = task
-    scores = np.full((len(test), len(classes)), np.nan)
-    known = np.unique(truth[train])
-    if len(known) == 1:  # nothing to tell apart, which most classifiers refuse to fit
-        scores[:, classes.index(known[0])] = 1
-        return seed, test, np.repeat(known, len(test)), scores
-    estimator = new_model(model, seed)
-    if _features_of(estimator) is not None:
-        estimator = estimator[1:]
-    estimator.fit(rows[train], truth[train])  # indexing with an array copies
-    answer = np.asarray(estimator.predict(rows[test])).astype(str)
-    if answer.shape != test.shape or not set(answer) <= set(classes):
-        raise ValueError(f"fold {fold}: expected {len(test)} names of classes from predict, found {answer!r}")
-    values = _score(estimator, rows[test])
-    if values is not None:
-        scores[:, [classes.index(str(name)) for name in estimator.classes_]] = values
-    return seed, test, answer, scores
-
-
-def _score(estimator: Any, X: np.ndarray) -> np.ndarray | None:
-    """Probabilities or distances from the boundary, `(n, len(classes_))`; None where the classifier has neither."""
-    method = next((name for name in ("predict_proba", "decision_function") if hasattr(estimator, name)), None)
-    if method is None or not hasattr(estimator, "classes_"):
-        return None
-    values = np.asarray(getattr(estimator, method)(X), dtype=float)
-    if values.ndim == 1:  # of two classes, the second
-        values = np.column_stack([-values, values])
-    return values if values.shape == (len(X), len(estimator.classes_)) else None
-
-
 def _predictions(
-    samples: pd.DataFrame, folds: list, answers: list[Answer], seeds: int, classes: tuple[str, ...]
+    samples: pd.DataFrame, folds: list[Fold], done: list[Answer], seeds: int, classes: tuple[str, ...]
 ) -> pd.DataFrame:
-    """One row per sample and seed; where a model ran once, its answers stand for every seed."""
-    fold_of = np.empty(len(samples), dtype=object)
+    """One row per tested sample and seed; where a model ran once, its answers stand for every seed."""
+    fold_of = np.full(len(samples), "", dtype=object)
     for fold, _, test in folds:
         fold_of[test] = fold
-    runs = len({seed for seed, *_ in answers})
+    runs = len({answer.task.seed for answer in done})
+    watched = any(answer.epochs is not None for answer in done)
+    truth = samples["class"].to_numpy(dtype=str)
     tables = []
     for seed in range(seeds):
         prediction = np.full(len(samples), "", dtype=object)
         scores = np.full((len(samples), len(classes)), np.nan)
-        for ran, rows, answer, values in answers:
-            if ran == seed % runs:
-                prediction[rows], scores[rows] = answer, values
+        oracle = pd.DataFrame({"oracle_epoch": 0, "oracle_prediction": ""}, index=samples.index)
+        for answer in done:
+            if answer.task.seed != seed % runs:
+                continue
+            rows = answer.task.test
+            prediction[rows], scores[rows] = answer.prediction, answer.scores
+            if answer.epochs is not None:
+                right = (answer.epochs == truth[rows]).sum(1)
+                best = len(right) - 1 - int(right[::-1].argmax())  # of equals, the last
+                oracle.loc[rows, ["oracle_epoch", "oracle_prediction"]] = np.column_stack(
+                    [np.full(len(rows), best + 1, dtype=object), answer.epochs[best]]
+                )
         table = samples[KEY].assign(fold=fold_of, seed=seed, label=samples["class"], prediction=prediction)
-        tables.append(table.join(pd.DataFrame(scores, columns=[f"score_{name}" for name in classes])))
+        table = table.join(oracle) if watched else table
+        table = table.join(pd.DataFrame(scores, columns=[f"score_{name}" for name in classes]))
+        tables.append(table[fold_of != ""])
     return pd.concat(tables, ignore_index=True)
+
+
+def _chosen(done: list[Answer]) -> pd.DataFrame:
+    """One row a fold and seed: what the inner evaluation chose; empty where there was none."""
+    rows = [{"fold": one.task.fold, "seed": one.task.seed, **one.chosen} for one in done if one.chosen is not None]
+    return pd.DataFrame(rows, columns=None if rows else ["fold", "seed"])
 
 
 def _run_record(folder: Path) -> dict[str, Any]:

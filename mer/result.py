@@ -21,6 +21,8 @@ from mer.flow_folder import versions
 from mer.metrics import SCORES, count, f1_by_class, recall_by_class, summarize
 from mer.protocol import Protocol
 
+ORACLE = "ORACLE, NOT A RESULT: each test person's best epoch, picked by looking at that person's own labels"
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Result:
@@ -32,6 +34,7 @@ class Result:
         One row per sample and seed: `dataset, subject, clip, onset, fold, seed, label, prediction` and one column
         `score_<class>` per class: a probability or the distance from a decision boundary, whichever the classifier has,
         blank if it has neither. `label` is the class under the protocol. `prediction` is empty where the flow failed.
+        With `oracle_epoch`, also `oracle_epoch` and `oracle_prediction`, which were picked on the test people.
     classes : tuple of str
     protocol : Protocol
     settings : dict
@@ -45,6 +48,8 @@ class Result:
     hashes : dict
         SHA-256 of `samples` (the sorted lines `dataset, subject, clip, onset, class`, tab-separated), `protocol` (its
         rules), `flows` (the fields that were read, in the order of the table) and `run` (the bytes of `run.json`).
+    chosen : DataFrame
+        With a grid, one row a fold and seed: `fold, seed` and the settings that the inner evaluation chose.
     """
 
     predictions: pd.DataFrame
@@ -55,12 +60,16 @@ class Result:
     left_out: pd.Series
     run: dict[str, Any] = field(default_factory=dict)
     hashes: dict[str, str] = field(default_factory=dict)
+    chosen: pd.DataFrame = field(default_factory=pd.DataFrame)
 
-    def counts(self, dataset: str | None = None) -> np.ndarray:
-        """Counts of one database or of all, `(subjects, seeds, C, C + 1)`, as :mod:`mer.metrics` takes them."""
+    def counts(self, dataset: str | None = None, answers: str = "prediction") -> np.ndarray:
+        """Counts of one database or of all, `(subjects, seeds, C, C + 1)`, as :mod:`mer.metrics` takes them.
+
+        `answers` is the column of the predictions: `oracle_prediction` is no result.
+        """
         rows = self.predictions if dataset is None else self.predictions[self.predictions["dataset"] == dataset]
         person, _ = pd.factorize(rows["dataset"] + "/" + rows["subject"])
-        return count(rows["label"], rows["prediction"], self.classes, person, rows["seed"].to_numpy())
+        return count(rows["label"], rows[answers], self.classes, person, rows["seed"].to_numpy())
 
     @cached_property
     def confusion(self) -> np.ndarray:
@@ -84,17 +93,23 @@ class Result:
         """All scores, as plain values.
 
         `uf1`, `uar` and `accuracy`, each with `_interval` (95 %, over people) and `_sd` (over seeds); `n`, `n_subjects`
-        and `n_failed`; the same for each of `databases`; `f1`, `recall` and `n` for each of `classes`; and `constant`,
-        what always answering the most frequent class would score.
+        and `n_failed`; the same for each of `databases`, and `databases_mean`, the mean over them; `weighted_f1`, the
+        mean over the classes by their number of clips; `f1`, `recall` and `n` for each of `classes`; `constant`, what
+        always answering the most frequent class would score; and with `oracle_epoch`, `oracle`: what picking epochs on
+        the test people would have scored, and by how much that is more (`_gain`).
         """
         counts = self.counts()
         pooled = counts.sum(0)  # (seeds, C, C + 1)
         f1, recall, n = f1_by_class(pooled).mean(0), recall_by_class(pooled).mean(0), pooled[0].sum(-1)
         constant = np.zeros_like(pooled[0])
         constant[:, n.argmax()] = n
+        databases = {name: summarize(self.counts(name)) for name in sorted(set(self.predictions["dataset"]))}
+        honest = summarize(counts)
         return {
-            **summarize(counts),
-            "databases": {name: summarize(self.counts(name)) for name in sorted(set(self.predictions["dataset"]))},
+            **honest,
+            "weighted_f1": float((f1 * n).sum() / n.sum()),
+            "databases": databases,
+            "databases_mean": {name: float(np.mean([one[name] for one in databases.values()])) for name in SCORES},
             "classes": {
                 name: {"f1": float(f1[i]), "recall": float(recall[i]), "n": int(n[i])}
                 for i, name in enumerate(self.classes)
@@ -103,7 +118,12 @@ class Result:
                 "class": self.classes[int(n.argmax())],
                 **{name: float(score(constant)) for name, score in SCORES.items()},
             },
+            **({"oracle": self._oracle(honest)} if "oracle_prediction" in self.predictions else {}),
         }
+
+    def _oracle(self, honest: dict[str, Any]) -> dict[str, Any]:
+        oracle = summarize(self.counts(answers="oracle_prediction"))
+        return {"what": ORACLE, **oracle, **{f"{name}_gain": oracle[name] - honest[name] for name in SCORES}}
 
     @cached_property
     def subjects(self) -> pd.DataFrame:
@@ -128,12 +148,46 @@ class Result:
         s = self.settings
         if s["named"]:
             options = [f"--{key}={s[key]}" for key in ("protocol", "model", "component", "seeds")]
-            return shlex.join(["mer", "evaluate", s["flows"], *options])
-        given = ", ".join(f"{key}={s[key]!r}" for key in ("protocol", "component", "seeds"))
+            grid = [f"--grid={key}={','.join(map(str, values))}" for key, values in (s.get("grid") or {}).items()]
+            listed = [f"--megc-csv={s['megc_csv']}"] if s.get("megc_csv") else []
+            oracle = ["--oracle-epoch"] if s.get("oracle_epoch") else []
+            return shlex.join(["mer", "evaluate", s["flows"], *options, *grid, *listed, *oracle])
+        names = ("protocol", "component", "seeds", *(key for key in ("grid", "megc_csv", "oracle_epoch") if s.get(key)))
+        given = ", ".join(f"{key}={s[key]!r}" for key in names)
         return f"mer.evaluate({s['flows']!r}, model={s['model']}, {given})"
 
+    @cached_property
+    def rows(self) -> pd.DataFrame:
+        """The scores as rows, one for all clips and one for each database, so that those of many runs can be stacked.
+
+        `model, protocol, component, seeds, part`, the numbers of clips and people, each score with `_low`, `_high` and
+        `_sd`, and the first 16 digits of the SHA-256 of the samples, the protocol and the flows. A part that begins
+        with `ORACLE` is no result.
+        """
+        s = self.settings
+        parts = {"all": self.scores, **self.scores["databases"]}
+        if "oracle" in self.scores:
+            parts["ORACLE, not a result"] = self.scores["oracle"]
+        rows = []
+        for part, scored in parts.items():
+            row: dict[str, Any] = {"model": s["model"], "protocol": self.protocol.name, "component": s["component"]}
+            row |= {"seeds": self.runs, "part": part, **{key: scored[key] for key in ("n", "n_subjects", "n_failed")}}
+            for name in SCORES:
+                low, high = scored[f"{name}_interval"] or (None, None)
+                row |= {
+                    name: scored[name],
+                    f"{name}_low": low,
+                    f"{name}_high": high,
+                    f"{name}_sd": scored[f"{name}_sd"],
+                }
+            rows.append(
+                row | {f"{key}_sha256": self.hashes.get(key, "")[:16] for key in ("samples", "protocol", "flows")}
+            )
+        return pd.DataFrame(rows)
+
     def save(self, folder: str | Path) -> Path:
-        """Write `predictions.csv`, `scores.json`, `confusion.csv`, `confusion.png` and `report.html`.
+        """Write `predictions.csv`, `scores.json`, `scores.csv`, `people.csv`, `confusion.csv`, `confusion.png` and
+        `report.html`; with a grid, `chosen.csv`.
 
         Returns
         -------
@@ -153,8 +207,11 @@ class Result:
         plot_confusion(mean, self.classes, figure.add_subplot())
         picture = io.BytesIO()
         figure.savefig(picture, format="png", dpi=150)
-        with write_whole(folder / "predictions.csv") as file:
-            self.predictions.to_csv(file, index=False, lineterminator="\n")
+        tables = {"predictions": self.predictions, "scores": self.rows, "people": self.subjects}
+        tables |= {"chosen": self.chosen} if self.settings.get("grid") else {}
+        for name, table in tables.items():
+            with write_whole(folder / f"{name}.csv") as file:
+                table.to_csv(file, index=False, lineterminator="\n")
         with write_whole(folder / "scores.json") as file:
             json.dump(record, file, indent=2, ensure_ascii=False)
             file.write("\n")
@@ -175,6 +232,10 @@ class Result:
             "class_names": list(self.classes),
             "settings": self.settings,
             "command": self.command,
+            "chosen": {
+                name: {str(value): int(n) for value, n in self.chosen[name].value_counts().items()}
+                for name in self.chosen.columns.drop(["fold", "seed"], errors="ignore")
+            },
             "failed": self.failed.astype(object).where(self.failed.notna(), None).to_dict("records"),
             "left_out": {str(reason): int(n) for reason, n in self.left_out.items()},
             "sha256": self.hashes,
@@ -190,6 +251,7 @@ class Result:
     def __str__(self) -> str:
         s = self.scores
         parts = [f"{name.upper() if name != 'accuracy' else name} {s[name]:.3f}" for name in SCORES]
-        return f"{self.settings['model']} under {self.protocol.name}: {', '.join(parts)} on {s['n']} clips"
+        oracle = f"; {ORACLE}: UF1 {s['oracle']['uf1']:.3f}" if "oracle" in s else ""
+        return f"{self.settings['model']} under {self.protocol.name}: {', '.join(parts)} on {s['n']} clips{oracle}"
 
     __repr__ = __str__

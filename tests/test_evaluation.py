@@ -4,8 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.feature_selection import SelectKBest
+from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
@@ -13,7 +16,8 @@ from mer.evaluation import evaluate
 from mer.features import block_hoof
 from mer.flow import load_component
 from mer.metrics import count, uf1
-from mer.models import PerClip, ststnet
+from mer.models import PerClip, TorchClassifier, ststnet
+from mer.protocol import Protocol
 from mer.samples import read_samples, write_samples
 from tests.drawn_flows import MOTION, write_drawn_flows
 
@@ -185,6 +189,198 @@ def test_features_are_computed_once_for_each_clip(flows):
 
     evaluate(flows, model=make_pipeline(Keeps(feature), SVC()), seeds=3)
     assert calls == [(24, 24, 2)] * 36
+
+
+# --- settings chosen inside the folds, epochs picked outside of them -------------------------------------------------
+
+
+def test_settings_are_chosen_on_training_people(flows):
+    def nearest(n: int) -> Pipeline:
+        return make_pipeline(PerClip(block_hoof), KNeighborsClassifier(n))
+
+    result = evaluate(flows, model=nearest(5), grid={"n_neighbors": [24, 3]}, seeds=1)  # of 24 inner clips, all vote
+    assert set(result.chosen["kneighborsclassifier__n_neighbors"]) == {3}
+    assert len(result.chosen) == 6
+    pd.testing.assert_frame_equal(result.predictions, evaluate(flows, model=nearest(3), seeds=1).predictions)
+
+
+class Peeker(ClassifierMixin, BaseEstimator):
+    """With `trick=1` it answers from a memory of whatever rows any of its copies ever saw with labels."""
+
+    seen: list = []  # noqa: RUF012  shared by all copies on purpose
+
+    def __init__(self, trick: int = 0) -> None:
+        self.trick = trick
+
+    def fit(self, X, y):
+        Peeker.seen.append({row.tobytes() for row in X})
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict(self, X):
+        return np.full(len(X), self.classes_[self.trick])
+
+
+def test_the_inner_evaluation_sees_no_test_person(flows):
+    Peeker.seen.clear()
+    result = evaluate(flows, model=Peeker(), grid={"trick": [0, 1]}, seeds=1)
+    table = read_samples(flows)
+    rows = [(load_component(flows / path) / np.float32(12)).ravel().tobytes() for path in table["path"]]
+    each = 2 * 5 + 1  # two settings on five inner folds, and the fit itself
+    assert len(Peeker.seen) == 6 * each
+    for fold, person in enumerate(sorted(set(table["subject"]))):
+        tested = {row for row, subject in zip(rows, table["subject"]) if subject == person}
+        fits = Peeker.seen[fold * each : (fold + 1) * each]
+        assert not any(fit & tested for fit in fits)
+        assert set().union(*fits) == set(rows) - tested
+        for inner in fits[:-1]:  # a person is on one side of an inner fold
+            people = [{row for row, subject in zip(rows, table["subject"]) if subject == name} for name in
+                      set(table["subject"]) - {person}]  # fmt: skip
+            assert sum(bool(rows_of & inner) for rows_of in people) == 4
+    assert len(result.chosen) == 6
+
+
+@pytest.mark.parametrize(
+    ("grid", "words"),
+    [({"D": [1]}, "no one parameter 'D'"), ({"C": []}, "no one parameter"), ({"options": [{}]}, "of the features")],
+)
+def test_grids_that_a_model_does_not_have(flows, grid, words):
+    with pytest.raises(ValueError, match=words):
+        evaluate(flows, grid=grid)
+
+
+class Wanderer(ClassifierMixin, BaseEstimator):
+    """A network that answers another class in every epoch; in the last one always disgust."""
+
+    epochs = 3
+
+    def fit(self, X, y, watch=None):
+        self.classes_ = np.unique(y)
+        for epoch in (1, 2, 3):
+            self.now_ = self.classes_[epoch % 3]
+            if watch:
+                watch(self, epoch)
+        return self
+
+    def predict(self, X):
+        return np.full(len(X), self.now_)
+
+
+def test_the_oracle_is_scored_beside_the_result_and_named(own):
+    folder, table = own
+    for person, label in (("s00", "happiness"), ("s01", "surprise")):
+        rows = table.index[table["subject"] == person][:3]
+        table.loc[rows, "label"] = label
+    write_samples(table, folder / "samples.csv")
+    honest = evaluate(folder, model=Wanderer(), seeds=1)
+    result = evaluate(folder, model=Wanderer(), seeds=1, oracle_epoch=True)
+    assert set(result.predictions["prediction"]) == {"disgust"}
+    pd.testing.assert_series_equal(result.predictions["prediction"], honest.predictions["prediction"])
+    assert result.scores["uf1"] == honest.scores["uf1"]
+    picked = result.predictions.groupby("subject")[["oracle_epoch", "oracle_prediction"]].first()
+    assert picked.loc["s00"].tolist() == [1, "happiness"]
+    assert picked.loc["s01"].tolist() == [2, "surprise"]
+    assert picked.loc["s02"].tolist() == [3, "disgust"]  # of equals, the last
+    oracle = result.scores["oracle"]
+    assert oracle["what"].startswith("ORACLE, NOT A RESULT")
+    assert oracle["accuracy"] > result.scores["accuracy"]
+    assert oracle["uf1_gain"] == pytest.approx(oracle["uf1"] - result.scores["uf1"])
+    assert "oracle" not in honest.scores
+
+
+def test_the_epochs_of_a_network_are_watched_behind_a_scaler(flows):
+    def few(random_state):
+        network = TorchClassifier(small_network, channels=2, epochs=4, random_state=random_state)
+        return make_pipeline(PerClip(block_hoof), StandardScaler(), network)
+
+    plain, watched = evaluate(flows, model=few, seeds=1), evaluate(flows, model=few, seeds=1, oracle_epoch=True)
+    columns = plain.predictions.columns
+    pd.testing.assert_frame_equal(plain.predictions, watched.predictions[columns])
+    assert watched.predictions["oracle_epoch"].between(1, 4).all()
+    assert watched.scores["oracle"]["accuracy"] >= watched.scores["accuracy"]
+
+
+def small_network(channels: int, size: int, n_classes: int):
+    from torch import nn
+
+    return nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(channels * size * size, n_classes))
+
+
+def test_the_oracle_needs_epochs(flows):
+    with pytest.raises(ValueError, match="needs a network"):
+        evaluate(flows, oracle_epoch=True)
+
+
+# --- what is fitted is fitted in the fold -----------------------------------------------------------------------------
+
+
+def test_class_weights_are_those_of_the_training_people(own):
+    """The one clip of fear is of s00: its weight must not reach the classifier that is tested on s00."""
+    folder, table = own
+    table.loc[0, "label"] = "fear"
+    write_samples(table, folder / "samples.csv")
+    weights = []
+
+    class Weighs(SVC):
+        def fit(self, X, y, sample_weight=None):
+            super().fit(X, y)
+            weights.append(dict(zip(self.classes_, self.class_weight_)))
+            return self
+
+    evaluate(folder, model=lambda: Weighs(class_weight="balanced"), seeds=1)
+    assert ["fear" in each for each in weights] == [False, True, True]
+    assert weights[0]["disgust"] == pytest.approx(12 / (3 * 4))
+    assert weights[1]["fear"] == pytest.approx(12 / (4 * 1))
+
+
+def test_feature_selection_sees_the_training_people_only(noise):
+    """Many features without meaning: chosen with everybody's labels, a few of them seem to tell the classes apart."""
+    table = read_samples(noise)
+    X = np.stack([load_component(noise / path).ravel() for path in table["path"]])
+    y, people = table["label"].to_numpy(), table["subject"].to_numpy()
+    leaked = SelectKBest(k=10).fit_transform(X, y)
+    answers = cross_val_predict(LinearDiscriminantAnalysis(), leaked, y, groups=people, cv=LeaveOneGroupOut())
+    honest = evaluate(noise, model=make_pipeline(SelectKBest(k=10), LinearDiscriminantAnalysis()), seeds=1)
+    assert (answers == y).mean() > 0.55  # the leak that the evaluation would have to have
+    assert honest.scores["accuracy"] < 0.45
+
+
+# --- other splits -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def two(tmp_path):
+    """Two databases, whose people have the same names."""
+    table = pd.concat([write_drawn_flows(tmp_path, people=3, dataset=name, seed=i) for i, name in enumerate("ab")])
+    write_samples(table, tmp_path / "samples.csv")
+    return tmp_path
+
+
+def protocol_of(split: object) -> Protocol:
+    return Protocol("own", classes=tuple(sorted(MOTION)), split=split)
+
+
+def test_one_database_trains_and_another_is_tested(two):
+    result = evaluate(two, protocol=protocol_of({"train": ["a"], "test": ["b"]}), seeds=2)
+    assert set(result.predictions["dataset"]) == {"b"}
+    assert set(result.predictions["fold"]) == {"a to b"}
+    assert len(result.predictions) == 2 * 18
+    assert result.scores["n"] == 18
+    assert result.scores["n_subjects"] == 3
+    assert result.scores["uf1"] > 0.9
+
+
+def test_databases_are_left_out_in_turn_and_their_mean_is_given(two):
+    result = evaluate(two, protocol=protocol_of("dataset"), seeds=1)
+    assert set(result.predictions["fold"]) == {"a", "b"}
+    means = [result.scores["databases"][name]["uar"] for name in "ab"]
+    assert result.scores["databases_mean"]["uar"] == pytest.approx(np.mean(means))
+
+
+def test_people_in_fixed_folds(two):
+    result = evaluate(two, protocol=protocol_of({"folds": 3}), seeds=1)
+    people = result.predictions[["fold", "dataset", "subject"]].drop_duplicates()
+    assert people["fold"].value_counts().to_dict() == {f"fold 0{n}": 2 for n in (1, 2, 3)}
 
 
 # --- seeds and workers ---------------------------------------------------------------------------------------------
@@ -365,7 +561,7 @@ def test_progress_is_told(flows):
         return items
 
     evaluate(flows, track=track)
-    assert told == [("reading flow", 36), ("svm-hoof, person by person", 6)]
+    assert told == [("reading flow", 36), ("svm-hoof, fold by fold", 6)]
 
 
 def test_labels_of_the_drawn_flows_are_the_classes(flows):

@@ -54,7 +54,7 @@ def test_saved_files_hold_the_result(result, tmp_path):
     report = result.save(tmp_path / "out")
     assert report.name == "report.html"
     assert sorted(file.name for file in report.parent.iterdir()) == [
-        "confusion.csv", "confusion.png", "predictions.csv", "report.html", "scores.json",
+        "confusion.csv", "confusion.png", "people.csv", "predictions.csv", "report.html", "scores.csv", "scores.json",
     ]  # fmt: skip
     table = pd.read_csv(tmp_path / "out/predictions.csv", keep_default_na=False)
     assert (table["prediction"] == result.predictions["prediction"]).all()
@@ -67,6 +67,47 @@ def test_saved_files_hold_the_result(result, tmp_path):
     assert confusion.columns.tolist() == [*result.classes, "failed"]
     assert confusion.to_numpy().sum() == 23
     assert confusion["failed"].sum() == 1
+
+
+def test_scores_are_rows_that_can_be_stacked(result, tmp_path):
+    result.save(tmp_path / "out")
+    rows = pd.read_csv(tmp_path / "out/scores.csv").set_index("part")
+    assert rows.index.tolist() == ["all", "other", "videos"]
+    assert rows.loc["all", "uf1"] == pytest.approx(result.scores["uf1"])
+    assert rows.loc["other", "uar_low"] == pytest.approx(result.scores["databases"]["other"]["uar_interval"][0])
+    for key in ("samples", "protocol", "flows"):
+        assert set(rows[f"{key}_sha256"]) == {result.hashes[key][:16]}
+    people = pd.read_csv(tmp_path / "out/people.csv")
+    assert people["clips"].tolist() == [5, 6, 6, 6]
+
+
+def test_the_oracle_is_called_that_in_every_output(folder, tmp_path):
+    class Network(KNeighborsClassifier):
+        def fit(self, X, y, watch=None):
+            super().fit(X, y)
+            if watch:
+                watch(self, 1)
+            return self
+
+    result = evaluate(folder, model=Network(3), seeds=1, oracle_epoch=True)
+    page = result.save(tmp_path / "out")
+    what = "ORACLE, NOT A RESULT"
+    assert what in str(result)
+    assert what in page.read_text()
+    assert json.loads((tmp_path / "out/scores.json").read_text())["oracle"]["what"].startswith(what)
+    assert "ORACLE, not a result" in (tmp_path / "out/scores.csv").read_text()
+    header = (tmp_path / "out/predictions.csv").read_text().splitlines()[0]
+    assert "oracle_epoch,oracle_prediction" in header
+    assert "oracle_epoch=True" in result.command
+
+
+def test_settings_that_were_chosen_are_kept(folder, tmp_path):
+    result = evaluate(folder, grid={"C": [0.5, 2.0]}, seeds=1)
+    assert "--grid=classifier__C=0.5,2.0" in result.command
+    page = result.save(tmp_path / "out").read_text()
+    assert "classifier__C" in page
+    assert len(pd.read_csv(tmp_path / "out/chosen.csv")) == 4
+    assert sum(json.loads((tmp_path / "out/scores.json").read_text())["chosen"]["classifier__C"].values()) == 4
 
 
 def test_hashes_can_be_checked_and_change_with_what_they_are_of(result, folder, tmp_path):

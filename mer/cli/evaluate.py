@@ -11,6 +11,9 @@ import typer
 if TYPE_CHECKING:
     from mer.result import Result
 
+# The names in `mer.MODELS`, which take half a second to load.
+MODELS = """majority, svm-linear, svm-hoof, svm-mdmo, svm-biwoof, svm-lbptop, svm-3dhog, logistic, gbm, off-apexnet,
+ststnet, sssnet, rcn-a, dual-inception, htnet, mmnet, r3d, symnet""".replace("\n", " ")
 SCORES = {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy"}
 
 
@@ -23,7 +26,7 @@ class Component(str, Enum):
 def evaluate(
     flows: Annotated[Path, typer.Argument(help="A flow folder, as `mer extract-flow` writes it.")] = Path("flows"),
     protocol: Annotated[str, typer.Option(help="A name of `mer protocols`, or a .yaml file of your own.")] = "loso",
-    model: Annotated[str, typer.Option(help="majority, svm-linear, svm-hoof or ststnet.")] = "svm-hoof",
+    model: Annotated[str, typer.Option(help=f"One of {MODELS}.")] = "svm-hoof",
     component: Annotated[Component, typer.Option(help="Which flow the classifier sees.")] = Component.expression,
     seeds: Annotated[int, typer.Option(min=1, help="Runs with different random numbers.")] = 5,
     report: Annotated[
@@ -32,6 +35,16 @@ def evaluate(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes.", show_default="1; all cores for networks")
     ] = None,
+    megc_csv: Annotated[
+        Path | None, typer.Option(help="The organizers' own list of clips, where the protocol has one.")
+    ] = None,
+    grid: Annotated[
+        list[str] | None,
+        typer.Option(help="Values to choose from in each fold on training people, as C=0.5,1,2; may be repeated."),
+    ] = None,
+    oracle_epoch: Annotated[
+        bool, typer.Option("--oracle-epoch", help="Also show what epochs picked on test people would score; no result.")
+    ] = False,
 ) -> None:
     """Test a classifier on people that it has not seen, under a protocol.
 
@@ -44,7 +57,16 @@ def evaluate(
     from mer.evaluation import evaluate as run
 
     result = run(
-        flows, protocol=protocol, model=model, component=component.value, seeds=seeds, workers=workers, track=track
+        flows,
+        protocol=protocol,
+        model=model,
+        component=component.value,
+        seeds=seeds,
+        workers=workers,
+        track=track,
+        megc_csv=megc_csv,
+        grid=_grid(grid or []),
+        oracle_epoch=oracle_epoch,
     )
     folder = report or Path("results") / f"{result.protocol.name}-{model}-{component.value}"
     page = result.save(folder)
@@ -54,6 +76,19 @@ def evaluate(
         where = "/".join(str(clip[key]) for key in ("dataset", "subject", "clip"))
         typer.echo(f"{where}: {clip['status']}: {clip['message']}", err=True)
     raise typer.Exit(1 if len(result.failed) else 0)
+
+
+def _grid(texts: list[str]) -> dict[str, list]:
+    """`C=0.5,1` -> `{"C": [0.5, 1]}`, with numbers and truth values as YAML reads them."""
+    import yaml
+
+    grid = {}
+    for text in texts:
+        name, equals, values = text.partition("=")
+        if not equals or not values:
+            raise ValueError(f"--grid is {text!r}; expected a parameter and its values, as C=0.5,1,2")
+        grid[name.strip()] = [yaml.safe_load(value) for value in values.split(",")]
+    return grid
 
 
 def print_result(result: Result) -> None:
@@ -81,10 +116,22 @@ def print_result(result: Result) -> None:
     for database, row in [("all", result.scores), *result.scores["databases"].items()]:
         values = [gap.join(_with_interval(row[key], row[f"{key}_interval"])) for key in SCORES]
         scores.add_row(database, str(row["n"]), str(row["n_subjects"]), *values)
+    if len(result.scores["databases"]) > 1:
+        mean = result.scores["databases_mean"]
+        scores.add_row("mean of databases", "", "", *(f"{mean[key]:.3f}" for key in SCORES))
     constant = result.scores["constant"]
     scores.add_row(f"always {constant['class']}", "", "", *(f"{constant[key]:.3f}" for key in SCORES))
     console.print(scores)
-    console.print("With 95 % intervals over people. Failed clips count as wrong.\n", highlight=False)
+    console.print("With 95 % intervals over people. Failed clips count as wrong.", highlight=False)
+    if "oracle" in result.scores:
+        oracle = result.scores["oracle"]
+        found = ", ".join(f"{label} {oracle[key]:.3f} ({oracle[f'{key}_gain']:+.3f})" for key, label in SCORES.items())
+        console.print(f"{oracle['what']}: {found}.", highlight=False, markup=False)
+    if len(result.chosen):
+        for name in result.chosen.columns.drop(["fold", "seed"]):
+            often = ", ".join(f"{value} in {n}" for value, n in result.chosen[name].value_counts().items())
+            console.print(f"{name}, chosen on training people: {often} of {len(result.chosen)} folds", highlight=False)
+    console.print()
 
     counts = result.confusion_with_failed / result.runs
     failed = [*result.classes, "failed"] if counts[:, -1].any() else list(result.classes)

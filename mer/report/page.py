@@ -46,6 +46,8 @@ def render_report(record: Mapping[str, Any], counts: np.ndarray, subjects: pd.Da
         picture=base64.b64encode(picture).decode(),
         style=Markup((FOLDER / "style.css").read_text(encoding="utf-8")),
         note=str(record["flow_run"].get("note") or ""),
+        oracle=record.get("oracle"),
+        chosen=[(name, value, n) for name, often in record["chosen"].items() for value, n in often.items()],
         flow_run=list(_flat(record["flow_run"])),
         settings=[(key, value) for key, value in _flat(record["settings"]) if key not in ("named", "seeded")],
     )

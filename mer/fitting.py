@@ -1,0 +1,198 @@
+"""One fold: a new classifier is fitted on its training people, and answers for its test people.
+
+What a classifier is given to fit are copies of the training rows and nothing else. Two things may be done beside:
+
+- Settings are chosen from a grid by an inner evaluation, whose folds are by person and made of the training people
+  alone (nested cross-validation: Varma and Simon, "Bias in error estimation when using cross-validation for model
+  selection", BMC Bioinformatics 2006).
+- The answers of each epoch of a network are kept, to show what picking the best one on the test people would have
+  given. They are no part of the honest answers.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.model_selection import GroupKFold, ParameterGrid
+from sklearn.pipeline import Pipeline
+
+from mer.metrics import count, uf1
+from mer.models import PerClip, new_model
+
+INNER_FOLDS = 5  # people who train are shared out over so many inner folds
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """What all folds share: features `(n, d)`, classes `(n,)`, people `(n,)`, the classes of the protocol."""
+
+    rows: np.ndarray
+    truth: np.ndarray
+    people: np.ndarray
+    classes: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """One fold under one seed: rows that train, rows that are tested."""
+
+    seed: int
+    fold: str
+    train: np.ndarray
+    test: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What came of a task: a class for each test row `(n,)`, its scores `(n, C)`, the settings that the inner
+    evaluation chose, and the answers of each epoch `(epochs, n)`; the last two where they were asked for.
+    """
+
+    task: Task
+    prediction: np.ndarray
+    scores: np.ndarray
+    chosen: dict[str, Any] | None = None
+    epochs: np.ndarray | None = None
+
+
+def features_of(estimator: Any) -> PerClip | None:
+    """The first step of a pipeline, if it treats each clip by itself and may run ahead of the folds."""
+    first = estimator.steps[0][1] if isinstance(estimator, Pipeline) and len(estimator.steps) > 1 else None
+    return first if isinstance(first, PerClip) else None
+
+
+def full_grid(model: Any, grid: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
+    """The grid with the full names of its parameters: `C` may stand for `classifier__C` where there is only one.
+
+    `ValueError` for a parameter that the model does not have, and for one of the features, which are computed ahead.
+    """
+    estimator = new_model(model)
+    known = list(estimator.get_params()) if hasattr(estimator, "get_params") else []
+    ahead = estimator.steps[0][0] if features_of(estimator) is not None else None
+    full: dict[str, list[Any]] = {}
+    for name, values in grid.items():
+        found = [name] if name in known else [one for one in known if one.endswith(f"__{name}")]
+        if len(found) != 1 or not len(values):
+            raise ValueError(f"grid: the model has no one parameter {name!r}; it has {', '.join(known) or 'none'}")
+        if found[0].split("__")[0] == ahead:
+            raise ValueError(f"grid: {found[0]} is of the features, which are the same for all; choose C or the like")
+        full[found[0]] = list(values)
+    return full
+
+
+def can_watch(model: Any) -> bool:
+    """Whether the model tells the end of each epoch: whether its `fit` has the parameter `watch`."""
+    estimator = new_model(model)
+    last = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
+    return "watch" in inspect.signature(last.fit).parameters
+
+
+def answers(
+    tasks: list[Task], data: Data, model: Any, workers: int, grid: Mapping[str, list[Any]] | None, watch: bool
+) -> Iterator[Answer]:
+    """The answers of every fold and seed, in order. One thread each, in one process or in several: sums are taken in
+    the same order, so the scores are the same.
+    """
+    from joblib import Parallel, delayed, parallel_config
+    from threadpoolctl import threadpool_limits
+
+    if workers == 1:
+        with threadpool_limits(limits=1):
+            yield from (answer(task, data, model, grid, watch) for task in tasks)
+        return
+    with parallel_config(backend="loky", inner_max_num_threads=1):
+        yield from Parallel(n_jobs=workers, return_as="generator")(
+            delayed(answer)(task, data, model, grid, watch) for task in tasks
+        )
+
+
+def answer(
+    task: Task, data: Data, model: Any, grid: Mapping[str, list[Any]] | None = None, watch: bool = False
+) -> Answer:
+    """Fit on the training rows of one fold, and answer for its test rows."""
+    X, y = data.rows[task.train], data.truth[task.train]  # indexing with an array copies
+    scores = np.full((len(task.test), len(data.classes)), np.nan)
+    known = np.unique(y)
+    if len(known) == 1:  # nothing to tell apart, which most classifiers refuse to fit
+        scores[:, data.classes.index(known[0])] = 1
+        prediction = np.repeat(known, len(task.test))
+        return Answer(task, prediction, scores, {} if grid else None, prediction[None] if watch else None)
+    estimator = new_model(model, task.seed)
+    if features_of(estimator) is not None:
+        estimator = estimator[1:]
+    chosen = _choose(estimator, grid, X, y, data.people[task.train], data.classes) if grid else None
+    if chosen:
+        estimator.set_params(**chosen)
+    epochs = _fit_watched(estimator, X, y, data.rows[task.test]) if watch else None
+    if not watch:
+        estimator.fit(X, y)
+    prediction = np.asarray(estimator.predict(data.rows[task.test])).astype(str)
+    if prediction.shape != task.test.shape or not set(prediction) <= set(data.classes):
+        raise ValueError(
+            f"fold {task.fold}: expected {len(task.test)} names of classes from predict, found {prediction!r}"
+        )
+    values = _score(estimator, data.rows[task.test])
+    if values is not None:
+        scores[:, [data.classes.index(str(name)) for name in estimator.classes_]] = values
+    return Answer(task, prediction, scores, chosen, epochs)
+
+
+def _choose(
+    estimator: Any,
+    grid: Mapping[str, list[Any]],
+    X: np.ndarray,
+    y: np.ndarray,
+    people: np.ndarray,
+    classes: tuple[str, ...],
+) -> dict[str, Any]:
+    """The settings of the highest UF1 on the training people's own folds, pooled; the first of equals."""
+    settings = list(ParameterGrid(grid))
+    folds = min(INNER_FOLDS, len(set(people)))
+    if folds < 2:
+        return settings[0]
+    inner = list(GroupKFold(folds).split(X, groups=people))
+    reached = []
+    for one in settings:
+        prediction = np.empty(len(y), dtype=object)
+        for train, test in inner:
+            known = np.unique(y[train])
+            if len(known) == 1:
+                prediction[test] = known[0]
+            else:
+                prediction[test] = clone(estimator).set_params(**one).fit(X[train], y[train]).predict(X[test])
+        reached.append(float(uf1(count(y.tolist(), prediction.tolist(), classes))))
+    return settings[int(np.argmax(reached))]
+
+
+def _fit_watched(estimator: Any, X: np.ndarray, y: np.ndarray, test: np.ndarray) -> np.ndarray:
+    """Fit, and return what each epoch would have answered for the test rows `(epochs, n)`.
+
+    The training gets no word of it: the watcher is called with the network, and returns nothing.
+    """
+    answered: list[np.ndarray] = []
+
+    def watch(network: Any, epoch: int) -> None:
+        rows = test.copy()
+        if isinstance(estimator, Pipeline) and len(estimator.steps) > 1:
+            rows = estimator[:-1].transform(rows)
+        answered.append(np.asarray(network.predict(rows)).astype(str))
+
+    name = f"{estimator.steps[-1][0]}__watch" if isinstance(estimator, Pipeline) else "watch"
+    estimator.fit(X, y, **{name: watch})
+    return np.stack(answered)
+
+
+def _score(estimator: Any, X: np.ndarray) -> np.ndarray | None:
+    """Probabilities or distances from the boundary, `(n, len(classes_))`; None where the classifier has neither."""
+    method = next((name for name in ("predict_proba", "decision_function") if hasattr(estimator, name)), None)
+    if method is None or not hasattr(estimator, "classes_"):
+        return None
+    values = np.asarray(getattr(estimator, method)(X), dtype=float)
+    if values.ndim == 1:  # of two classes, the second
+        values = np.column_stack([-values, values])
+    return values if values.shape == (len(X), len(estimator.classes_)) else None
