@@ -14,6 +14,8 @@ from mer.datasets.tree import Frames, Place
 from mer.samples import FRAMES, KEY, conform
 from mer.video import ClipError, frame_files
 
+LONGEST = 0.5  # seconds that a micro-expression lasts, by the usual definition
+
 
 def join(rows: pd.DataFrame, database: Database, frames: Frames) -> pd.DataFrame:
     """The samples table of these rows, ordered by its key, with the column `source`; nothing is decoded."""
@@ -81,50 +83,58 @@ def _numbers(folder: Path) -> np.ndarray | str:
 
 
 def _check(sample: dict[str, Any], numbers: np.ndarray | str, slack: int, taken: set[tuple[str, str, str]]) -> None:
-    """Fill in what the frames tell, and the status and message of one row."""
+    """Fill in the frames to use, and the status and message of one row."""
     if isinstance(numbers, str):
         sample |= {"status": "unreadable", "message": numbers}
         return
-    notes = []
-    onset, apex, offset = (sample[name] for name in FRAMES)
-    if onset is None:
+    if sample["onset"] is None:
         sample |= {"status": "bad_annotation", "message": "the sheet gives no onset"}
         return
-    if not offset:  # 0 or blank: not marked
-        offset = apex
-        notes += [f"no offset in the sheet: it ends with the apex, frame {apex}"] if apex is not None else []
-    if offset is not None and offset < onset:
-        message = f"the offset, frame {offset}, is before the onset, frame {onset}"
-        sample |= {"status": "bad_annotation", "message": message}
-        return
-    if apex is not None and not (onset < apex and (offset is None or apex <= offset)):
-        notes.append(f"the labeled apex {apex} is not after onset {onset} and up to offset {offset}: to be spotted")
-        apex = None
-        offset = None if offset == onset else offset
-    absent = []
-    used: dict[str, int | None] = {}
-    for name, wanted in (("onset", onset), ("apex", apex)):
-        used[name] = None if wanted is None else _nearest(wanted, numbers, slack)
-        if wanted is not None and used[name] is None:
-            absent.append(f"the {name}, frame {wanted}")
-        elif used[name] != wanted:
-            notes.append(f"the {name}, frame {wanted}, is not there: frame {used[name]} was taken")
+    notes = _mend(sample, int(numbers[-1]))
+    onset, apex, offset = (sample[name] for name in FRAMES)
+    used = {name: _nearest(sample[name], numbers, slack) for name in ("onset", "apex")}
+    absent = [f"{name} {sample[name]}" for name in used if used[name] is None and sample[name] is not None]
     key = (sample["subject"], sample["clip"].casefold(), str(used["onset"]))
-    if absent or (used["onset"] != onset and key in taken):
-        there = f"its {len(numbers)} frames are {numbers[0]} to {numbers[-1]}"
-        what = " and ".join(absent) or f"the onset, frame {onset}"
-        sample |= {"status": "missing_frames", "message": f"{what}, is not there; {there}"}
+    if not absent and used["onset"] != onset and key in taken:
+        absent = [f"onset {onset}"]
+    if absent:
+        message = f"{' and '.join(absent)} not there: its {len(numbers)} frames are {numbers[0]} to {numbers[-1]}"
+        sample |= {"status": "missing_frames", "message": message}
         return
     taken.add(key)
-    if used["apex"] is not None and used["onset"] is not None and used["apex"] <= used["onset"]:
+    moved = [name for name in used if used[name] != sample[name]]
+    notes += [f"{name} {sample[name]} is not there: frame {used[name]} was taken" for name in moved]
+    if apex is not None and used["apex"] == used["onset"]:
         used["apex"] = None
-        notes.append("no frame is left between onset and apex: the apex is to be spotted")
-    if offset is not None:
-        holes = offset - onset + 1 - int(((numbers >= onset) & (numbers <= offset)).sum())
-        notes += [f"{holes} of {offset - onset + 1} frames from onset to offset are missing"] if holes else []
-    sample |= {**used, "offset": offset, "message": "; ".join(notes)}
+        notes.append("no frame is left between onset and apex: to be spotted")
+    holes = offset - onset + 1 - int(((numbers >= onset) & (numbers <= offset)).sum())
+    notes += [f"{holes} of {offset - onset + 1} frames from onset to offset are missing"] if holes else []
+    sample |= {**used, "message": "; ".join(notes)}
 
 
-def _nearest(wanted: int, numbers: np.ndarray, slack: int) -> int | None:
+def _mend(sample: dict[str, Any], last: int) -> list[str]:
+    """Blank an apex that cannot be, and put an end where the sheet gives none; a sentence for each."""
+    notes = []
+    onset, apex, offset = (sample[name] for name in FRAMES)
+    marked = offset is not None and offset > onset
+    if offset and not marked:
+        notes.append(f"the offset {offset} is not after the onset {onset}")
+    if apex is not None and not (onset < apex and (not marked or apex <= offset)):
+        until = f" and up to the offset {offset}" if marked else ""
+        notes.append(f"the labeled apex {apex} is not after the onset {onset}{until}: to be spotted")
+        apex = None
+    if not marked and apex is not None:
+        offset = apex
+        notes.append(f"no offset: it ends with the apex, frame {apex}")
+    elif not marked:
+        offset = max(min(onset + round(float(sample["fps"]) * LONGEST), last), onset + 1)
+        notes.append(f"neither apex nor offset: the apex is looked for up to frame {offset}")
+    sample |= {"apex": apex, "offset": offset}
+    return notes
+
+
+def _nearest(wanted: int | None, numbers: np.ndarray, slack: int) -> int | None:
+    if wanted is None:
+        return None
     nearest = int(numbers[np.abs(numbers - wanted).argmin()])
     return nearest if abs(nearest - wanted) <= slack else None

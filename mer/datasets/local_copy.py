@@ -95,6 +95,8 @@ def _canonical(rows: pd.DataFrame, database: Database, sheet: Path | None) -> pd
     for column in (*FRAMES, "label", "aus", "fps", "kind"):
         if column not in rows:
             rows[column] = ""
+    for column in FRAMES:
+        rows[column] = rows[column].str.replace(r"\.0*$", "", regex=True)
     odd = []
     for row in rows.to_dict("records"):
         try:

@@ -32,7 +32,7 @@ def test_a_clip_may_hold_two_expressions(tmp_path):
 def test_a_row_whose_frames_have_other_numbers_says_which_there_are(tmp_path):
     row = load_dataset("casme", casme(tmp_path)).iloc[-1]
     assert row["status"] == "missing_frames"
-    assert row["message"] == "the onset, frame 100 and the apex, frame 120, is not there; its 50 frames are 1 to 50"
+    assert row["message"] == "onset 100 and apex 120 not there: its 50 frames are 1 to 50"
 
 
 def test_two_databases_with_a_person_of_one_name_stay_apart(tmp_path):

@@ -41,7 +41,10 @@ def test_an_apex_that_is_none_is_left_blank_to_be_spotted(tmp_path):
     table = load_dataset("casme2", casme2(tmp_path, ROWS)).set_index("clip")
     assert pd.isna(table.loc["EP12_01f", "apex"])
     assert pd.isna(table.loc["EP09_05f", "apex"])
-    assert "labeled apex 69 is not after onset 69" in table.loc["EP09_05f", "message"]
+    assert (
+        "labeled apex 69 is not after the onset 69 and up to the offset 123: to be spotted"
+        in table.loc["EP09_05f", "message"]
+    )
     assert table.loc["EP16_04f", "apex"] == 181
 
 

@@ -28,7 +28,7 @@ def test_three_tabs_without_headers_lead_to_a_folder(tmp_path):
         ["s16", "16_0502", 30, 36, 36, "positive"],
     ]
     assert table["source"].str.endswith("16_0502funnyerrors").tolist() == [False, True]
-    assert "no offset in the sheet: it ends with the apex, frame 36" in table.loc[1, "message"]
+    assert "no offset: it ends with the apex, frame 36" in table.loc[1, "message"]
     assert (table["status"] == "").all()
 
 

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from mer.datasets import DATASETS, read_copy
@@ -92,3 +94,12 @@ def test_every_database_states_its_facts():
             assert edition.source
     for name in ("casme", "casme2", "samm", "smic", "casme-sq", "samm-lv", "casme3", "mmew", "4dme", "dfme"):
         assert name in DATASETS
+
+
+def test_the_docs_name_every_database_and_label():
+    text = (Path(__file__).parents[2] / "docs" / "datasets.md").read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("| `")]
+    for name, database in DATASETS.items():
+        row = next(row for row in rows if f"`{name}`" in row.split("|")[1])
+        if "the same" not in row and "as SAMM" not in row:
+            assert set(database.labels) <= {label.strip() for label in row.split("|")[5].split(",")}
