@@ -8,6 +8,7 @@ from collections.abc import Callable
 import typer
 
 import mer
+from mer.cli.compare import compare
 from mer.cli.demo import demo
 from mer.cli.doctor import doctor
 from mer.cli.evaluate import evaluate
@@ -43,6 +44,7 @@ def _options(
 COMMANDS: dict[str, Callable[..., None]] = {
     "extract-flow": extract_flow,
     "evaluate": evaluate,
+    "compare": compare,
     "import-flow": import_flow,
     "protocols": protocols,
     "synth": synth,
