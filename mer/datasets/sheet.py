@@ -8,6 +8,7 @@ place.
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -66,13 +67,28 @@ def read_book(path: Path) -> Book:
         raise FileNotFoundError(f"{path} is not there; it should be an annotation sheet (.xlsx, .xls or .csv)")
     if path.suffix.lower() == ".csv":
         return {path.stem: _read_csv(path)}
+    is_zip = path.read_bytes()[:2] == b"PK"  # an .xlsx, whatever it is called
     try:
-        tabs = pd.read_excel(path, sheet_name=None, header=None, dtype=object, na_filter=False)
+        tabs = _read_xlsx(path) if is_zip or path.suffix.lower() != ".xls" else _read_xls(path)
     except ImportError as error:
         raise SamplesError(f"{path}: to read .xls, `pip install xlrd`, or save the sheet as .xlsx") from error
-    except Exception as error:  # zipfile, xml and xlrd errors: each engine has its own
+    except Exception as error:  # zipfile, xml and xlrd errors: each library has its own
         raise SamplesError(f"{path} is not a readable workbook ({error}); save it again as .xlsx") from error
-    return {str(name): [[cell_text(cell) for cell in row] for row in tab.to_numpy()] for name, tab in tabs.items()}
+    return {name: [[cell_text(cell) for cell in row] for row in rows] for name, rows in tabs.items()}
+
+
+def _read_xlsx(path: Path) -> dict[str, list[tuple[object, ...]]]:
+    from openpyxl import load_workbook
+
+    with path.open("rb") as file:
+        return {sheet.title: list(sheet.values) for sheet in load_workbook(file, data_only=True).worksheets}
+
+
+def _read_xls(path: Path) -> dict[str, list[tuple[object, ...]]]:
+    import xlrd
+
+    with xlrd.open_workbook(path, logfile=io.StringIO()) as book:
+        return {sheet.name: [tuple(sheet.row_values(i)) for i in range(sheet.nrows)] for sheet in book.sheets()}
 
 
 def _read_csv(path: Path) -> list[list[str]]:
@@ -86,7 +102,7 @@ def _read_csv(path: Path) -> list[list[str]]:
     else:
         raise SamplesError(f"{path} is not text in UTF-8; save it again as .xlsx")
     separator = max(",;\t", key=text.count)
-    return [[cell.strip() for cell in row] for row in csv.reader(text.splitlines(), delimiter=separator)]
+    return [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(text), delimiter=separator)]
 
 
 def cell_text(cell: object) -> str:

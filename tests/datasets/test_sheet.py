@@ -1,3 +1,4 @@
+import struct
 import sys
 
 import pytest
@@ -55,6 +56,31 @@ def test_a_book_without_a_header_or_that_is_none(tmp_path):
         read_table(tmp_path / "b.xlsx")
     with pytest.raises(FileNotFoundError, match=r"c\.xlsx is not there"):
         read_table(tmp_path / "c.xlsx")
+
+
+def old_workbook(path, rows):
+    """A sheet as Excel 2 wrote it, the simplest of the `.xls` forms: a record a cell."""
+    records = [struct.pack("<HHHH", 9, 4, 7, 0x10)]
+    for r, row in enumerate(rows):
+        for c, cell in enumerate(row):
+            if isinstance(cell, str):
+                text = cell.encode()
+                records.append(struct.pack("<HHHH3xB", 4, 8 + len(text), r, c, len(text)) + text)
+            else:
+                records.append(struct.pack("<HHHH3xd", 3, 15, r, c, cell))
+    path.write_bytes(b"".join([*records, struct.pack("<HH", 10, 0)]))
+    return path
+
+
+def test_the_old_form_of_excel_is_read(tmp_path):
+    pytest.importorskip("xlrd")
+    sheet = old_workbook(tmp_path / "CASME2_label_Ver_2.xls", [HEADER, [1, "EP02_01f", 46, "happiness"]])
+    assert read_table(sheet).drop(columns="row").to_numpy().tolist() == [["1", "EP02_01f", "46", "happiness"]]
+
+
+def test_an_xlsx_that_is_called_xls(tmp_path):
+    sheet = book(tmp_path / "a.xlsx", S=[HEADER, [1, "c", 7, "x"]]).rename(tmp_path / "a.xls")
+    assert read_table(sheet)["clip"].tolist() == ["c"]
 
 
 def test_the_old_form_of_excel_asks_for_its_library(tmp_path, monkeypatch):
