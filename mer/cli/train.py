@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
 import typer
+
+from mer.cli.evaluate import Component
 
 train = typer.Typer(help="Train a model and save it.", no_args_is_help=True)
 
@@ -10,6 +16,54 @@ train = typer.Typer(help="Train a model and save it.", no_args_is_help=True)
 @train.callback()
 def _train() -> None:
     """Train a model and save it."""
+
+
+class Pretrain(str, Enum):
+    synth = "synth"
+
+
+@train.command()
+def classifier(
+    flows: Annotated[
+        Path | None, typer.Argument(help="A flow folder with labels; zero-shot can do without.", show_default=False)
+    ] = None,
+    out: Annotated[Path, typer.Option(help="The file to write, an .npz.")] = Path("model.npz"),
+    model: Annotated[str, typer.Option(help="A name of `mer.MODELS`.")] = "svm-hoof",
+    protocol: Annotated[str, typer.Option(help="Under which it is scored first, on people not seen.")] = "loso",
+    component: Annotated[Component, typer.Option(help="Which flow the classifier sees.")] = Component.expression,
+    pretrain: Annotated[
+        Pretrain | None,
+        typer.Option(help="synth: train the networks of zero-shot or svm-hoof-synth anew on rendered clips."),
+    ] = None,
+    face_model: Annotated[
+        list[str] | None,
+        typer.Option(help="Rendered faces: makehuman, ict=PATH or flame=PATH; may be given more than once."),
+    ] = None,
+    people: Annotated[int, typer.Option(min=1, help="Rendered people, 12 clips each.")] = 1600,
+    networks: Annotated[int, typer.Option(min=1, help="Networks whose answers are averaged.")] = 4,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes, for the score.")] = None,
+) -> None:
+    """Fit a classifier to all clips, and save it with its score on people that it had not seen.
+
+    Example: `mer train classifier flows/ --model svm-hoof --out model.npz`
+
+    Without any data: `mer train classifier --model zero-shot --pretrain synth --out model.npz`
+    """
+    from mer.cli.evaluate import print_result
+    from mer.cli.progress import track
+    from mer.training import train_classifier
+
+    pairs = [entry.partition("=") for entry in face_model or ["makehuman"]]
+    result = train_classifier(
+        out, model, flows, protocol, component.value, pretrain.value if pretrain else None,
+        [(name, path or None) for name, _, path in pairs], people, networks, seed, workers, track,
+    )  # fmt: skip
+    if result is None:
+        typer.echo("scored on nothing: there are no labeled clips of people in it")
+    else:
+        print_result(result)
+    typer.echo(f"model: {out}")
 
 
 @train.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})

@@ -41,6 +41,7 @@ from mer.models.deep import (
     symnet_input,
 )
 from mer.models.per_clip import PerClip
+from mer.models.rendered import svm_hoof_synth, zero_shot, zero_shot_strict
 from mer.models.torch_classifier import TorchClassifier
 
 __all__ = [
@@ -63,11 +64,14 @@ __all__ = [
     "svm_3dhog",
     "svm_biwoof",
     "svm_hoof",
+    "svm_hoof_synth",
     "svm_lbptop",
     "svm_linear",
     "svm_mdmo",
     "symnet",
     "symnet_input",
+    "zero_shot",
+    "zero_shot_strict",
 ]
 
 MODELS: dict[str, Callable[..., Any]] = {
@@ -89,6 +93,9 @@ MODELS: dict[str, Callable[..., Any]] = {
     "mmnet": mmnet,
     "r3d": r3d,
     "symnet": symnet,
+    "svm-hoof-synth": svm_hoof_synth,
+    "zero-shot": zero_shot,
+    "zero-shot-strict": zero_shot_strict,
 }
 
 

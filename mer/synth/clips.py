@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mer.face.box import face_box
+from mer.synth.aus import ACTION_UNITS
 from mer.synth.estimated import Recording, draw_recording, estimate
 from mer.synth.flows import (
     PATTERNS,
@@ -62,6 +63,7 @@ def micro_flows(
     clips: int = 12,
     seed: int = 0,
     hardship: float = 1.0,
+    any_units: bool = False,
     track: Track | None = None,
 ) -> MicroFlows:
     """Draw `people` with `clips` each; half of them have the face of one model, half a mixture.
@@ -73,28 +75,44 @@ def micro_flows(
     people, clips, seed : int
     hardship : float
         Factor of all that spoils the flow; 0 leaves the exact expression, smoothed.
+    any_units : bool
+        One to four units by chance instead of an expression of a class; the label is blank. A readout has to learn
+        each unit apart from those that it mostly comes with.
     track : function, optional
         Wraps the iterator over people, to show progress.
     """
+    if people < 1 or clips < 1:
+        raise ValueError(f"{people} people with {clips} clips; expected at least 1")
+    share = np.array(list(PRIOR.values())) / sum(PRIOR.values())
     parts = []
     for person in track(range(people), people, "people") if track else range(people):
         rng = np.random.default_rng([seed, person])
         motions = draw_person(rng, models, blend=person % 2 == 1)
         recording = draw_recording(rng, SIZE, hardship)
         for _ in range(clips):
-            label = str(rng.choice(list(PRIOR), p=np.array(list(PRIOR.values())) / sum(PRIOR.values())))
-            parts.append((*_clip(motions, recording, label, rng), label, person))
+            label = "" if any_units else str(rng.choice(list(PRIOR), p=share))
+            shown = _units_by_chance(rng) if any_units else draw_intensities(label, rng, 1.0)
+            parts.append((*_clip(motions, recording, shown, rng), label, person))
     flows, intensities, labels, owner = zip(*parts)
     return MicroFlows(np.stack(flows), np.array(labels), np.stack(intensities), np.array(owner))
 
 
+def _units_by_chance(rng: np.random.Generator) -> np.ndarray:
+    intensities = np.zeros(len(UNITS))
+    for number in rng.choice(list(ACTION_UNITS), rng.integers(1, 5), replace=False):
+        sides = [k for k, unit in enumerate(UNITS) if unit.lstrip("LR") == number]
+        one_sided = len(sides) == 2 and rng.random() < 0.3
+        for k in rng.permutation(sides)[: 1 if one_sided else 2]:
+            intensities[k] = rng.uniform(0.3, 1.0)
+    return intensities
+
+
 def _clip(
-    motions: Motions, recording: Recording, label: str, rng: np.random.Generator
+    motions: Motions, recording: Recording, intensities: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Flow `(28, 28, 2)` and intensities `(units,)` of one clip."""
-    intensities = draw_intensities(label, rng, 1.0)
+    """Flow `(28, 28, 2)` and intensities `(units,)` of a clip that shows units in these proportions."""
     wanted = np.clip(0.01 * np.exp(rng.normal(0, 0.6)), 0.002, 0.06)  # the strongest motion, interocular distances
-    intensities *= wanted / max(peak(expression_flow(motions, intensities)), 1e-6)
+    intensities = intensities * (wanted / max(peak(expression_flow(motions, intensities)), 1e-6))
     if rng.random() < 0.3:  # something else that goes on in the face
         other = draw_intensities(list(PATTERNS)[rng.integers(len(PATTERNS))], rng, 1.0)
         intensities += other * (wanted * rng.uniform(0, 0.5) / max(peak(expression_flow(motions, other)), 1e-6))

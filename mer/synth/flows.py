@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -16,6 +17,7 @@ from scipy.spatial.transform import Rotation
 
 from mer.face import crop_landmarks, face_mask
 from mer.face.align import CROP_CENTER, CROP_SCALE
+from mer.face.canonical import canonical_landmarks
 from mer.synth.aus import ACTION_UNITS, shape_offsets, shape_weights
 from mer.synth.fit import DISTANCE
 from mer.synth.model import FaceModel
@@ -93,7 +95,7 @@ def face_motions(model: FaceModel, rng: np.random.Generator, size: int = SIZE, v
     shape = model.vertices
     if len(model.identity):
         spread = 0.25 if model.name == "makehuman" else 0.8  # MakeHuman's modes are extremes, not deviations
-        shape = shape + np.tensordot(rng.normal(0, spread * variety, len(model.identity)), model.identity, 1)
+        shape = shape + np.einsum("k,kvd->vd", rng.normal(0, spread * variety, len(model.identity)), model.identity)
     marks = model.landmarks(shape)
     origin, unit = marks[[33, 263]].mean(0), np.linalg.norm(marks[263] - marks[33])
     stretch = np.exp(rng.normal(0, [0.04, 0.05, 0.05]) * variety)
@@ -105,11 +107,11 @@ def face_motions(model: FaceModel, rng: np.random.Generator, size: int = SIZE, v
     screen[:, :2] += middle - scale * np.array(CROP_CENTER[:2])
     screen[:, 2] = points[:, 2] + DISTANCE
     index, weights = rasterize(screen, model.triangles, size, size)
-    offsets = np.stack([_offsets(model, unit) for unit in UNITS], axis=1) @ to_crop  # (V, units, 3)
-    values = np.concatenate([offsets[..., :2].reshape(len(shape), -1), points[:, 2:]], axis=1)
-    grid = interpolate(values, model.triangles, index, weights)
-    grid = _fill(grid, index >= 0)
-    fields = grid[..., :-1].reshape(size, size, len(UNITS), 2).transpose(2, 0, 1, 3).astype(np.float32)
+    offsets = interpolate(_offsets(model), model.triangles, index, weights)
+    depth = interpolate(points[:, 2:].copy(), model.triangles, index, weights)
+    grid = _fill(np.concatenate([offsets, depth], axis=-1), index >= 0)
+    fields = (grid[..., :-1].reshape(size, size, len(UNITS), 3) @ to_crop)[..., :2]
+    fields = np.ascontiguousarray(fields.transpose(2, 0, 1, 3), np.float32)
     mask = face_mask(model_landmarks(model, screen), size).astype(bool)
     return Motions(model.name, fields * _fade(mask), _bounded(grid[..., -1]), mask)
 
@@ -132,17 +134,14 @@ def _bounded(depth: np.ndarray) -> np.ndarray:
     return np.clip(depth, -0.6, 0.6).astype(np.float32)
 
 
-_cache: dict[tuple[int, str], np.ndarray] = {}
-
-
-def _offsets(model: FaceModel, unit: str) -> np.ndarray:
-    """Offsets `(V, 3)` of the skin for a unit at full intensity."""
-    if (id(model), unit) not in _cache:
-        weights = shape_weights({unit: 1.0}, model.name)
-        _cache[id(model), unit] = sum(  # type: ignore[assignment]
-            (w * shape_offsets(model, shape) for shape, w in weights.items()), np.zeros_like(model.vertices)
-        )
-    return _cache[id(model), unit]
+@lru_cache(maxsize=4)
+def _offsets(model: FaceModel) -> np.ndarray:
+    """Offsets `(V, units * 3)` of the skin for each unit at full intensity."""
+    out = np.zeros((len(model.vertices), len(UNITS), 3))
+    for k, unit in enumerate(UNITS):
+        for shape, weight in shape_weights({unit: 1.0}, model.name).items():
+            out[:, k] += weight * shape_offsets(model, shape)
+    return out.reshape(len(out), -1)
 
 
 def _fill(values: np.ndarray, known: np.ndarray) -> np.ndarray:
@@ -196,7 +195,7 @@ def drawn_motions(rng: np.random.Generator, size: int = SIZE, variety: float = 1
     center = marks[[33, 263]].mean(0)
     marks = center + (marks - center) * np.exp(rng.normal(0, [0.05, 0.07, 0.1]) * variety)
     y, x = np.mgrid[:size, :size]
-    mirror = _mirror_points(marks)
+    mirror = _mirror_points()
     bumps: dict[str, np.ndarray] = {}
     for unit, parts in _DRAWN.items():
         for sided in _sided(unit):
@@ -211,7 +210,7 @@ def drawn_motions(rng: np.random.Generator, size: int = SIZE, variety: float = 1
                 field += bump[..., None] * vector
             bumps[sided] = field
     mask = face_mask(marks, size).astype(bool)
-    depth = _fill_depth(marks, size) / scale
+    depth = _smooth_depth(marks, size) / scale
     fields = np.stack([bumps[unit] for unit in UNITS]).astype(np.float32)
     return Motions("drawn", fields * _fade(mask), _bounded(depth), mask)
 
@@ -227,17 +226,18 @@ def blended_motions(people: Sequence[Motions], rng: np.random.Generator) -> Moti
     return Motions("blended", fields, first.depth, first.mask)
 
 
-def _mirror_points(marks: np.ndarray) -> np.ndarray:
+@lru_cache(maxsize=1)
+def _mirror_points() -> np.ndarray:
     """The landmark on the other side of the face for each, `(478,)`."""
-    middle = marks[[33, 263], 0].mean()
-    mirrored = marks * [-1, 1, 1] + [2 * middle, 0, 0]
-    return ((mirrored[:, None] - marks[None]) ** 2).sum(-1).argmin(1)
+    marks = canonical_landmarks()
+    return ((marks[:, None] * [-1, 1, 1] - marks[None]) ** 2).sum(-1).argmin(1)
 
 
-def _fill_depth(marks: np.ndarray, size: int) -> np.ndarray:
-    y, x = np.mgrid[:size, :size].reshape(2, -1)
-    near = np.exp(-((x[:, None] - marks[:, 0]) ** 2 + (y[:, None] - marks[:, 1]) ** 2) / (2 * (size / 14) ** 2)) + 1e-9
-    return (near @ marks[:, 2] / near.sum(1)).reshape(size, size)
+def _smooth_depth(marks: np.ndarray, size: int) -> np.ndarray:
+    """The landmarks' depth, `(size, size)`, averaged over those around."""
+    at = np.arange(size)[:, None]
+    near_x, near_y = (np.exp(-((at - marks[:, k]) ** 2) / (2 * (size / 14) ** 2)) + 1e-5 for k in (0, 1))
+    return (near_y * marks[:, 2]) @ near_x.T / (near_y @ near_x.T)
 
 
 def draw_intensities(label: str, rng: np.random.Generator, amount: float) -> np.ndarray:

@@ -1,0 +1,146 @@
+"""`mer train classifier`: fit a model to all clips there are, and save it with what it scored on others.
+
+What a model will be worth on new people is what an evaluation person by person says, so that is run first, and its
+scores go into the file. The networks that read rendered micro-expressions can be trained anew (`pretrain="synth"`); the
+file says so.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mer.evaluation import evaluate
+from mer.flow import load_component
+from mer.models import MODELS, new_model
+from mer.models.saved import save_model
+from mer.models.zero_shot import CLASSES, WEIGHTS
+from mer.protocol import find_protocol
+from mer.result import Result
+from mer.samples import read_samples
+
+Track = Callable[[Iterable[Any], int, str], Iterable[Any]]
+READ_RENDERED = ("zero-shot", "zero-shot-strict", "svm-hoof-synth")  # models that the rendered clips are for
+
+
+def train_classifier(
+    out: str | Path,
+    model: str = "svm-hoof",
+    flows: str | Path | None = None,
+    protocol: str = "loso",
+    component: str = "expression",
+    pretrain: str | None = None,
+    face_models: Sequence[tuple[str, str | None]] = (("makehuman", None),),
+    people: int = 1600,
+    networks: int = 4,
+    seed: int = 0,
+    workers: int | None = None,
+    track: Track | None = None,
+) -> Result | None:
+    """Fit `model` and write it to `out`, for :func:`mer.models.saved.load_model` and `mer analyze --model`.
+
+    Parameters
+    ----------
+    out : str or Path
+        An `.npz`.
+    model : str
+        A name in `mer.MODELS`.
+    flows : str or Path, optional
+        A flow folder. Only a model that reads rendered clips alone can do without.
+    protocol, component, workers
+        As :func:`mer.evaluate` takes them, for the score.
+    pretrain : {None, "synth"}
+        `synth`: the networks of a model in :data:`READ_RENDERED` are trained anew instead of taken from mer.
+    face_models : sequence of (name, path)
+        Whose faces are rendered (:data:`mer.synth.FACE_MODELS`), besides those drawn by hand; may be empty.
+    people, networks : int
+        Rendered people, 12 clips each; networks, whose answers are averaged.
+    seed : int
+    track : function, optional
+        Wraps iterators, to show progress.
+
+    Returns
+    -------
+    Result or None
+        What the model scored; None without `flows`.
+    """
+    if model not in MODELS:
+        raise ValueError(f"no model {model!r}; there are {', '.join(MODELS)}")
+    if pretrain not in (None, "synth"):
+        raise ValueError(f"no pre-training {pretrain!r}; there is synth")
+    if pretrain and model not in READ_RENDERED:
+        raise ValueError(f"--pretrain synth is for {', '.join(READ_RENDERED)}; {model} learns from labeled clips alone")
+    if flows is None and not model.startswith("zero-shot"):
+        raise ValueError(f"{model} needs a flow folder with labels; zero-shot can do without")
+    if Path(out).suffix != ".npz":
+        raise ValueError(f"{out}: a saved model is an .npz; call it {Path(out).with_suffix('.npz').name}")
+    record: dict[str, Any] = {"component": component, "seed": seed, "pretrain": "none"}
+    if model in READ_RENDERED:
+        record["pretrain"] = "rendered micro-expressions, the networks that come with mer"
+    with tempfile.TemporaryDirectory() as folder:
+        weights = Path(folder) / "networks.safetensors" if pretrain else WEIGHTS
+        if pretrain:
+            record["pretrain"] = _train_on_rendered(weights, face_models, people, networks, seed, track)
+        options = {"weights": weights} if pretrain else {}
+        if flows is None:
+            estimator = new_model(partial(MODELS[model], **options))
+            _fit_on_nothing(estimator)
+            save_model(out, model, estimator, record)
+            return None
+        made: Any = partial(MODELS[model], **options) if options else model
+        result = evaluate(flows, protocol, made, component, seeds=1, workers=workers, track=track)
+        X, y = _labeled(Path(flows), protocol, component)
+        estimator = new_model(made, seed)
+        estimator.fit(X, y)
+    scores = {name: result.scores[name] for name in ("uf1", "uar", "accuracy")}
+    record |= {"clips": len(y), "classes": list(result.classes), "protocol": result.protocol.name, "scores": scores}
+    save_model(out, model, estimator, record)
+    return result
+
+
+def _train_on_rendered(
+    path: Path,
+    face_models: Sequence[tuple[str, str | None]],
+    people: int,
+    networks: int,
+    seed: int,
+    track: Track | None,
+) -> dict[str, Any]:
+    """Write networks that were trained on rendered clips; returns how."""
+    from mer.models.zero_shot_training import save_weights, train_networks
+    from mer.synth.clips import micro_flows
+    from mer.synth.models import load_face_model
+
+    models = [load_face_model(name, source) for name, source in face_models]
+    rendered = micro_flows(models, people, seed=seed, track=track)
+    record = {
+        "data": "rendered micro-expressions",
+        "faces": [*(name for name, _ in face_models), "drawn"],
+        "people": people,
+        "clips": len(rendered.labels),
+        "networks": networks,
+        "seed": seed,
+    }
+    save_weights(train_networks(rendered, networks, seed=seed, track=track), path, record)
+    return record
+
+
+def _fit_on_nothing(estimator: Any) -> None:
+    """A reader of rendered clips needs no clip, and has none to adapt to."""
+    side = 28
+    estimator[-1].set_params(adapt=False)
+    estimator.fit(np.zeros((len(CLASSES), side * side * 2), np.float32), np.array(CLASSES))
+
+
+def _labeled(folder: Path, protocol: str, component: str) -> tuple[np.ndarray, np.ndarray]:
+    """Flow `(n, H * W * 2)` in interocular distances and classes `(n,)` of the clips that the protocol takes."""
+    samples, _ = find_protocol(protocol).select(read_samples(folder))
+    samples = samples[samples["status"] == "ok"]
+    scales = samples["scale"].where(samples["scale"] > 0, 1.0).to_numpy()
+    rows = [load_component(folder / path, component).ravel() for path in samples["path"]]
+    return np.stack(rows) / scales[:, None].astype(np.float32), samples["class"].to_numpy(dtype=str)
