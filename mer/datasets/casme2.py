@@ -41,7 +41,7 @@ def _rows(sheet: Path | None, root: Path, frames: Frames) -> pd.DataFrame:
 CASME2 = Database(
     name="casme2",
     title="CASME II",
-    page="http://casme.psych.ac.cn",
+    page="http://casme.psych.ac.cn/casme/",
     fps=200,
     subject=SUBJECT,
     identify=by_parent(SUBJECT, r"EP\w+"),

@@ -54,7 +54,7 @@ def _rows(sheet: Path | None, root: Path, frames: Frames) -> pd.DataFrame:
 CASME3 = Database(
     name="casme3",
     title="CAS(ME)^3, part A",
-    page="http://casme.psych.ac.cn",
+    page="http://casme.psych.ac.cn/casme/",
     fps=30,
     subject=SUBJECT,
     identify=_identify,
@@ -101,7 +101,7 @@ def _rows_c(sheet: Path | None, root: Path, frames: Frames) -> pd.DataFrame:
 CASME3_C = Database(
     name="casme3-c",
     title="CAS(ME)^3, part C",
-    page="http://casme.psych.ac.cn",
+    page="http://casme.psych.ac.cn/casme/",
     fps=30,
     subject=SUBJECT_C,
     identify=_identify_c,

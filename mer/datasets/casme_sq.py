@@ -86,7 +86,7 @@ def _video(code: str) -> str:
 CASME_SQ = Database(
     name="casme-sq",
     title="CAS(ME)^2",
-    page="http://casme.psych.ac.cn",
+    page="http://casme.psych.ac.cn/casme/",
     fps=30,
     subject=SUBJECT,
     identify=_identify,

@@ -43,7 +43,7 @@ class Database:
     Attributes
     ----------
     name, title, page : str
-        As typed, as printed, and where its owners are asked for it.
+        As typed, as printed, and where its owners are asked for it; empty where that is not known.
     fps : float
         Frames a second; a column of the sheet goes before it.
     subject : function

@@ -32,7 +32,7 @@ def _identify(parts: tuple[str, ...]) -> Place | None:
 DFME = Database(
     name="dfme",
     title="DFME",
-    page="https://mea-lab-421.github.io",
+    page="https://mea-lab-421.github.io/",
     fps=500,
     subject=SUBJECT,
     identify=_identify,

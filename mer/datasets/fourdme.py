@@ -45,7 +45,7 @@ def _rows(sheet: Path | None, root: Path, frames: Frames) -> pd.DataFrame:
 FOURDME = Database(
     name="4dme",
     title="4DME (gray, micro)",
-    page="https://www.oulu.fi/en/university/faculties-and-units/faculty-information-technology-and-electrical-engineering/center-for-machine-vision-and-signal-analysis",
+    page="",
     fps=60,
     subject=_subject,
     identify=by_parent(_subject),

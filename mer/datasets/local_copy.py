@@ -56,7 +56,7 @@ def read_copy(
         if not candidates:
             raise SamplesError(
                 f"no annotation sheet of {database.title} in or beside {root}; put it there, or name it with "
-                f"--annotations FILE (its owners give it with the data: {database.page})"
+                f"--annotations FILE (its owners give it with the data{database.page and f': {database.page}'})"
             )
         sheet = candidates[0]
         if candidates[1:]:

@@ -31,7 +31,7 @@ def _identify(parts: tuple[str, ...]) -> Place | None:
 MMEW = Database(
     name="mmew",
     title="MMEW",
-    page="https://www.dpailab.com/database.html",
+    page="http://www.dpailab.com/database.html",
     fps=90,
     subject=SUBJECT,
     identify=_identify,

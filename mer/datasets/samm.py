@@ -59,7 +59,7 @@ def _identify(parts: tuple[str, ...]) -> Place | None:
 SAMM = Database(
     name="samm",
     title="SAMM",
-    page="https://personalpages.manchestermetropolitan.ac.uk/staff/m.yap/dataset.php",
+    page="https://helward.mmu.ac.uk/STAFF/M.Yap/dataset.php",
     fps=200,
     subject=SUBJECT,
     identify=_identify,
