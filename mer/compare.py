@@ -132,6 +132,8 @@ def _outcome(result: str | Path | Result) -> Outcome:
 
 def _check_same(a: Outcome, b: Outcome) -> None:
     """`ValueError` that says where the two differ in clips, labels, classes or folds."""
+    if "unit" in a.predictions or "unit" in b.predictions:
+        raise ValueError("results of action units cannot be compared yet; their rows are in scores.csv")
     if set(a.classes) != set(b.classes):
         raise ValueError(f"the classes differ: {', '.join(a.classes)} in A, {', '.join(b.classes)} in B")
     first, second = (_keyed(side.predictions) for side in (a, b))

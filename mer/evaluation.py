@@ -26,6 +26,7 @@ from mer.models import PerClip, is_seeded, new_model
 from mer.protocol import Protocol, find_protocol
 from mer.result import Result
 from mer.samples import KEY, STATUSES, read_samples
+from mer.unit_result import UnitResult
 
 Track = Callable[[Iterable[Any], int, str], Iterable[Any]]
 
@@ -78,7 +79,8 @@ def evaluate(
     Returns
     -------
     Result
-        `.scores`, `.predictions`, `.confusion`, and `.save(folder)`.
+        `.scores`, `.predictions`, `.confusion`, and `.save(folder)`; under a protocol of action units, a
+        :class:`mer.unit_result.UnitResult`.
 
     Raises
     ------
@@ -96,8 +98,8 @@ def evaluate(
     classes = chosen.classes_of(samples)
     folds = list(chosen.folds(samples))
     grid = full_grid(model, grid) if grid else None
-    if oracle_epoch and (grid or not can_watch(model)):
-        raise ValueError("oracle_epoch needs a network, whose fit(X, y, watch) tells each epoch, and no grid")
+    if oracle_epoch and (grid or chosen.units or not can_watch(model)):
+        raise ValueError("oracle_epoch needs classes, a network whose fit(X, y, watch) tells each epoch, and no grid")
 
     rows, failed, digest = _read(samples, folder, component, features_of(new_model(model)), track)
     readable = np.setdiff1d(np.arange(len(samples)), failed.index)
@@ -116,11 +118,20 @@ def evaluate(
     if workers is None:
         workers = -1 if seeded and isinstance(model, str) else 1
     name = model if isinstance(model, str) else _class_name(new_model(model))
-    data = Data(rows, samples["class"].to_numpy(dtype=str), people_of(samples), classes)
-    running = answers(tasks, data, model, workers, grid, oracle_epoch)
-    done = list(track(running, len(tasks), f"{name}, fold by fold"))
-    return Result(
-        predictions=_predictions(samples, folds, done, seeds, classes),
+    tables, settings = [], []
+    for unit, truth in _questions(samples, chosen).items():
+        data = Data(rows, truth, people_of(samples), classes)
+        running = answers(tasks, data, model, workers, grid, oracle_epoch)
+        what = f"{name}, fold by fold" if unit is None else f"{name}, AU {unit}"
+        done = list(track(running, len(tasks), what))
+        tables.append(_predictions(samples, truth, folds, done, seeds, classes))
+        settings.append(_chosen(done))
+        if unit is not None:
+            for table in (tables[-1], settings[-1]):
+                table.insert(0, "unit", unit)
+    kind = UnitResult if chosen.units else Result
+    return kind(
+        predictions=pd.concat(tables, ignore_index=True),
         classes=classes,
         protocol=chosen,
         settings={
@@ -141,7 +152,7 @@ def evaluate(
         left_out=left_out,
         run=_run_record(folder),
         hashes=_hashes(samples, chosen, folder) | {"flows": digest},
-        chosen=_chosen(done),
+        chosen=pd.concat(settings, ignore_index=True),
     )
 
 
@@ -206,8 +217,23 @@ def _scales(samples: pd.DataFrame) -> np.ndarray:
     return samples["scale"].to_numpy()
 
 
+def _questions(samples: pd.DataFrame, protocol: Protocol) -> dict[int | None, np.ndarray]:
+    """The classes `(n,)` that are to be answered; of action units, whether each of them is there."""
+    if not protocol.units:
+        return {None: samples["class"].to_numpy(dtype=str)}
+    present = [set(units.split("+")) for units in samples["class"]]
+    return {
+        unit: np.array(["present" if str(unit) in units else "absent" for units in present]) for unit in protocol.units
+    }
+
+
 def _predictions(
-    samples: pd.DataFrame, folds: list[Fold], done: list[Answer], seeds: int, classes: tuple[str, ...]
+    samples: pd.DataFrame,
+    truth: np.ndarray,
+    folds: list[Fold],
+    done: list[Answer],
+    seeds: int,
+    classes: tuple[str, ...],
 ) -> pd.DataFrame:
     """One row per tested sample and seed; where a model ran once, its answers stand for every seed."""
     fold_of = np.full(len(samples), "", dtype=object)
@@ -215,7 +241,6 @@ def _predictions(
         fold_of[test] = fold
     runs = len({answer.task.seed for answer in done})
     watched = any(answer.epochs is not None for answer in done)
-    truth = samples["class"].to_numpy(dtype=str)
     tables = []
     for seed in range(seeds):
         prediction = np.full(len(samples), "", dtype=object)
@@ -232,7 +257,7 @@ def _predictions(
                 oracle.loc[rows, ["oracle_epoch", "oracle_prediction"]] = np.column_stack(
                     [np.full(len(rows), best + 1, dtype=object), answer.epochs[best]]
                 )
-        table = samples[KEY].assign(fold=fold_of, seed=seed, label=samples["class"], prediction=prediction)
+        table = samples[KEY].assign(fold=fold_of, seed=seed, label=truth, prediction=prediction)
         table = table.join(oracle) if watched else table
         table = table.join(pd.DataFrame(scores, columns=[f"score_{name}" for name in classes]))
         tables.append(table[fold_of != ""])

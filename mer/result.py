@@ -133,7 +133,7 @@ class Result:
             accuracy=self.predictions["prediction"] == self.predictions["label"],
         )
         people = rows.groupby(["dataset", "subject"], sort=False)
-        seeds = rows["seed"].nunique()
+        seeds = rows["seed"].nunique() * max(1, len(self.protocol.units))
         return pd.DataFrame(
             {
                 "clips": people.size() // seeds,
@@ -207,11 +207,7 @@ class Result:
         plot_confusion(mean, self.classes, figure.add_subplot())
         picture = io.BytesIO()
         figure.savefig(picture, format="png", dpi=150)
-        tables = {"predictions": self.predictions, "scores": self.rows, "people": self.subjects}
-        tables |= {"chosen": self.chosen} if self.settings.get("grid") else {}
-        for name, table in tables.items():
-            with write_whole(folder / f"{name}.csv") as file:
-                table.to_csv(file, index=False, lineterminator="\n")
+        self._write_tables(folder)
         with write_whole(folder / "scores.json") as file:
             json.dump(record, file, indent=2, ensure_ascii=False)
             file.write("\n")
@@ -224,6 +220,13 @@ class Result:
             file.write(render_report(record, mean, self.subjects, picture.getvalue()))
         return folder / "report.html"
 
+    def _write_tables(self, folder: Path) -> None:
+        tables = {"predictions": self.predictions, "scores": self.rows, "people": self.subjects}
+        tables |= {"chosen": self.chosen} if self.settings.get("grid") else {}
+        for name, table in tables.items():
+            with write_whole(folder / f"{name}.csv") as file:
+                table.to_csv(file, index=False, lineterminator="\n")
+
     def record(self) -> dict[str, Any]:
         """Everything but the predictions as plain values: the content of `scores.json`."""
         return {
@@ -234,7 +237,7 @@ class Result:
             "command": self.command,
             "chosen": {
                 name: {str(value): int(n) for value, n in self.chosen[name].value_counts().items()}
-                for name in self.chosen.columns.drop(["fold", "seed"], errors="ignore")
+                for name in self.chosen.columns.drop(["unit", "fold", "seed"], errors="ignore")
             },
             "failed": self.failed.astype(object).where(self.failed.notna(), None).to_dict("records"),
             "left_out": {str(reason): int(n) for reason, n in self.left_out.items()},

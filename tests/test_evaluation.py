@@ -307,7 +307,7 @@ def small_network(channels: int, size: int, n_classes: int):
 
 
 def test_the_oracle_needs_epochs(flows):
-    with pytest.raises(ValueError, match="needs a network"):
+    with pytest.raises(ValueError, match="a network whose fit"):
         evaluate(flows, oracle_epoch=True)
 
 

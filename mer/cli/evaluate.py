@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from mer.result import Result
 
 # The names in `mer.MODELS`, which take half a second to load.
 MODELS = """majority, svm-linear, svm-hoof, svm-mdmo, svm-biwoof, svm-lbptop, svm-3dhog, logistic, gbm, off-apexnet,
-ststnet, sssnet, rcn-a, dual-inception, htnet, mmnet, r3d, symnet""".replace("\n", " ")
+ststnet, sssnet, rcn-a, dual-inception, htnet, mmnet, r3d, symnet, svm-hoof-synth, zero-shot,
+zero-shot-strict""".replace("\n", " ")
 SCORES = {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy"}
 
 
@@ -105,6 +108,10 @@ def print_result(result: Result) -> None:
 
     if result.run.get("note"):
         console.print(f"About these data: {result.run['note']}", markup=False)
+    if result.protocol.units:
+        console.print(_unit_table(result, Table(title=str(result), box=style), gap))
+        console.print("With 95 % intervals over people. Failed clips count as wrong.\n", highlight=False)
+        return
     scores = Table(
         "",
         "clips",
@@ -140,6 +147,19 @@ def print_result(result: Result) -> None:
     for truth, line in zip(result.classes, counts):
         confusion.add_row(truth, *(f"{value:.1f}".removesuffix(".0") for value in line[: len(failed)]))
     console.print(confusion)
+
+
+def _unit_table(result: Result, table: Table, gap: str) -> Table:
+    for header in ("", "clips", "F1", "macro F1"):
+        table.add_column(header)
+    scores = result.scores
+    for name, row in [("all", scores), *scores["databases"].items()]:
+        values = [gap.join(_with_interval(row[key], row[f"{key}_interval"])) for key in ("f1", "macro_f1")]
+        table.add_row(name, str(row["n"]), *values)
+    parts = [(f"AU {unit}", row) for unit, row in scores["units"].items()]
+    for name, row in [*parts, ("always present", scores["constant"])]:
+        table.add_row(name, str(row.get("present", "")), *(f"{row[key]:.3f}" for key in ("f1", "macro_f1")))
+    return table
 
 
 def _with_interval(value: float, ends: list[float] | None) -> list[str]:

@@ -28,6 +28,22 @@ def render_report(record: Mapping[str, Any], counts: np.ndarray, subjects: pd.Da
     picture : bytes
         The confusion matrix as PNG.
     """
+    return _page(
+        "report.html.j2",
+        record,
+        counts=counts.tolist(),
+        subjects=subjects.to_dict("records"),
+        picture=base64.b64encode(picture).decode(),
+        oracle=record.get("oracle"),
+    )
+
+
+def render_unit_report(record: Mapping[str, Any]) -> str:
+    """The page of a :class:`mer.unit_result.UnitResult` as a string, from the content of its `scores.json`."""
+    return _page("units.html.j2", record)
+
+
+def _page(template: str, record: Mapping[str, Any], **more: Any) -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -39,17 +55,14 @@ def render_report(record: Mapping[str, Any], counts: np.ndarray, subjects: pd.Da
         lstrip_blocks=True,
     )
     pages.filters.update(score=_score, number=_number, interval=_interval, percent=_percent)
-    return pages.get_template("report.html.j2").render(
+    return pages.get_template(template).render(
         r=record,
-        counts=counts.tolist(),
-        subjects=subjects.to_dict("records"),
-        picture=base64.b64encode(picture).decode(),
         style=Markup((FOLDER / "style.css").read_text(encoding="utf-8")),
         note=str(record["flow_run"].get("note") or ""),
-        oracle=record.get("oracle"),
-        chosen=[(name, value, n) for name, often in record["chosen"].items() for value, n in often.items()],
         flow_run=list(_flat(record["flow_run"])),
         settings=[(key, value) for key, value in _flat(record["settings"]) if key not in ("named", "seeded")],
+        chosen=[(name, value, n) for name, often in record["chosen"].items() for value, n in often.items()],
+        **more,
     )
 
 
