@@ -151,7 +151,7 @@ def evaluate(
         failed=failed,
         left_out=left_out,
         run=_run_record(folder),
-        hashes=_hashes(samples, chosen, folder) | {"flows": digest},
+        hashes=_hashes(samples, chosen, folder, megc_csv) | {"flows": digest},
         chosen=pd.concat(settings, ignore_index=True),
     )
 
@@ -279,9 +279,11 @@ def _run_record(folder: Path) -> dict[str, Any]:
     return record if isinstance(record, dict) else {}
 
 
-def _hashes(samples: pd.DataFrame, protocol: Protocol, folder: Path) -> dict[str, str]:
+def _hashes(samples: pd.DataFrame, protocol: Protocol, folder: Path, megc_csv: str | Path | None) -> dict[str, str]:
     lines = sorted("\t".join(map(str, row)) for row in samples[[*KEY, "class"]].to_numpy())
     hashes = {"samples": hashlib.sha256("\n".join(lines).encode()).hexdigest(), "protocol": protocol.sha256}
     if (folder / "run.json").is_file():
         hashes["run"] = hashlib.sha256((folder / "run.json").read_bytes()).hexdigest()
+    if megc_csv is not None:
+        hashes["list"] = protocol.list_sha256
     return hashes

@@ -47,7 +47,8 @@ class Result:
         The flow folder's `run.json`; empty where there is none.
     hashes : dict
         SHA-256 of `samples` (the sorted lines `dataset, subject, clip, onset, class`, tab-separated), `protocol` (its
-        rules), `flows` (the fields that were read, in the order of the table) and `run` (the bytes of `run.json`).
+        rules), `flows` (the fields that were read, in the order of the table), `run` (the bytes of `run.json`) and
+        `list` (the organizers' list, where it was joined).
     chosen : DataFrame
         With a grid, one row a fold and seed: `fold, seed` and the settings that the inner evaluation chose.
     """

@@ -8,11 +8,13 @@ import pytest
 from typer.testing import CliRunner
 
 from mer.cli import app
-from mer.flow import load_flow
+from mer.evaluation import evaluate
+from mer.flow import Flow, load_flow, save_flow
 from mer.import_flow import import_flow
 from mer.protocol import PROTOCOLS
-from mer.samples import SamplesError, read_samples
-from tests.published_set import composite_rows, write_published_set
+from mer.samples import SamplesError, read_samples, write_samples
+from tests.drawn_flows import drawn_field
+from tests.published_set import CLASSES, composite_rows, write_published_set
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +49,24 @@ def test_a_published_set_is_evaluated_as_it_is(published, tmp_path, monkeypatch)
     assert "The median of a channel stands for no motion" in " ".join(
         done.output.split()
     )  # what is lost, in every result
+
+
+@pytest.mark.slow
+def test_scores_barely_fall_by_min_max_scaling(tmp_path):
+    """The same 442 noisy fields, as metric flow and as published images."""
+    rng = np.random.default_rng(2)
+    rows = composite_rows()
+    fields = [drawn_field(CLASSES[label], rng, 28, noise=1.0) * rng.lognormal(0, 0.5) for label in rows["label"]]
+    write_published_set(tmp_path, fields)
+    samples = import_flow(tmp_path / "images", tmp_path / "list.csv", tmp_path / "imported")
+    for path, field in zip(samples["path"], fields):
+        save_flow(tmp_path / "metric" / path, Flow.split(field, np.zeros_like(field)))
+    write_samples(samples, tmp_path / "metric/samples.csv")
+    metric, imported = (
+        evaluate(tmp_path / name, "megc2019", "svm-hoof", seeds=1).scores["uf1"] for name in ("metric", "imported")
+    )
+    assert 0.6 < imported < 0.97  # neither trivial nor lost
+    assert imported > metric - 0.05
 
 
 def test_what_a_flow_file_holds(published, tmp_path):
