@@ -37,7 +37,7 @@ def classifier(
     ] = None,
     face_model: Annotated[
         list[str] | None,
-        typer.Option(help="Rendered faces: makehuman, ict=PATH or flame=PATH; may be given more than once."),
+        typer.Option(help="Rendered faces: makehuman, ict=PATH, flame=PATH or drawn; may be given more than once."),
     ] = None,
     people: Annotated[int, typer.Option(min=1, help="Rendered people, 12 clips each.")] = 1600,
     networks: Annotated[int, typer.Option(min=1, help="Networks whose answers are averaged.")] = 4,
@@ -57,7 +57,7 @@ def classifier(
     pairs = [entry.partition("=") for entry in face_model or ["makehuman"]]
     result = train_classifier(
         out, model, flows, protocol, component.value, pretrain.value if pretrain else None,
-        [(name, path or None) for name, _, path in pairs], people, networks, seed, workers, track,
+        [(name, path or None) for name, _, path in pairs if name != "drawn"], people, networks, seed, workers, track,
     )  # fmt: skip
     if result is None:
         typer.echo("scored on nothing: there are no labeled clips of people in it")

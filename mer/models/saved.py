@@ -57,15 +57,17 @@ def load_model(path: str | Path) -> tuple[Any, dict[str, Any]]:
         with np.load(path, allow_pickle=False) as archive:
             head = json.loads(str(archive["head"]))
             arrays = {name: archive[name] for name in archive.files if name != "head"}
-        if head["version"] != _VERSION or head["model"] not in MODELS:
-            raise ValueError(f"{path} holds the model {head['model']!r} in form {head['version']}; update mer")
-        estimator = new_model(head["model"])
-        for step, part in estimator.steps:
-            _restore(part, head["steps"][step], arrays)
+        known = head["version"] == _VERSION and head["model"] in MODELS
+        if known:
+            estimator = new_model(head["model"])
+            for step, part in estimator.steps:
+                _restore(part, head["steps"][step], arrays)
     except FileNotFoundError:
         raise FileNotFoundError(f"no model at {path}") from None
-    except (zipfile.BadZipFile, KeyError, EOFError, json.JSONDecodeError) as error:
+    except (zipfile.BadZipFile, KeyError, EOFError, ValueError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} is not a model that mer saved ({type(error).__name__}: {error})") from error
+    if not known:
+        raise ValueError(f"{path} holds the model {head['model']!r} in form {head['version']}; update mer to open it")
     return estimator, {"model": head["model"], **head["record"]}
 
 

@@ -54,15 +54,20 @@ def form_of_motion(flow: np.ndarray, crop: str = "auto") -> np.ndarray:
     float32 (28, 28, 2)
         Less the median of each channel, in root mean squares of it, at most 4.
     """
-    if crop not in CROPS:
-        raise ValueError(f"no crop {crop!r}; there are {', '.join(CROPS)}")
-    if crop == "aligned" or (crop == "auto" and has_margins(flow)):
-        field = face_box(flow, BOX, SIDE)
-    else:
-        field = resize(flow, SIDE)
-    field = field - np.median(field, axis=(0, 1))
+    field = centered_box(flow, crop)
     strength = np.sqrt((field**2).mean(axis=(0, 1)))
     return np.clip(field / np.maximum(strength, 1e-9), -_OUTLIER, _OUTLIER)
+
+
+def centered_box(flow: np.ndarray, crop: str = "auto") -> np.ndarray:
+    """Flow `(H, W, 2)` in the face box, less the median of each channel, in its unit: `(28, 28, 2)`; `crop` as in
+    :func:`form_of_motion`.
+    """
+    if crop not in CROPS:
+        raise ValueError(f"no crop {crop!r}; there are {', '.join(CROPS)}")
+    aligned = crop == "aligned" or (crop == "auto" and has_margins(flow))
+    field = face_box(flow, BOX, SIDE) if aligned else resize(flow, SIDE)
+    return field - np.median(field, axis=(0, 1))
 
 
 def has_margins(flow: np.ndarray) -> bool:
@@ -71,8 +76,8 @@ def has_margins(flow: np.ndarray) -> bool:
     return not (flow[:, :margin].any() or flow[:, -margin:].any()) and bool(flow.any())
 
 
-def form_network() -> nn.Sequential:
-    """One of the networks, `(n, 2, 28, 28)` -> `(n, 3)`; 20,307 parameters."""
+def form_network(outputs: int = len(CLASSES)) -> nn.Sequential:
+    """One of the networks, `(n, 2, 28, 28)` -> `(n, outputs)`; 20,307 parameters for the three classes."""
     from torch import nn
 
     layers: list[nn.Module] = []
@@ -80,7 +85,7 @@ def form_network() -> nn.Sequential:
     for width in WIDTHS:
         layers += [nn.Conv2d(before, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU(), nn.MaxPool2d(2)]
         before = width
-    return nn.Sequential(*layers, nn.Flatten(), nn.Dropout(0.5), nn.Linear(before * (SIDE // 8) ** 2, len(CLASSES)))
+    return nn.Sequential(*layers, nn.Flatten(), nn.Dropout(0.5), nn.Linear(before * (SIDE // 8) ** 2, outputs))
 
 
 def mirrored(images: Tensor) -> Tensor:
@@ -115,7 +120,7 @@ class ZeroShot(ClassifierMixin, BaseEstimator):
                 "evaluate under megc2019, or another protocol with its classes"
             )
         self.classes_ = np.array(CLASSES)
-        self.networks_ = [_network(state) for state in load_weights(self.weights or WEIGHTS)]
+        self.networks_ = [network_of(state) for state in load_weights(self.weights or WEIGHTS)]
         if self.adapt:
             with _one_thread():
                 for network in self.networks_:
@@ -168,11 +173,13 @@ def _load(path: str, _changed: float) -> list[dict[str, Any]]:
     ]
 
 
-def _network(state: dict[str, Any]) -> nn.Sequential:
-    network = form_network()
+def network_of(state: dict[str, Any]) -> nn.Sequential:
+    """The network of one state of :func:`load_weights`, ready to read."""
+    last = max(state, key=lambda name: (int(name.partition(".")[0]), name))
+    network = form_network(len(state[last]))
     expected = {name: value.shape for name, value in network.state_dict().items() if "num_batches" not in name}
     if expected != {name: value.shape for name, value in state.items()}:
-        raise ValueError("these weights are not of mer's zero-shot networks; names or shapes differ")
+        raise ValueError("these weights are not of mer's networks for forms of motion; names or shapes differ")
     network.load_state_dict(state, strict=False)  # all but how many batches were seen, which counts for nothing
     return network.eval()
 

@@ -76,8 +76,10 @@ def _train(images: Tensor, labels: Tensor, epochs: int, learning_rate: float, se
     return network.eval()
 
 
-def varied(images: Tensor, draw: Generator) -> Tensor:
-    """Fields `(n, 2, H, W)` as another face, aligned a little differently, would have them."""
+def varied(images: Tensor, draw: Generator, flip: Tensor | None = None) -> Tensor:
+    """Fields `(n, 2, H, W)` as another face, aligned a little differently, would have them; those of `flip` `(n,)` are
+    mirrored, by default half.
+    """
     import torch
     from torch.nn.functional import affine_grid, grid_sample
 
@@ -86,7 +88,8 @@ def varied(images: Tensor, draw: Generator) -> Tensor:
     def normal(*shape: int, spread: float) -> Tensor:
         return torch.randn(n, *shape, generator=draw) * spread
 
-    flip = torch.rand(n, generator=draw) < 0.5
+    if flip is None:
+        flip = torch.rand(n, generator=draw) < 0.5
     images = torch.where(flip[:, None, None, None], mirrored(images), images)
     theta = torch.zeros(n, 2, 3)
     theta[:, 0, 0], theta[:, 1, 1] = 1 + normal(spread=0.05), 1 + normal(spread=0.05)

@@ -4,29 +4,38 @@
 >>> action_units(flow.expression, scale=96.0)["12"]             # doctest: +SKIP
 0.31
 
-Flow of a micro-expression is close to a weighted sum of what each unit does, so the readout is one too, the other way
-round: a ridge regression from the flow of the face box to intensities, fitted to rendered expressions whose units are
-known (`benchmarks/readout.py`). Intensity 1 is a unit at full strength on the face models. `docs/zero_shot.md` tells
-how far it errs on faces that it has not seen.
+Small networks, trained on rendered expressions whose units are known (`benchmarks/readout.py`), read from the form of
+the motion in which proportions units are there; its strength gives the intensities. Intensity 1 is a unit at full
+strength on the face models. `docs/zero_shot.md` tells how far the readout errs on faces that it has not seen.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mer.face.box import BOX, face_box
-from mer.features import resize
-from mer.models.zero_shot import CROPS, has_margins
+from mer.models.torch_classifier import _one_thread
+from mer.models.zero_shot import centered_box, load_weights, mirrored, network_of
 
-__all__ = ["UNITS_READ", "action_units", "fit_readout", "read_units"]
+if TYPE_CHECKING:
+    from torch import nn
 
-WEIGHTS = Path(__file__).with_name("action_units.npz")
-SIDE = 28
+__all__ = ["SIDED", "UNITS_READ", "action_units", "read_units"]
+
+WEIGHTS = Path(__file__).with_name("action_units.safetensors")
 # Units that micro-expressions show, and the blink, which is to be told from them.
 UNITS_READ = ("1", "2", "4", "5", "6", "7", "9", "10", "12", "14", "15", "17", "20", "23", "24", "25", "26", "45")
+_MIDDLE = ("25", "26")  # have no sides, or move the middle of the face so that their sides say nothing
+# What the networks give: L is the subject's left. 25 has sides in the table of units; they are read together.
+SIDED = tuple(name for unit in UNITS_READ for name in ((unit,) if unit in _MIDDLE else (f"L{unit}", f"R{unit}")))
+# Each output's mirror image.
+SWAP = tuple(
+    SIDED.index({"L": "R", "R": "L"}.get(name[0], "") + name[1:] if name[0] in "LR" else name) for name in SIDED
+)
+PROPORTION = 100.0  # of an intensity, to the root mean square of the flow in interocular distances, that is output 1
+_OUTLIER = 4.0  # in root mean squares
 
 
 def action_units(flow: np.ndarray, scale: float = 1.0, crop: str = "auto", sides: bool = False) -> dict[str, float]:
@@ -38,7 +47,7 @@ def action_units(flow: np.ndarray, scale: float = 1.0, crop: str = "auto", sides
         Expression flow from onset to apex, pixels, x first.
     scale : float
         Pixels in an interocular distance: `scale` of the samples table. Where it is not known, as in published images,
-        the intensities are in an unknown unit, the same for all units of a clip, and not bounded by 1 in any meaning.
+        only the proportions of the intensities mean something; :func:`read_units` gives them without the limit of 1.
     crop : {"auto", "aligned", "box"}
         What `flow` shows, as :func:`mer.models.zero_shot.form_of_motion` takes it.
     sides : bool
@@ -51,55 +60,40 @@ def action_units(flow: np.ndarray, scale: float = 1.0, crop: str = "auto", sides
     """
     flow = np.asarray(flow, np.float32)
     if flow.ndim != 3 or flow.shape[2] != 2 or not np.isfinite(flow).all():
-        raise ValueError(f"flow {flow.shape} is not a finite field (H, W, 2)")
+        raise ValueError(f"flow of shape {flow.shape} is not a finite field (H, W, 2)")
     if not scale > 0:
         raise ValueError(f"{scale} pixels in an interocular distance; expected a positive number")
-    if crop not in CROPS:
-        raise ValueError(f"no crop {crop!r}; there are {', '.join(CROPS)}")
-    flow = flow / np.float32(scale)
-    aligned = crop == "aligned" or (crop == "auto" and has_margins(flow))
-    box = face_box(flow, BOX, SIDE) if aligned else resize(flow, SIDE)
-    names, weights = _weights()
-    values = dict(zip(names, np.clip(read_units(box[None], weights)[0], 0, 1).tolist()))
+    box = centered_box(flow / np.float32(scale), crop)
+    values = dict(zip(SIDED, np.clip(read_units(box[None])[0], 0, 1).tolist()))
     if sides:
         return values
-    both = {unit: [values[name] for name in names if name.lstrip("LR") == unit] for unit in UNITS_READ}
+    both = {unit: [value for name, value in values.items() if name.lstrip("LR") == unit] for unit in UNITS_READ}
     return {unit: float(np.mean(of_sides)) for unit, of_sides in both.items()}
 
 
-def read_units(boxes: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Intensities `(n, units)` in flow of the face box `(n, 28, 28, 2)`, interocular distances, by `weights`
-    `(1568, units)`.
+def read_units(boxes: np.ndarray, networks: list[nn.Sequential] | None = None) -> np.ndarray:
+    """Intensities `(n, units)` of :data:`SIDED` in flow of the face box `(n, 28, 28, 2)`, interocular distances.
+
+    They are proportional to the flow, not negative, and have no limit. `networks` are those that come with mer by
+    default.
     """
-    return _centered(boxes) @ weights
+    import torch
+
+    if networks is None:
+        networks = [network_of(state) for state in load_weights(WEIGHTS)]
+    images, strength = forms(boxes)
+    x = torch.from_numpy(images)
+    with _one_thread(), torch.no_grad():
+        answers = [network(x).relu() for network in networks]
+        answers += [network(mirrored(x)).relu()[:, list(SWAP)] for network in networks]
+    return torch.stack(answers).mean(0).numpy() * strength[:, None] * PROPORTION
 
 
-def fit_readout(boxes: np.ndarray, intensities: np.ndarray, ridge: float = 30.0) -> np.ndarray:
-    """Weights `(1568, units)` by ridge regression; every clip counts alike, however weak its motion.
-
-    Parameters
-    ----------
-    boxes : (n, 28, 28, 2)
-        Flow of the face box, interocular distances.
-    intensities : (n, units)
-    ridge : float
-        In clips.
+def forms(boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What the networks see, float32 `(n, 2, 28, 28)`, and the strength of each clip `(n,)`: the root mean square of
+    its flow less the median. Unlike for the classes, u and v keep their proportion.
     """
-    rows = _centered(boxes)
-    strength = np.sqrt((rows**2).mean(1, keepdims=True)).clip(1e-9)
-    rows, targets = rows / strength, intensities / strength
-    gram = rows.T @ rows
-    gram[np.diag_indices_from(gram)] += ridge
-    return np.linalg.solve(gram, rows.T @ targets).astype(np.float32)
-
-
-def _centered(boxes: np.ndarray) -> np.ndarray:
-    """Rows `(n, 1568)` less the median vector of each clip, what a shift of the head leaves of it."""
-    rows = boxes.reshape(len(boxes), -1, 2)
-    return (rows - np.median(rows, axis=1, keepdims=True)).reshape(len(boxes), -1)
-
-
-@lru_cache(maxsize=1)
-def _weights() -> tuple[tuple[str, ...], np.ndarray]:
-    with np.load(WEIGHTS, allow_pickle=False) as archive:
-        return tuple(archive["units"].tolist()), archive["weights"].astype(np.float32)
+    boxes = boxes - np.median(boxes, axis=(1, 2), keepdims=True)
+    strength = np.sqrt((boxes**2).mean(axis=(1, 2, 3)))
+    images = np.clip(boxes / np.maximum(strength, 1e-9)[:, None, None, None], -_OUTLIER, _OUTLIER)
+    return np.ascontiguousarray(images.transpose(0, 3, 1, 2), np.float32), strength
