@@ -56,7 +56,7 @@ def test_scores_barely_fall_by_min_max_scaling(tmp_path):
     """The same 442 noisy fields, as metric flow and as published images."""
     rng = np.random.default_rng(2)
     rows = composite_rows()
-    fields = [drawn_field(CLASSES[label], rng, 28, noise=1.0) * rng.lognormal(0, 0.5) for label in rows["label"]]
+    fields = [drawn_field(CLASSES[label], rng, 28, noise=3.0) * rng.lognormal(0, 0.5) for label in rows["label"]]
     write_published_set(tmp_path, fields)
     samples = import_flow(tmp_path / "images", tmp_path / "list.csv", tmp_path / "imported")
     for path, field in zip(samples["path"], fields):
