@@ -40,6 +40,7 @@ from mer.models.deep import (
     symnet,
     symnet_input,
 )
+from mer.models.ensemble import Twins, ensemble
 from mer.models.per_clip import PerClip
 from mer.models.rendered import svm_hoof_synth, zero_shot, zero_shot_strict
 from mer.models.torch_classifier import TorchClassifier
@@ -48,7 +49,9 @@ __all__ = [
     "MODELS",
     "PerClip",
     "TorchClassifier",
+    "Twins",
     "dual_inception",
+    "ensemble",
     "gbm",
     "htnet",
     "is_seeded",
@@ -93,6 +96,7 @@ MODELS: dict[str, Callable[..., Any]] = {
     "mmnet": mmnet,
     "r3d": r3d,
     "symnet": symnet,
+    "ensemble": ensemble,
     "svm-hoof-synth": svm_hoof_synth,
     "zero-shot": zero_shot,
     "zero-shot-strict": zero_shot_strict,

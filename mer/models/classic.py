@@ -88,7 +88,7 @@ def logistic(features: str = "dct", size: int = 28, keep: int = 8, C: float = 0.
     return fields
 
 
-def gbm(random_state: int | None = None, regions: str = "grid", iterations: int = 100) -> Pipeline:
+def gbm(random_state: int | None = None, regions: str = "grid", iterations: int = 50) -> Pipeline:
     """Gradient-boosted trees on how each part of the face moves, and how its skin is stretched and turned.
 
     `regions="grid"` takes 5 x 5 windows; `"face"` the parts of the face, for flow on crops of `mer` itself.
@@ -97,12 +97,13 @@ def gbm(random_state: int | None = None, regions: str = "grid", iterations: int 
         raise ValueError(f"regions is {regions!r}; expected 'grid' or 'face'")
     trees = HistGradientBoostingClassifier(
         max_iter=iterations,
-        learning_rate=0.05,
+        learning_rate=0.1,
         max_leaf_nodes=8,
         min_samples_leaf=10,
         l2_regularization=1.0,
         max_features=0.2,
         early_stopping=False,
+        max_bins=31,
         class_weight="balanced",
         random_state=random_state,
     )

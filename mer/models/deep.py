@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from mer.features import block_hoof, grid_windows, strain
+from mer.features import block_hoof, grid_windows, resize, strain
 from mer.models.inputs import flow_image, parts_image
 from mer.models.per_clip import PerClip
 from mer.models.torch_classifier import TorchClassifier
@@ -142,27 +142,27 @@ def r3d(
     return _classifier(clip, network, random_state, ours | settings, channels=channels, frames=frames, epochs=epochs)
 
 
-def symnet(random_state: int | None = None, *, blocks: int = 7, epochs: int = 60, **settings: Any) -> Pipeline:
+def symnet(random_state: int | None = None, *, blocks: int = 7, epochs: int = 40, **settings: Any) -> Pipeline:
     """Windows of the face as tokens, and a face and its mirror image as one; ours, for a few hundred clips."""
-    ours = {"optimizer": "adamw", "learning_rate": 2e-3, "weight_decay": 0.05, "batch_size": 64, "balanced": True}
+    ours = {"optimizer": "adamw", "learning_rate": 5e-4, "weight_decay": 0.05, "batch_size": 64, "balanced": True}
     rest = ours | {"augment": _symnet_augment} | settings
     return _classifier(
-        PerClip(symnet_input, {"blocks": blocks}), _symnet, random_state, rest, channels=11, epochs=epochs
+        PerClip(symnet_input, {"blocks": blocks}), _symnet, random_state, rest, channels=17, epochs=epochs
     )
 
 
 def symnet_input(flow: np.ndarray, size: int = 28, blocks: int = 7) -> np.ndarray:
-    """Tokens `(blocks, blocks, 11)` of one clip: what moves in each window of a grid.
+    """What moves in each window of a grid: `(blocks, blocks, 17)` of one clip.
 
-    Square roots of an orientation histogram of 8 bins, mean u, mean v, and the root of the mean strain; less the median
-    vector, and in root mean square lengths of the clip's own vectors.
+    u and v of the window's 2 x 2 cells, row by row; square roots of an orientation histogram of 8 bins; and the root of
+    the mean strain. All of it less the median vector, and in root mean square lengths of the clip's own vectors.
     """
-    image = flow_image(flow, size, "unit")
-    windows = grid_windows(size, blocks)
-    histograms = block_hoof(image[..., :2], size, blocks).reshape(-1, 8)
-    weight = windows.reshape(len(windows), -1)
-    u, v, stretched = (weight @ np.dstack([image[..., :2], strain(image[..., :2])]).reshape(-1, 3)).T / weight.sum(1)
-    return np.column_stack([histograms, u, v, np.sqrt(stretched)]).reshape(blocks, blocks, 11)
+    field = flow_image(flow, size, "unit")[..., :2]
+    windows = grid_windows(size, blocks).reshape(blocks**2, -1)
+    histograms = block_hoof(field, size, blocks).reshape(blocks, blocks, 8)
+    stretched = (windows @ strain(field).ravel() / windows.sum(1)).reshape(blocks, blocks, 1)
+    cells = resize(field, 2 * blocks).reshape(blocks, 2, blocks, 2, 2).swapaxes(1, 2).reshape(blocks, blocks, 8)
+    return np.dstack([cells, histograms, np.sqrt(stretched)])
 
 
 def _classifier(

@@ -79,8 +79,8 @@ def _first_layer(prepared: Tensor, weight: Tensor, norm: nn.BatchNorm2d, side: i
 
 class _FirstLayer(torch.autograd.Function):
     """Normalization only shifts and scales each filter, so pooling can come before it, as long as the scale is above
-    zero. It starts at one, and the published 1,600 steps of 5e-5 cannot take it below 0.9. Normalization needs the mean and
-    the variance of all pixels, though, and passes on to all of them a little of each pixel's gradient.
+    zero. It starts at one, and the published 1,600 steps of 5e-5 cannot take it below 0.9. Normalization needs the mean
+    and the variance of all pixels, though, and passes on to all of them a little of each pixel's gradient.
 
     With z the output of the ReLU, p its neighborhoods and w the filters: `r = sum z p` gives the sum of z, since p ends
     in a one, the sum of its squares, as `r . w`, and a part of the gradient of w.

@@ -10,18 +10,21 @@ import torch
 from torch import Tensor, nn
 
 BINS = 8
-CHANNELS = BINS + 3  # roots of the histogram's bins, mean u, mean v, root of the mean strain: :func:`symnet_input`
+# Of each window: u and v of its 2 x 2 cells, roots of its orientation histogram, root of its mean strain.
+CHANNELS = 8 + BINS + 1
 
 
 def mirror(x: Tensor) -> Tensor:
-    """The tokens of the mirrored face: `(n, 11, blocks, blocks)`.
+    """The windows of the mirrored face: `(n, 17, blocks, blocks)`.
 
-    Left and right change places. Bin k of 8 starts at motion to the right, so it becomes bin 4 - k; u changes its sign.
+    Left and right change places, cells of a window too, and u changes its sign. Bin k of 8 is centered on a direction
+    of k eighths of a turn from the right, so it becomes bin 4 - k.
     """
-    bins = [(BINS // 2 - k) % BINS for k in range(BINS)]
+    cells = [2, 3, 0, 1, 6, 7, 4, 5]  # row, column, and u and v
+    bins = [8 + (BINS // 2 - k) % BINS for k in range(BINS)]
     sign = torch.ones(CHANNELS, 1, 1, dtype=x.dtype, device=x.device)
-    sign[BINS] = -1
-    return x.flip(3)[:, [*bins, BINS, BINS + 1, BINS + 2]] * sign
+    sign[:8:2] = -1
+    return x.flip(3)[:, [*cells, *bins, CHANNELS - 1]] * sign
 
 
 def augment(x: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
@@ -37,33 +40,30 @@ def augment(x: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class SymNet(nn.Module):
-    """Tokens `(n, 11, blocks, blocks)` -> `(n, n_classes)`, the same for a face and its mirror image."""
+    """Windows `(n, 17, blocks, blocks)` -> `(n, n_classes)`, the same for a face and its mirror image.
+
+    What is seen in each window goes through the same weights, `width` numbers; where on the face it is counts in the
+    layer that gathers them, `gathered` numbers. The classes are told by the mean of a face and its mirror image and by
+    how much they differ: some expressions are one-sided.
+    """
 
     def __init__(
-        self,
-        channels: int,
-        size: int,
-        n_classes: int,
-        width: int = 48,
-        heads: int = 4,
-        depth: int = 1,
-        drop: float = 0.3,
+        self, channels: int, size: int, n_classes: int, width: int = 24, gathered: int = 64, drop: float = 0.4
     ) -> None:
         super().__init__()
         if channels != CHANNELS:
             raise ValueError(f"{channels} channels; SymNet takes the {CHANNELS} of symnet_input")
         self.norm = nn.BatchNorm1d(channels * size**2, affine=False)
-        self.token = nn.Linear(channels, width)
-        self.place = nn.Parameter(torch.randn(1, size**2, width) * 0.02)
-        layer = nn.TransformerEncoderLayer(width, heads, 2 * width, drop, "gelu", batch_first=True, norm_first=True)
-        self.blocks = nn.TransformerEncoder(layer, depth, enable_nested_tensor=False)
-        self.weigh = nn.Linear(width, 1)
-        self.head = nn.Sequential(nn.LayerNorm(2 * width), nn.Dropout(drop), nn.Linear(2 * width, n_classes))
+        self.window = nn.Sequential(nn.Linear(channels, width), nn.GELU())
+        self.gather = nn.Sequential(
+            nn.Flatten(), nn.Dropout(drop), nn.Linear(size**2 * width, gathered), nn.GELU(), nn.Dropout(drop)
+        )
+        self.head = nn.Linear(2 * gathered, n_classes)
+        self.direct = nn.Linear(channels * size**2, n_classes)
 
     def embed(self, x: Tensor) -> Tensor:
-        """What the network sees in one face, without its mirror image: `(n, width)`."""
-        tokens = self.blocks(self.token(x.flatten(2).transpose(1, 2)) + self.place)
-        return (self.weigh(tokens).softmax(1) * tokens).sum(1)
+        """What the network sees in one face, without its mirror image: `(n, gathered)`."""
+        return self.gather(self.window(x.flatten(2).transpose(1, 2)))
 
     def forward(self, x: Tensor) -> Tensor:
         n = len(x)
@@ -71,4 +71,5 @@ class SymNet(nn.Module):
         # Statistics of faces and mirrored faces together, so that normalization keeps the symmetry.
         both = self.norm(both.flatten(1)).clamp(-3, 3).unflatten(1, x.shape[1:])
         seen, mirrored = self.embed(both).split(n)
-        return self.head(torch.cat([(seen + mirrored) / 2, (seen - mirrored).abs()], 1))
+        straight = sum(self.direct(both.flatten(1)).split(n))
+        return straight + self.head(torch.cat([(seen + mirrored) / 2, (seen - mirrored).abs()], 1))
