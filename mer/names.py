@@ -19,17 +19,6 @@ _DATABASES = {
     "casmeiii": "casme3",
     "fourdme": "4dme",
 }
-_SUBJECTS = {
-    "casme": "sub{:02}",
-    "casme2": "sub{:02}",
-    "samm": "{:03}",
-    "samm-lv": "{:03}",
-    "smic": "s{:02}",
-    "smic-vis": "s{:02}",
-    "smic-nir": "s{:02}",
-    "dfme": "sub{:04}",
-    "casme3": "spNO.{}",
-}
 
 
 def database_name(text: str) -> str:
@@ -48,14 +37,18 @@ def database_name(text: str) -> str:
 
 
 def subject_name(dataset: str, text: str) -> str:
-    """The person as the database's own folders have it; of another database, the text as it is.
+    """The person as the samples table names them (:mod:`mer.datasets`); of another database, the text as it is.
 
     >>> subject_name("samm", "6"), subject_name("samm", "36.0"), subject_name("casme2", "1"), subject_name("smic", "s1")
     ('006', '036', 'sub01', 's01')
     """
-    text = text.strip()
-    number = re.fullmatch(r"(?:sub(?:ject)?|spno\.?|s|p)?[ _-]?(\d+)(?:\.0+)?", text, re.IGNORECASE)
-    return _SUBJECTS[dataset].format(int(number[1])) if number and dataset in _SUBJECTS else text
+    from mer.datasets import DATASETS
+
+    text = re.sub(r"^(\d+)\.0+$", r"\1", text.strip())  # a number that a spreadsheet made a fraction
+    try:
+        return DATASETS[dataset].subject(text) if dataset in DATASETS else text
+    except ValueError:  # not a name of this database
+        return text
 
 
 def clip_key(dataset: str, subject: str, clip: str) -> tuple[str, str, str]:

@@ -136,7 +136,8 @@ class Protocol:
         left_out = reasons[reasons != ""].value_counts()
         if chosen.empty:
             why = "; ".join(f"{reason} ({n})" for reason, n in left_out.head(3).items()) or "the table is empty"
-            raise ProtocolError(f"{self.name}: no clip of this table takes part: {why}")
+            hints = [f"; {self.hints[name]}" for name in sorted(set(table["dataset"])) if name in self.hints]
+            raise ProtocolError(f"{self.name}: no clip of this table takes part: {why}{''.join(hints)}")
         differences = self.differences(chosen)
         if differences:
             expected = sum(min(_accepted(n)) for numbers in self.counts.values() for n in numbers.values())

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from mer.datasets import DATASETS
 from mer.protocol import PROTOCOLS, Protocol, ProtocolError, find_protocol, read_protocol
 from mer.samples import conform
 
@@ -284,8 +285,42 @@ def test_objective_classes_are_labels_and_two_of_them_do_not_take_part():
     assert [class_of("samm", label) for label in ("II", "v", "VII", "disgust")] == ["ii", "v", None, None]
 
 
+def test_emotions_where_objective_classes_are_needed_get_a_hint():
+    with pytest.raises(ProtocolError, match=r"label 'disgust' has no class.*the labels are the objective classes of"):
+        PROTOCOLS["megc2018-hde"].select(composite())
+
+
 def test_units_of_a_clip_are_those_that_the_protocol_detects():
     class_of = PROTOCOLS["cd6me"].class_of
     assert class_of("samm", "anything", "12+L4+43E") == "4+12"
     assert class_of("samm", "", "43") == "none"
     assert class_of("smic", "", "4") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "dataset", "dropped"),
+    [
+        ("casme2-5", "casme2", []),
+        ("casme2-7", "casme2", []),
+        ("casme2-3", "casme2", [("sub04", "EP12_01f"), ("sub05", "EP09_05f")]),
+        ("samm-3", "samm", []),
+        ("samm-5", "samm", []),
+        ("casme3-3", "casme3", []),
+        ("casme3-4", "casme3", []),
+        ("casme3-7", "casme3", []),
+    ],
+)
+def test_labels_are_those_that_the_databases_are_read_with(name, dataset, dropped):
+    """The first published sheet of a database, as its loader spells its labels, gives the protocol's counts."""
+    published = DATASETS[dataset].published[0]
+    labels = [label for label, n in published.labels.items() for _ in range(n)]
+    people = PROTOCOLS[name].people.get(dataset, published.people)
+    rows = [{"dataset": dataset, "clip": f"c{i}", "onset": i, "label": label} for i, label in enumerate(labels)]
+    table = conform(pd.DataFrame(rows))
+    if PROTOCOLS[name].class_of(dataset, "others") is None and PROTOCOLS[name].class_of(dataset, "other") is None:
+        table = table[~table["label"].isin(["others", "other"])].reset_index(drop=True)
+    table["subject"] = [f"s{i % people:02}" for i in table.index]
+    for i, (subject, clip) in zip(table.index[table["label"] == "disgust"], dropped):
+        table.loc[i, ["subject", "clip"]] = subject, clip
+    chosen, _ = PROTOCOLS[name].select(table)
+    assert sorted(set(chosen["class"])) == sorted(PROTOCOLS[name].classes)
