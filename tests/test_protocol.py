@@ -163,6 +163,15 @@ def test_a_protocol_of_ones_own(tmp_path):
     assert set(left_out.index) == {"a: 006/c, dropped by the protocol", "a: label 'odd' has no class"}
 
 
+def test_the_example_of_the_docs_can_be_read(tmp_path):
+    text = (Path(__file__).parents[1] / "docs/protocols.md").read_text(encoding="utf-8")
+    (tmp_path / "mine.yaml").write_text(text.split("```yaml\n")[1].split("```")[0])
+    protocol = read_protocol(tmp_path / "mine.yaml")
+    assert protocol.class_of("casme2", "Disgust") == "rest"
+    assert protocol.class_of("samm", "other") is None
+    assert all(f"`{name}`" in text for name in PROTOCOLS)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
