@@ -87,21 +87,6 @@ def test_what_a_flow_file_holds(published, tmp_path):
     assert pd.isna(row["scale"])
 
 
-def test_run_json_says_what_is_lost_and_what_it_was_made_of(published, tmp_path):
-    import_flow(published / "images", published / "list.csv", tmp_path / "flows")
-    record = json.loads((tmp_path / "flows/run.json").read_text())
-    assert record["method"] == "imported"
-    assert record["size"] == 28
-    assert record["import"]["lost"] == ["scale", "sign", "zero"]
-    assert record["import"]["zero"].startswith("the median")
-    assert record["import"]["images"] == 442
-    assert len(record["import"]["table_sha256"]) == len(record["import"]["images_sha256"]) == 64
-    import_flow(published / "images", published / "list.csv", tmp_path / "flows")  # again does no harm
-    with pytest.raises(ValueError, match="holds other flows"):
-        import_flow(published / "images", published / "list.csv", tmp_path / "flows", order="bgr")
-    import_flow(published / "images", published / "list.csv", tmp_path / "flows", order="bgr", overwrite=True)
-
-
 # --- what such a set may do ------------------------------------------------------------------------------------------
 
 
@@ -130,6 +115,22 @@ def imported(table: pd.DataFrame, folder, **options) -> tuple[pd.DataFrame, list
     table.to_csv(folder / "list.csv", index=False)
     options = {"overwrite": True, "warn": notes.append} | options
     return import_flow(folder / "images", folder / "list.csv", folder / "flows", **options), notes
+
+
+def test_run_json_says_what_is_lost_and_what_it_was_made_of(small):
+    _, table, folder = small
+    imported(table, folder)
+    record = json.loads((folder / "flows/run.json").read_text())
+    assert record["method"] == "imported"
+    assert record["size"] == 4
+    assert record["import"]["lost"] == ["scale", "sign", "zero"]
+    assert record["import"]["zero"].startswith("the median")
+    assert record["import"]["images"] == 6
+    assert len(record["import"]["table_sha256"]) == len(record["import"]["images_sha256"]) == 64
+    imported(table, folder, overwrite=False)  # again does no harm
+    with pytest.raises(ValueError, match="holds other flows"):
+        imported(table, folder, order="bgr", overwrite=False)
+    imported(table, folder, order="bgr")
 
 
 def test_channels_in_the_order_of_opencv(small):
