@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from scipy.special import softmax
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.decomposition import PCA
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -15,6 +15,8 @@ from sklearn.metrics.pairwise import linear_kernel, rbf_kernel
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mer.features import (
     biwoof,
@@ -41,22 +43,22 @@ def majority() -> Pipeline:
 
 def svm_linear(size: int = 28, C: float = 0.001) -> Pipeline:
     """Linear support vector machine on the field itself."""
-    return _scaled(PerClip(_centered, {"size": size}), _svm(linear_kernel, C))
+    return _scaled(PerClip(_centered, {"size": size}), SVM("linear", C))
 
 
 def svm_hoof(size: int = 28, blocks: int = 7, bins: int = 8, C: float = 2.0) -> Pipeline:
     """Support vector machine with a Gaussian kernel on orientation histograms: quick, and hard to beat."""
-    return _scaled(PerClip(block_hoof, {"size": size, "blocks": blocks, "bins": bins}), _svm(_gaussian_kernel, C))
+    return _scaled(PerClip(block_hoof, {"size": size, "blocks": blocks, "bins": bins}), SVM("rbf", C))
 
 
 def svm_mdmo(bins: int = 8, beta: float = 0.8, C: float = 2.0) -> Pipeline:
     """Main directions in 36 regions of the face (Liu et al., 2016)."""
-    return _scaled(PerClip(_mdmo, {"bins": bins, "beta": beta}), _svm(_gaussian_kernel, C))
+    return _scaled(PerClip(_mdmo, {"bins": bins, "beta": beta}), SVM("rbf", C))
 
 
 def svm_biwoof(blocks: int = 5, bins: int = 8, C: float = 2.0) -> Pipeline:
     """Orientation histograms weighted by length and strain (Liong et al., 2018)."""
-    return _scaled(PerClip(_biwoof, {"blocks": blocks, "bins": bins}), _svm(_gaussian_kernel, C))
+    return _scaled(PerClip(_biwoof, {"blocks": blocks, "bins": bins}), SVM("rbf", C))
 
 
 def svm_lbptop(
@@ -64,12 +66,12 @@ def svm_lbptop(
 ) -> Pipeline:
     """Dynamic texture of clips `(n, frames, H, W)`, gray (Zhao and Pietikäinen, 2007)."""
     features = PerClip(_root_lbp_top, {"blocks": blocks, "radii": radii}, frames=frames)
-    return _scaled(features, _svm(linear_kernel, C))
+    return _scaled(features, SVM("linear", C))
 
 
 def svm_3dhog(frames: int = 10, blocks: int = 4, times: int = 2, C: float = 0.001) -> Pipeline:
     """Gradients in space and time of clips `(n, frames, H, W)`, gray (Polikovsky et al., 2009)."""
-    return _scaled(PerClip(hog3d, {"blocks": blocks, "times": times}, frames=frames), _svm(linear_kernel, C))
+    return _scaled(PerClip(hog3d, {"blocks": blocks, "times": times}, frames=frames), SVM("linear", C))
 
 
 def logistic(features: str = "dct", size: int = 28, keep: int = 8, C: float = 0.01) -> Pipeline:
@@ -115,24 +117,58 @@ def _scaled(features: Any, classifier: BaseEstimator) -> Pipeline:
     return Pipeline([("features", features), *scale, ("classifier", classifier)])
 
 
-def _svm(kernel: Any, C: float) -> SVM:
-    return SVM(kernel=kernel, C=C, class_weight="balanced", break_ties=True)
+class SVM(ClassifierMixin, BaseEstimator):
+    """scikit-learn's support vector machine, classes balanced, on a kernel computed as one product of matrices.
 
+    That is three to ten times as fast as `SVC(kernel="rbf", gamma="scale")` on rows as long as these, with the same
+    result.
 
-class SVM(SVC):
-    """scikit-learn's support vector machine, whose scores can also be read as shares that sum to one.
-
-    They are the softmax of the distances from the boundaries: in the order of the answers, and not calibrated. What
-    `SVC(probability=True)` does instead fits it five more times, on shuffled clips, people or not.
+    Parameters
+    ----------
+    kernel : {"rbf", "linear"}
+        `"rbf"`, the Gaussian kernel, with scikit-learn's `gamma="scale"`.
+    C : float
+        How much a training clip on the wrong side costs.
     """
 
+    def __init__(self, kernel: str = "rbf", C: float = 1.0) -> None:
+        self.kernel = kernel
+        self.C = C
+
+    def fit(self, X: np.ndarray, y: np.ndarray) -> SVM:
+        if self.kernel not in ("rbf", "linear"):
+            raise ValueError(f"kernel is {self.kernel!r}; expected 'rbf' or 'linear'")
+        X, y = validate_data(self, X, y)
+        check_classification_targets(y)
+        self.fitted_ = X
+        machine = SVC(kernel="precomputed", C=self.C, class_weight="balanced", break_ties=True)
+        self.machine_ = machine.fit(self._products(X), y)
+        self.classes_ = self.machine_.classes_
+        return self
+
+    def _products(self, X: np.ndarray) -> np.ndarray:
+        return (linear_kernel if self.kernel == "linear" else _gaussian_kernel)(X, self.fitted_)
+
+    def decision_function(self, X: np.ndarray) -> np.ndarray:
+        """Distances from the boundaries, `(n, n_classes)`; of two classes, `(n,)` towards the second."""
+        check_is_fitted(self, "machine_")
+        return self.machine_.decision_function(self._products(validate_data(self, X, reset=False)))
+
     def predict_proba(self, X: np.ndarray) -> np.ndarray:
+        """Softmax of the distances, `(n, n_classes)`: in the order of the answers, but not calibrated.
+
+        What `SVC(probability=True)` does instead fits it five more times, on clips split without regard to people.
+        """
         distance = self.decision_function(X)
         return softmax(np.column_stack([-distance, distance]) / 2 if distance.ndim == 1 else distance, axis=1)
 
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        """The class of each row, `(n,)`."""
+        check_is_fitted(self, "machine_")
+        return self.machine_.predict(self._products(validate_data(self, X, reset=False)))
+
 
 def _gaussian_kernel(X: np.ndarray, fitted: np.ndarray) -> np.ndarray:
-    """What `SVC(kernel="rbf", gamma="scale")` computes, three to ten times faster: as one matrix product."""
     return rbf_kernel(X, fitted, gamma=1 / (fitted.shape[1] * (fitted.var() or 1)))
 
 

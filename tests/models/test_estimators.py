@@ -11,13 +11,14 @@ from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from mer.models import MODELS, Twins, new_model
+from mer.models import Twins, new_model
+from mer.models.classic import SVM
 
 CLASSIC = ["svm-linear", "svm-hoof", "svm-mdmo", "svm-biwoof", "svm-lbptop", "svm-3dhog", "logistic", "gbm"]
 
 
 @pytest.mark.slow
-@parametrize_with_checks([MODELS[name]()[-1] for name in ("svm-linear", "svm-hoof", "logistic")])
+@parametrize_with_checks([SVM("linear"), SVM("rbf")])
 def test_it_is_a_classifier_of_scikit_learn(estimator, check):
     check(estimator)
 
