@@ -1,11 +1,10 @@
 """The action-unit readout: fit it to rendered expressions, and measure it on faces that it has not seen.
 
-    python benchmarks/readout.py --ict ict_facekit_light.npz            # how far it errs on another face model
-    python benchmarks/readout.py --ict ict_facekit_light.npz --write    # fit it to both, and save it with the package
+    python benchmarks/readout.py --ict ict_facekit_light.npz            # how far it errs
+    python benchmarks/readout.py --ict ict_facekit_light.npz --write    # and mer/readout/action_units.npz
 
-Each unit is read on people of a face model that had no part in the training: MakeHuman's for ICT-FaceKit's, and the
-other way round; the hand-drawn faces take part in neither. Everything here is rendered: nothing says how well it reads
-people.
+Each unit is read on people of a face model that had no part in the fit, MakeHuman's for ICT-FaceKit's and the other way
+round, and on new people of both. Everything here is rendered: nothing says how well it reads people.
 """
 
 from __future__ import annotations
@@ -15,9 +14,7 @@ import time
 
 import numpy as np
 
-from mer.models.zero_shot_training import save_weights
-from mer.readout import SIDED, UNITS_READ, WEIGHTS, read_units
-from mer.readout.training import targets_of, train_readout
+from mer.readout import SIDED, UNITS_READ, WEIGHTS, fit_readout, read_units, targets_of
 from mer.synth.clips import MicroFlows, micro_flows
 from mer.synth.models import load_face_model
 
@@ -25,7 +22,7 @@ CLIPS = 16  # of a person
 
 
 def joined(parts: list[MicroFlows]) -> MicroFlows:
-    columns = zip(*((p.flows, p.labels, p.intensities, p.people) for p in parts))
+    columns = zip(*((p.flows, p.labels, p.intensities, p.motion, p.people) for p in parts))
     return MicroFlows(*(np.concatenate(column) for column in columns))
 
 
@@ -34,15 +31,14 @@ def clips(models: list, people: int, seed: int) -> MicroFlows:
     return joined([micro_flows(models, people // 2, CLIPS, seed + k, any_units=bool(k)) for k in (0, 1)])
 
 
-def errors(rendered: MicroFlows, networks: list) -> dict[str, tuple[float, float, float]]:
-    """Per unit, over clips and sides, in shares of the clip's strongest unit: correlation of intensities, area under
-    the ROC curve of the unit's presence, mean absolute error.
+def errors(rendered: MicroFlows, weights: np.ndarray) -> dict[str, tuple[float, float, float]]:
+    """Per unit, over clips and sides, in shares of the clip's strongest unit: correlation, area under the ROC curve of
+    the unit's presence, mean absolute error.
     """
     from sklearn.metrics import roc_auc_score
 
-    truth = targets_of(rendered.intensities)
-    strongest = truth.max(1, keepdims=True).clip(1e-6)
-    read, true = np.clip(read_units(rendered.flows, networks) / strongest, 0, 2), truth / strongest
+    truth, read = targets_of(rendered.motion), read_units(rendered.flows, weights)
+    read, true = (values / values.max(1, keepdims=True).clip(1e-6) for values in (read, truth))
     out = {}
     for unit in UNITS_READ:
         columns = [k for k, name in enumerate(SIDED) if name.lstrip("LR") == unit]
@@ -59,30 +55,32 @@ def errors(rendered: MicroFlows, networks: list) -> dict[str, tuple[float, float
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ict", required=True, help="file or folder of ICT-FaceKit Light")
-    parser.add_argument("--people", type=int, default=600)
-    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--people", type=int, default=300)
     parser.add_argument("--write", action="store_true")
     arguments = parser.parse_args()
-    makehuman, ict = load_face_model("makehuman"), load_face_model("ict", arguments.ict)
+    models = {"makehuman": [load_face_model("makehuman")], "ict": [load_face_model("ict", arguments.ict)]}
     start = time.perf_counter()
-    if arguments.write:
-        rendered = clips([makehuman, ict], arguments.people, 20)
-        networks = [train_readout(rendered, arguments.epochs, seed) for seed in (0,)]
-        record = {"data": "rendered expressions", "people": arguments.people, "clips": len(rendered.people)}
-        save_weights(networks, WEIGHTS, {**record, "units": SIDED, "epochs": arguments.epochs})
-        print(f"{WEIGHTS}: {WEIGHTS.stat().st_size / 1000:.0f} kB, {time.perf_counter() - start:.0f} s")
-        return
-    sets = {"makehuman": clips([makehuman], arguments.people, 0), "ict": clips([ict], arguments.people, 10)}
-    print(f"{sum(len(s.people) for s in sets.values())} clips in {time.perf_counter() - start:.0f} s", flush=True)
-    tables = []
-    for trained, tested in (("makehuman", "ict"), ("ict", "makehuman")):
-        tables.append(errors(sets[tested], [train_readout(sets[trained], arguments.epochs)]))
-        print(f"{trained} -> {tested}, {time.perf_counter() - start:.0f} s", flush=True)
-    print("unit  makehuman -> ict: corr AUC error    ict -> makehuman: corr AUC error")
+    fitted = {name: clips(faces, arguments.people, 100 * k) for k, (name, faces) in enumerate(models.items())}
+    unseen = clips([*models["makehuman"], *models["ict"]], arguments.people // 3, 900)
+    weights = {name: fit_readout(part.flows, part.motion) for name, part in fitted.items()}
+    both = joined(list(fitted.values()))
+    weights["both"] = fit_readout(both.flows, both.motion)
+    print(f"{len(both.people)} clips to fit, {len(unseen.people)} to test, {time.perf_counter() - start:.0f} s")
+    tables = {
+        "makehuman -> ict": errors(fitted["ict"], weights["makehuman"]),
+        "ict -> makehuman": errors(fitted["makehuman"], weights["ict"]),
+        "both -> new people": errors(unseen, weights["both"]),
+    }
+    print("unit  " + "   ".join(f"{name:20}" for name in tables) + "   (correlation, AUC, error)")
     for unit in UNITS_READ:
-        print(f"{unit:>4}  " + "    ".join(" ".join(f"{value:6.3f}" for value in table[unit]) for table in tables))
-    means = [np.mean(list(table.values()), axis=0) for table in tables]
-    print("mean  " + "    ".join(" ".join(f"{value:6.3f}" for value in mean) for mean in means))
+        print(f"{unit:>4}  " + "   ".join(" ".join(f"{value:6.3f}" for value in t[unit]) for t in tables.values()))
+    means = [np.mean(list(table.values()), axis=0) for table in tables.values()]
+    print("mean  " + "   ".join(" ".join(f"{value:6.3f}" for value in mean) for mean in means))
+    if arguments.write:
+        shown = np.where(both.intensities > 0.01, both.intensities, np.nan)
+        full = np.nanmedian(targets_of(both.motion / shown), axis=0).astype(np.float32)
+        np.savez_compressed(WEIGHTS, units=np.array(SIDED), weights=weights["both"].astype(np.float16), full=full)
+        print(f"{WEIGHTS}: {WEIGHTS.stat().st_size / 1000:.0f} kB")
 
 
 if __name__ == "__main__":

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin
+from scipy.special import log_softmax, softmax
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mer.features import block_hoof
-from mer.models.classic import _gaussian_kernel
 from mer.models.per_clip import PerClip
 from mer.models.zero_shot import SIDE, ZeroShot, form_of_motion
 
@@ -33,20 +34,10 @@ def zero_shot_strict(crop: str = "auto", weights: str | Path | None = None) -> P
     return zero_shot(adapt=False, crop=crop, weights=weights)
 
 
-def svm_hoof_synth(C: float = 2.0, say: float = 3.0, crop: str = "auto", weights: str | Path | None = None) -> Pipeline:
-    """`svm-hoof` that is told how the networks of `zero-shot` read each clip.
-
-    Stacking (Wolpert, Neural Networks 1992). It needs no inner folds: the networks have never seen a label of the
-    people, so their reading of a training clip is as good as that of a test clip. `say` is what a standardized log
-    probability counts against a standardized bin of the histograms.
-    """
-    return Pipeline(
-        [
-            ("features", PerClip(histograms_and_form, {"crop": crop})),
-            ("reading", WithReading(say=say, weights=weights)),
-            ("classifier", SVC(kernel=_gaussian_kernel, C=C, class_weight="balanced")),
-        ]
-    )
+def svm_hoof_synth(C: float = 2.0, say: float = 2.0, crop: str = "auto", weights: str | Path | None = None) -> Pipeline:
+    """`svm-hoof` on labeled clips and the networks of `zero-shot`, which decide together."""
+    features = PerClip(histograms_and_form, {"crop": crop})
+    return Pipeline([("features", features), ("classifier", SvmAndReading(C=C, say=say, weights=weights))])
 
 
 def histograms_and_form(flow: np.ndarray, crop: str = "auto") -> np.ndarray:
@@ -57,22 +48,50 @@ def histograms_and_form(flow: np.ndarray, crop: str = "auto") -> np.ndarray:
     return np.concatenate([histograms, form_of_motion(flow, crop).ravel()])
 
 
-class WithReading(TransformerMixin, BaseEstimator):
-    """Rows of :func:`histograms_and_form` as standardized histograms and the networks' standardized reading."""
+class SvmAndReading(ClassifierMixin, BaseEstimator):
+    """Two opinions on rows of :func:`histograms_and_form`: a support vector machine's and the networks'.
 
-    def __init__(self, say: float = 3.0, weights: str | Path | None = None) -> None:
+    The first knows the people's labels, the second has seen rendered clips alone, so they err differently. What each
+    says of a class, as a logarithm, is added up. The networks have no part in the labels, so no inner folds are needed
+    to weigh what they say of training clips.
+
+    Parameters
+    ----------
+    C : float
+        Of the support vector machine.
+    say : float
+        What the networks' logarithms count; the support vector machine's, of its distances, count 1.
+    weights : str or Path, optional
+        As in :class:`ZeroShot`.
+    """
+
+    def __init__(self, C: float = 2.0, say: float = 2.0, weights: str | Path | None = None) -> None:
+        self.C = C
         self.say = say
         self.weights = weights
 
-    def fit(self, X: np.ndarray, y: np.ndarray | None = None) -> WithReading:
-        """Learn the scales from the clips `X`, and let the networks adapt to them; `y` is not looked at."""
-        self.reader_ = ZeroShot(weights=self.weights).fit(X[:, -_FORM:])
+    def fit(self, X: np.ndarray, y: np.ndarray) -> SvmAndReading:
+        """Fit the support vector machine to `X` and `y`, and let the networks adapt to `X`."""
+        X, y = validate_data(self, X, y, dtype=np.float32)
+        self.reader_ = ZeroShot(weights=self.weights).fit(X[:, -_FORM:], y)
         self.scaler_ = StandardScaler().fit(X[:, :-_FORM])
-        self.reading_scaler_ = StandardScaler().fit(self.reader_.log_odds(X[:, -_FORM:]))
+        self.svm_ = SVC(C=self.C, class_weight="balanced").fit(self._standardized(X), y)
+        self.classes_ = self.svm_.classes_
         return self
 
-    def transform(self, X: np.ndarray) -> np.ndarray:
-        """`(n, 392 + 3)`."""
-        histograms = np.clip(self.scaler_.transform(X[:, :-_FORM]), -_CLIP, _CLIP)
-        reading = np.clip(self.reading_scaler_.transform(self.reader_.log_odds(X[:, -_FORM:])), -_CLIP, _CLIP)
-        return np.hstack([histograms, self.say * reading])
+    def predict_proba(self, X: np.ndarray) -> np.ndarray:
+        """Shares of the classes, `(n, classes)`; they rank, and are not calibrated."""
+        check_is_fitted(self, "svm_")
+        X = validate_data(self, X, dtype=np.float32, reset=False)
+        distance = self.svm_.decision_function(self._standardized(X))
+        if distance.ndim == 1:  # of two classes, the second
+            distance = np.column_stack([-distance, distance])
+        columns = np.searchsorted(self.reader_.classes_, self.classes_.astype(str))
+        return softmax(log_softmax(distance, 1) + self.say * self.reader_.log_odds(X[:, -_FORM:])[:, columns], 1)
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        """The class with the largest share, `(n,)`."""
+        return self.classes_[self.predict_proba(X).argmax(1)]
+
+    def _standardized(self, X: np.ndarray) -> np.ndarray:
+        return np.clip(self.scaler_.transform(X[:, :-_FORM]), -_CLIP, _CLIP)

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
 
 import mer
 from mer.files import write_whole
@@ -21,6 +23,7 @@ from mer.models.torch_classifier import TorchClassifier
 from mer.models.zero_shot import ZeroShot, form_network
 
 _VERSION = 1
+_PARTS: dict[str, type] = {part.__name__: part for part in (ZeroShot, StandardScaler, SVC)}  # within others
 
 
 def save_model(path: str | Path, name: str, estimator: Any, record: dict[str, Any] | None = None) -> None:
@@ -93,6 +96,7 @@ def _encode(value: Any, place: str, arrays: dict[str, np.ndarray], name: str) ->
         return {type(value).__name__: [_encode(v, f"{place}/{k}", arrays, name) for k, v in enumerate(value)]}
     if isinstance(value, BaseEstimator) and type(value).__name__ in _PARTS:
         given = {k: v for k, v in value.get_params(deep=False).items() if isinstance(v, (bool, int, float, str))}
+        given.pop("weights", None)  # a path on this machine; what was in it is saved
         return {"part": type(value).__name__, "given": given, "learned": _learned(value, place, arrays, name)}
     if hasattr(value, "state_dict"):
         state = value.state_dict()
@@ -137,12 +141,3 @@ def _rebuilt(value: dict[str, Any], arrays: dict[str, np.ndarray], owner: Any) -
     place = value["network"]
     network.load_state_dict({key: torch.from_numpy(arrays[f"{place}/{key}"]) for key in value["parameters"]})
     return network.eval()
-
-
-def _parts() -> dict[str, type]:
-    from sklearn.preprocessing import StandardScaler
-
-    return {"ZeroShot": ZeroShot, "StandardScaler": StandardScaler}
-
-
-_PARTS = _parts()

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -129,7 +130,7 @@ class ZeroShot(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:
         """Probability of each class, `(n, 3)`: the geometric mean over the networks and over both sides."""
-        return _softmax(self.log_odds(X))
+        return softmax(self.log_odds(X), axis=1)
 
     def log_odds(self, X: np.ndarray) -> np.ndarray:
         """Mean logarithms of the probabilities, `(n, 3)`."""
@@ -209,8 +210,3 @@ def _images(rows: np.ndarray) -> Tensor:
     if rows.shape[1] != SIDE * SIDE * 2:
         raise ValueError(f"rows have {rows.shape[1]} values; expected 28 x 28 x 2, as form_of_motion gives them")
     return torch.from_numpy(rows.reshape(-1, SIDE, SIDE, 2)).permute(0, 3, 1, 2).contiguous()
-
-
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    raised = np.exp(logits - logits.max(1, keepdims=True))
-    return raised / raised.sum(1, keepdims=True)

@@ -4,38 +4,35 @@
 >>> action_units(flow.expression, scale=96.0)["12"]             # doctest: +SKIP
 0.31
 
-Small networks, trained on rendered expressions whose units are known (`benchmarks/readout.py`), read from the form of
-the motion in which proportions units are there; its strength gives the intensities. Intensity 1 is a unit at full
-strength on the face models. `docs/zero_shot.md` tells how far the readout errs on faces that it has not seen.
+The networks of :mod:`mer.models.zero_shot` have learned which motions of a face belong together; a ridge regression on
+what they see in a clip tells in which proportions units move the skin, and how far the strongest does for the strength
+of the flow. It is fitted to rendered expressions, whose units are known (`benchmarks/readout.py`). Intensity 1 is as
+far as a unit moves the skin at full strength, on average over the face models. `docs/zero_shot.md` tells how far the
+readout errs on faces that it has not seen.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mer.models.torch_classifier import _one_thread
-from mer.models.zero_shot import centered_box, load_weights, mirrored, network_of
+from mer.models.zero_shot import WEIGHTS as NETWORKS
+from mer.models.zero_shot import centered_box, form_of_motion, load_weights, mirrored, network_of
+from mer.synth.flows import UNITS
 
-if TYPE_CHECKING:
-    from torch import nn
+__all__ = ["SIDED", "UNITS_READ", "action_units", "fit_readout", "read_units"]
 
-__all__ = ["SIDED", "UNITS_READ", "action_units", "read_units"]
-
-WEIGHTS = Path(__file__).with_name("action_units.safetensors")
+WEIGHTS = Path(__file__).with_name("action_units.npz")
 # Units that micro-expressions show, and the blink, which is to be told from them.
 UNITS_READ = ("1", "2", "4", "5", "6", "7", "9", "10", "12", "14", "15", "17", "20", "23", "24", "25", "26", "45")
 _MIDDLE = ("25", "26")  # have no sides, or move the middle of the face so that their sides say nothing
-# What the networks give: L is the subject's left. 25 has sides in the table of units; they are read together.
+# What is read: L is the subject's left.
 SIDED = tuple(name for unit in UNITS_READ for name in ((unit,) if unit in _MIDDLE else (f"L{unit}", f"R{unit}")))
-# Each output's mirror image.
-SWAP = tuple(
-    SIDED.index({"L": "R", "R": "L"}.get(name[0], "") + name[1:] if name[0] in "LR" else name) for name in SIDED
-)
-PROPORTION = 100.0  # of an intensity, to the root mean square of the flow in interocular distances, that is output 1
-_OUTLIER = 4.0  # in root mean squares
+_MIRROR = {"L": "R", "R": "L"}
+SWAP = [SIDED.index(_MIRROR.get(name[0], name[0]) + name[1:]) for name in SIDED]  # each one's mirror image
 
 
 def action_units(flow: np.ndarray, scale: float = 1.0, crop: str = "auto", sides: bool = False) -> dict[str, float]:
@@ -47,7 +44,7 @@ def action_units(flow: np.ndarray, scale: float = 1.0, crop: str = "auto", sides
         Expression flow from onset to apex, pixels, x first.
     scale : float
         Pixels in an interocular distance: `scale` of the samples table. Where it is not known, as in published images,
-        only the proportions of the intensities mean something; :func:`read_units` gives them without the limit of 1.
+        only proportions mean something; :func:`read_units` gives them without the limit of 1.
     crop : {"auto", "aligned", "box"}
         What `flow` shows, as :func:`mer.models.zero_shot.form_of_motion` takes it.
     sides : bool
@@ -64,36 +61,89 @@ def action_units(flow: np.ndarray, scale: float = 1.0, crop: str = "auto", sides
     if not scale > 0:
         raise ValueError(f"{scale} pixels in an interocular distance; expected a positive number")
     box = centered_box(flow / np.float32(scale), crop)
-    values = dict(zip(SIDED, np.clip(read_units(box[None])[0], 0, 1).tolist()))
+    values = dict(zip(SIDED, np.clip(read_units(box[None])[0] / _saved()[1], 0, 1).tolist()))
     if sides:
         return values
     both = {unit: [value for name, value in values.items() if name.lstrip("LR") == unit] for unit in UNITS_READ}
     return {unit: float(np.mean(of_sides)) for unit, of_sides in both.items()}
 
 
-def read_units(boxes: np.ndarray, networks: list[nn.Sequential] | None = None) -> np.ndarray:
-    """Intensities `(n, units)` of :data:`SIDED` in flow of the face box `(n, 28, 28, 2)`, interocular distances.
+def read_units(boxes: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+    """How far each unit of :data:`SIDED` moves the skin at most, `(n, units)`, in the unit of the flow.
 
-    They are proportional to the flow, not negative, and have no limit. `networks` are those that come with mer by
-    default.
+    It is proportional to the flow and not negative.
+
+    Parameters
+    ----------
+    boxes : (n, 28, 28, 2)
+        Flow of the face box.
+    weights : (features + 1, units + 1), optional
+        Of :func:`fit_readout`; those that come with mer by default.
     """
+    weights = _saved()[0] if weights is None else weights
+    straight, mirror = (_rows(seen) @ weights for seen in _seen(boxes))
+    read = (straight + np.column_stack([mirror[:, SWAP], mirror[:, -1]])) / 2
+    return np.clip(read[:, :-1], 0, 1) * (np.exp(read[:, -1]) * _strength(boxes))[:, None]
+
+
+def fit_readout(boxes: np.ndarray, motion: np.ndarray, ridge: float = 0.01) -> np.ndarray:
+    """Weights `(features + 1, units + 1)` by ridge regression on shares of the clip's largest motion by a unit; the
+    last column is for the logarithm of that motion, divided by the flow's strength.
+
+    Parameters
+    ----------
+    boxes : (n, 28, 28, 2)
+        Flow of the face box, interocular distances.
+    motion : (n, units)
+        Of :data:`mer.synth.flows.UNITS`.
+    ridge : float
+        As a share of the features' mean square.
+    """
+    truth = targets_of(motion)
+    largest = truth.max(1).clip(1e-6)
+    gain = np.log(largest / _strength(boxes).clip(1e-9))
+    rows = _rows(_seen(boxes)[0])
+    gram = rows.T @ rows
+    gram[np.diag_indices_from(gram)] += ridge * np.diag(gram).mean()
+    targets = np.column_stack([truth / largest[:, None], gain])
+    return np.linalg.solve(gram, rows.T @ targets).astype(np.float32)
+
+
+def targets_of(motion: np.ndarray) -> np.ndarray:
+    """Values `(n, units)` of :data:`mer.synth.flows.UNITS` as those of :data:`SIDED`; a unit that is read without sides
+    has the mean of both.
+    """
+    columns = [[k for k, unit in enumerate(UNITS) if name in (unit, unit.lstrip("LR"))] for name in SIDED]
+    return np.stack([motion[:, places].mean(1) for places in columns], axis=1)
+
+
+def _seen(boxes: np.ndarray) -> list[np.ndarray]:
+    """What the networks' last layer is given, `(n, features)`, of the clips and of their mirror images."""
     import torch
 
-    if networks is None:
-        networks = [network_of(state) for state in load_weights(WEIGHTS)]
-    images, strength = forms(boxes)
-    x = torch.from_numpy(images)
+    networks = [network_of(state)[:-2] for state in load_weights(NETWORKS)]
+    images = torch.from_numpy(np.stack([form_of_motion(box, "box") for box in boxes])).permute(0, 3, 1, 2)
     with _one_thread(), torch.no_grad():
-        answers = [network(x).relu() for network in networks]
-        answers += [network(mirrored(x)).relu()[:, list(SWAP)] for network in networks]
-    return torch.stack(answers).mean(0).numpy() * strength[:, None] * PROPORTION
+        return [
+            torch.cat([torch.cat([network(part) for part in view.split(512)]) for network in networks], 1).numpy()
+            for view in (images, mirrored(images))
+        ]
 
 
-def forms(boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What the networks see, float32 `(n, 2, 28, 28)`, and the strength of each clip `(n,)`: the root mean square of
-    its flow less the median. Unlike for the classes, u and v keep their proportion.
-    """
-    boxes = boxes - np.median(boxes, axis=(1, 2), keepdims=True)
-    strength = np.sqrt((boxes**2).mean(axis=(1, 2, 3)))
-    images = np.clip(boxes / np.maximum(strength, 1e-9)[:, None, None, None], -_OUTLIER, _OUTLIER)
-    return np.ascontiguousarray(images.transpose(0, 3, 1, 2), np.float32), strength
+def _rows(seen: np.ndarray) -> np.ndarray:
+    """Features with a constant one beside them."""
+    return np.column_stack([seen, np.ones(len(seen), seen.dtype)])
+
+
+def _strength(boxes: np.ndarray) -> np.ndarray:
+    """Root mean square of the flow of each clip, less its median vector: `(n,)`."""
+    return np.sqrt(((boxes - np.median(boxes, axis=(1, 2), keepdims=True)) ** 2).mean(axis=(1, 2, 3)))
+
+
+@lru_cache(maxsize=1)
+def _saved() -> tuple[np.ndarray, np.ndarray]:
+    """Weights, and how far each unit moves the skin at full strength `(units,)`, interocular distances."""
+    with np.load(WEIGHTS, allow_pickle=False) as archive:
+        if tuple(archive["units"].tolist()) != SIDED:
+            raise ValueError(f"{WEIGHTS} reads other units; run benchmarks/readout.py --write again")
+        return archive["weights"].astype(np.float32), archive["full"].astype(np.float32)

@@ -40,12 +40,16 @@ class MicroFlows:
         negative, positive or surprise.
     intensities : float32 (n, units)
         Of :data:`mer.synth.flows.UNITS`, 0 to 1, all that the face shows.
+    motion : float32 (n, units)
+        How far each unit moves the skin at most, interocular distances. Unlike intensities, which every face model
+        counts in its own way, it can be compared between units and faces.
     people : int (n,)
     """
 
     flows: np.ndarray
     labels: np.ndarray
     intensities: np.ndarray
+    motion: np.ndarray
     people: np.ndarray
 
 
@@ -89,12 +93,13 @@ def micro_flows(
         rng = np.random.default_rng([seed, person])
         motions = draw_person(rng, models, blend=person % 2 == 1)
         recording = draw_recording(rng, SIZE, hardship)
+        reach = np.hypot(motions.fields[..., 0], motions.fields[..., 1]).max((1, 2))
         for _ in range(clips):
             label = "" if any_units else str(rng.choice(list(PRIOR), p=share))
             shown = _units_by_chance(rng) if any_units else draw_intensities(label, rng, 1.0)
-            parts.append((*_clip(motions, recording, shown, rng), label, person))
-    flows, intensities, labels, owner = zip(*parts)
-    return MicroFlows(np.stack(flows), np.array(labels), np.stack(intensities), np.array(owner))
+            flow, intensities = _clip(motions, recording, shown, rng)
+            parts.append((flow, label, intensities, intensities * reach, person))
+    return MicroFlows(*(np.array(column) for column in zip(*parts)))
 
 
 def _units_by_chance(rng: np.random.Generator) -> np.ndarray:
