@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
-from mer.fitting import Answer, Data, Task, answers, can_watch, features_of, full_grid
+from mer.fitting import Answer, Data, Task, answers, can_watch, candidates_of, features_of, full_grid
 from mer.flow import load_component
 from mer.flow.files import COMPONENTS
 from mer.folds import Fold, people_of
@@ -52,10 +52,11 @@ def evaluate(
         A flow folder, as `mer extract-flow` writes it.
     protocol : str, Path or Protocol
         A name in `mer.PROTOCOLS`, or a YAML file of your own (:mod:`mer.protocol`).
-    model : str, estimator or function
+    model : str, estimator or function, or a list of them
         A name in `mer.MODELS`; an unfitted object with `fit(X, y)` and `predict(X)`, which gets X as `(n, H * W * 2)`,
         each row one clip's flow in interocular distances (in pixels where no clip has a scale), and y as names of
-        classes; or a function that makes such an object, given `random_state` if it has a parameter of that name.
+        classes; or a function that makes such an object, given `random_state` if it has a parameter of that name. Of a
+        list, each fold takes the one that scores best on folds of its training people (nested cross-validation).
     component : {"expression", "facial", "head"}
         Which flow.
     seeds : int
@@ -92,16 +93,19 @@ def evaluate(
     if seeds < 1 or (workers is not None and workers < 1):
         raise ValueError("seeds and workers are 1 or more")
     folder, chosen, track = Path(flows), find_protocol(protocol), track or _untracked
-    seeded = is_seeded(model)
+    models = list(model) if isinstance(model, (list, tuple)) else [model]
+    seeded = any(map(is_seeded, models))
     samples, left_out = chosen.select(read_samples(folder), megc_csv)
     samples = samples.reset_index(drop=True)
     classes = chosen.classes_of(samples)
     folds = list(chosen.folds(samples))
-    grid = full_grid(model, grid) if grid else None
-    if oracle_epoch and (grid or chosen.units or not can_watch(model)):
-        raise ValueError("oracle_epoch needs classes, a network whose fit(X, y, watch) tells each epoch, and no grid")
+    grid = full_grid(models[0], grid) if grid else None
+    candidates = candidates_of(models, grid)
+    if oracle_epoch and (len(candidates) > 1 or chosen.units or not can_watch(models[0])):
+        raise ValueError("oracle_epoch needs classes, one network whose fit(X, y, watch) tells each epoch, and no grid")
 
-    rows, failed, digest = _read(samples, folder, component, features_of(new_model(model)), track)
+    read = [_read(samples, folder, component, features_of(new_model(one)), track) for one in models]
+    _, failed, digest = read[0]
     readable = np.setdiff1d(np.arange(len(samples)), failed.index)
     tasks = [
         Task(seed, fold, np.intersect1d(train, readable), np.intersect1d(test, readable))
@@ -116,16 +120,17 @@ def evaluate(
             f"the first is {first['subject']}/{first['clip']}: {first['message']}"
         )
     if workers is None:
-        workers = -1 if seeded and isinstance(model, str) else 1
-    name = model if isinstance(model, str) else _class_name(new_model(model))
+        workers = -1 if seeded and all(isinstance(one, str) for one in models) else 1
+    names = [one if isinstance(one, str) else _class_name(new_model(one)) for one in models]
+    name = ",".join(names)
     tables, settings = [], []
     for unit, truth in _questions(samples, chosen).items():
-        data = Data(rows, truth, people_of(samples), classes)
-        running = answers(tasks, data, model, workers, grid, oracle_epoch)
+        data = Data([rows for rows, _, _ in read], truth, people_of(samples), classes)
+        running = answers(tasks, data, models, candidates, workers, oracle_epoch)
         what = f"{name}, fold by fold" if unit is None else f"{name}, AU {unit}"
         done = list(track(running, len(tasks), what))
         tables.append(_predictions(samples, truth, folds, done, seeds, classes))
-        settings.append(_chosen(done))
+        settings.append(_chosen(done, names))
         if unit is not None:
             for table in (tables[-1], settings[-1]):
                 table.insert(0, "unit", unit)
@@ -138,14 +143,14 @@ def evaluate(
             "flows": str(flows),
             "protocol": chosen.name if isinstance(protocol, Protocol) else str(protocol),
             "model": name,
-            "named": isinstance(model, str) and not isinstance(protocol, Protocol),
+            "named": all(isinstance(one, str) for one in models) and not isinstance(protocol, Protocol),
             "component": component,
             "seeds": seeds,
             "seeded": seeded,
             "grid": grid,
             "oracle_epoch": oracle_epoch,
             "megc_csv": None if megc_csv is None else str(megc_csv),
-            "estimator": _described(new_model(model)),
+            "estimator": "; ".join(_described(new_model(one)) for one in models),
             "apex": {str(source or "unknown"): int(n) for source, n in samples["apex_source"].value_counts().items()},
         },
         failed=failed,
@@ -264,9 +269,15 @@ def _predictions(
     return pd.concat(tables, ignore_index=True)
 
 
-def _chosen(done: list[Answer]) -> pd.DataFrame:
+def _chosen(done: list[Answer], names: list[str]) -> pd.DataFrame:
     """One row a fold and seed: what the inner evaluation chose; empty where there was none."""
-    rows = [{"fold": one.task.fold, "seed": one.task.seed, **one.chosen} for one in done if one.chosen is not None]
+    rows = [
+        {"fold": one.task.fold, "seed": one.task.seed}
+        | ({"model": names[one.chosen.model]} if len(names) > 1 else {})
+        | one.chosen.settings
+        for one in done
+        if one.chosen is not None
+    ]
     return pd.DataFrame(rows, columns=None if rows else ["fold", "seed"])
 
 

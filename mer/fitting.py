@@ -2,9 +2,9 @@
 
 What a classifier is given to fit are copies of the training rows and nothing else. Two things may be done beside:
 
-- Settings are chosen from a grid by an inner evaluation, whose folds are by person and made of the training people
-  alone (nested cross-validation: Varma and Simon, "Bias in error estimation when using cross-validation for model
-  selection", BMC Bioinformatics 2006).
+- One of several models, or settings from a grid, are chosen by an inner evaluation, whose folds are by person and made
+  of the training people alone (nested cross-validation: Varma and Simon, "Bias in error estimation when using
+  cross-validation for model selection", BMC Bioinformatics 2006).
 - The answers of each epoch of a network are kept, to show what picking the best one on the test people would have
   given. They are no part of the honest answers.
 """
@@ -14,10 +14,9 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.base import clone
 from sklearn.model_selection import GroupKFold, ParameterGrid
 from sklearn.pipeline import Pipeline
 
@@ -29,12 +28,19 @@ INNER_FOLDS = 5  # people who train are shared out over so many inner folds
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """What all folds share: features `(n, d)`, classes `(n,)`, people `(n,)`, the classes of the protocol."""
+    """What all folds share: features `(n, d)` for each model, classes `(n,)`, people `(n,)`, the protocol's classes."""
 
-    rows: np.ndarray
+    rows: Sequence[np.ndarray]
     truth: np.ndarray
     people: np.ndarray
     classes: tuple[str, ...]
+
+
+class Candidate(NamedTuple):
+    """What an inner evaluation may choose: one of the models, by its number, and settings of it."""
+
+    model: int
+    settings: dict[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,14 +55,14 @@ class Task:
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """What came of a task: a class for each test row `(n,)`, its scores `(n, C)`, the settings that the inner
+    """What came of a task: a class for each test row `(n,)`, its scores `(n, C)`, the candidate that the inner
     evaluation chose, and the answers of each epoch `(epochs, n)`; the last two where they were asked for.
     """
 
     task: Task
     prediction: np.ndarray
     scores: np.ndarray
-    chosen: dict[str, Any] | None = None
+    chosen: Candidate | None = None
     epochs: np.ndarray | None = None
 
 
@@ -92,8 +98,17 @@ def can_watch(model: Any) -> bool:
     return "watch" in inspect.signature(last.fit).parameters
 
 
+def candidates_of(models: Sequence[Any], grid: Mapping[str, Sequence[Any]] | None) -> list[Candidate]:
+    """Every model, or every combination of the grid for the only model; `ValueError` for a grid of several."""
+    if not grid:
+        return [Candidate(i, {}) for i in range(len(models))]
+    if len(models) > 1:
+        raise ValueError("grid: choose among settings of one model, or among models")
+    return [Candidate(0, settings) for settings in ParameterGrid(dict(grid))]
+
+
 def answers(
-    tasks: list[Task], data: Data, model: Any, workers: int, grid: Mapping[str, list[Any]] | None, watch: bool
+    tasks: list[Task], data: Data, models: Sequence[Any], candidates: list[Candidate], workers: int, watch: bool
 ) -> Iterator[Answer]:
     """The answers of every fold and seed, in order. One thread each, in one process or in several: sums are taken in
     the same order, so the scores are the same.
@@ -103,70 +118,68 @@ def answers(
 
     if workers == 1:
         with threadpool_limits(limits=1):
-            yield from (answer(task, data, model, grid, watch) for task in tasks)
+            yield from (answer(task, data, models, candidates, watch) for task in tasks)
         return
     with parallel_config(backend="loky", inner_max_num_threads=1):
         yield from Parallel(n_jobs=workers, return_as="generator")(
-            delayed(answer)(task, data, model, grid, watch) for task in tasks
+            delayed(answer)(task, data, models, candidates, watch) for task in tasks
         )
 
 
-def answer(
-    task: Task, data: Data, model: Any, grid: Mapping[str, list[Any]] | None = None, watch: bool = False
-) -> Answer:
+def answer(task: Task, data: Data, models: Sequence[Any], candidates: list[Candidate], watch: bool = False) -> Answer:
     """Fit on the training rows of one fold, and answer for its test rows."""
-    X, y = data.rows[task.train], data.truth[task.train]  # indexing with an array copies
+    y = data.truth[task.train]  # indexing with an array copies
     scores = np.full((len(task.test), len(data.classes)), np.nan)
     known = np.unique(y)
     if len(known) == 1:  # nothing to tell apart, which most classifiers refuse to fit
         scores[:, data.classes.index(known[0])] = 1
         prediction = np.repeat(known, len(task.test))
-        return Answer(task, prediction, scores, {} if grid else None, prediction[None] if watch else None)
-    estimator = new_model(model, task.seed)
-    if features_of(estimator) is not None:
-        estimator = estimator[1:]
-    chosen = _choose(estimator, grid, X, y, data.people[task.train], data.classes) if grid else None
-    if chosen:
-        estimator.set_params(**chosen)
-    epochs = _fit_watched(estimator, X, y, data.rows[task.test]) if watch else None
+        return Answer(task, prediction, scores, None, prediction[None] if watch else None)
+    chosen = candidates[0] if len(candidates) == 1 else _choose(task, data, models, candidates)
+    estimator = _estimator(models, chosen, task.seed)
+    X, test = data.rows[chosen.model][task.train], data.rows[chosen.model][task.test]
+    epochs = _fit_watched(estimator, X, y, test) if watch else None
     if not watch:
         estimator.fit(X, y)
-    prediction = np.asarray(estimator.predict(data.rows[task.test])).astype(str)
+    prediction = np.asarray(estimator.predict(test.copy())).astype(str)
     if prediction.shape != task.test.shape or not set(prediction) <= set(data.classes):
         raise ValueError(
             f"fold {task.fold}: expected {len(task.test)} names of classes from predict, found {prediction!r}"
         )
-    values = _score(estimator, data.rows[task.test])
+    values = _score(estimator, test)
     if values is not None:
         scores[:, [data.classes.index(str(name)) for name in estimator.classes_]] = values
-    return Answer(task, prediction, scores, chosen, epochs)
+    return Answer(task, prediction, scores, chosen if len(candidates) > 1 else None, epochs)
 
 
-def _choose(
-    estimator: Any,
-    grid: Mapping[str, list[Any]],
-    X: np.ndarray,
-    y: np.ndarray,
-    people: np.ndarray,
-    classes: tuple[str, ...],
-) -> dict[str, Any]:
-    """The settings of the highest UF1 on the training people's own folds, pooled; the first of equals."""
-    settings = list(ParameterGrid(grid))
+def _estimator(models: Sequence[Any], candidate: Candidate, seed: int) -> Any:
+    """A new estimator of the candidate, without the features that ran ahead."""
+    estimator = new_model(models[candidate.model], seed)
+    if features_of(estimator) is not None:
+        estimator = estimator[1:]
+    return estimator.set_params(**candidate.settings) if candidate.settings else estimator
+
+
+def _choose(task: Task, data: Data, models: Sequence[Any], candidates: list[Candidate]) -> Candidate:
+    """The candidate of the highest UF1 on the training people's own folds, pooled; the first of equals."""
+    y, people = data.truth[task.train], data.people[task.train]
     folds = min(INNER_FOLDS, len(set(people)))
     if folds < 2:
-        return settings[0]
-    inner = list(GroupKFold(folds).split(X, groups=people))
+        return candidates[0]
+    inner = list(GroupKFold(folds).split(y, groups=people))
     reached = []
-    for one in settings:
+    for candidate in candidates:
+        X = data.rows[candidate.model][task.train]
         prediction = np.empty(len(y), dtype=object)
         for train, test in inner:
             known = np.unique(y[train])
             if len(known) == 1:
                 prediction[test] = known[0]
             else:
-                prediction[test] = clone(estimator).set_params(**one).fit(X[train], y[train]).predict(X[test])
-        reached.append(float(uf1(count(y.tolist(), prediction.tolist(), classes))))
-    return settings[int(np.argmax(reached))]
+                estimator = _estimator(models, candidate, task.seed)
+                prediction[test] = estimator.fit(X[train], y[train]).predict(X[test])
+        reached.append(float(uf1(count(y.tolist(), prediction.tolist(), data.classes))))
+    return candidates[int(np.argmax(reached))]
 
 
 def _fit_watched(estimator: Any, X: np.ndarray, y: np.ndarray, test: np.ndarray) -> np.ndarray:

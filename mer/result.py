@@ -50,7 +50,8 @@ class Result:
         rules), `flows` (the fields that were read, in the order of the table), `run` (the bytes of `run.json`) and
         `list` (the organizers' list, where it was joined).
     chosen : DataFrame
-        With a grid, one row a fold and seed: `fold, seed` and the settings that the inner evaluation chose.
+        With a grid or several models, one row a fold and seed: `fold, seed`, and the `model` or the settings that the
+        inner evaluation chose.
     """
 
     predictions: pd.DataFrame
@@ -188,7 +189,7 @@ class Result:
 
     def save(self, folder: str | Path) -> Path:
         """Write `predictions.csv`, `scores.json`, `scores.csv`, `people.csv`, `confusion.csv`, `confusion.png` and
-        `report.html`; with a grid, `chosen.csv`.
+        `report.html`; with a grid or several models, `chosen.csv`.
 
         Returns
         -------
@@ -223,7 +224,7 @@ class Result:
 
     def _write_tables(self, folder: Path) -> None:
         tables = {"predictions": self.predictions, "scores": self.rows, "people": self.subjects}
-        tables |= {"chosen": self.chosen} if self.settings.get("grid") else {}
+        tables |= {"chosen": self.chosen} if len(self.chosen) else {}
         for name, table in tables.items():
             with write_whole(folder / f"{name}.csv") as file:
                 table.to_csv(file, index=False, lineterminator="\n")

@@ -204,6 +204,19 @@ def test_settings_are_chosen_on_training_people(flows):
     pd.testing.assert_frame_equal(result.predictions, evaluate(flows, model=nearest(3), seeds=1).predictions)
 
 
+def test_a_model_is_chosen_on_training_people(flows, noise):
+    result = evaluate(flows, model=["majority", "svm-hoof"], seeds=1)
+    assert result.chosen["model"].tolist() == ["svm-hoof"] * 6
+    pd.testing.assert_frame_equal(result.predictions, evaluate(flows, seeds=1).predictions)
+    assert result.settings["model"] == "majority,svm-hoof"
+    assert "--model=majority,svm-hoof" in result.command
+    both = evaluate(noise, model=["svm-linear", "svm-hoof", "majority"], seeds=1)
+    assert both.chosen["model"].nunique() > 1  # folds differ in what they take
+    assert both.scores["uf1"] < 0.5  # choosing adds no knowledge of the test people
+    with pytest.raises(ValueError, match="settings of one model, or among models"):
+        evaluate(flows, model=["majority", "svm-hoof"], grid={"strategy": ["most_frequent"]})
+
+
 class Peeker(ClassifierMixin, BaseEstimator):
     """With `trick=1` it answers from a memory of whatever rows any of its copies ever saw with labels."""
 
@@ -307,7 +320,7 @@ def small_network(channels: int, size: int, n_classes: int):
 
 
 def test_the_oracle_needs_epochs(flows):
-    with pytest.raises(ValueError, match="a network whose fit"):
+    with pytest.raises(ValueError, match="one network whose fit"):
         evaluate(flows, oracle_epoch=True)
 
 

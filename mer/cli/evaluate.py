@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 # The names in `mer.MODELS`, which take half a second to load.
 MODELS = """majority, svm-linear, svm-hoof, svm-mdmo, svm-biwoof, svm-lbptop, svm-3dhog, logistic, gbm, off-apexnet,
-ststnet, sssnet, rcn-a, dual-inception, htnet, mmnet, r3d, symnet, svm-hoof-synth, zero-shot,
+ststnet, sssnet, rcn-a, dual-inception, htnet, mmnet, r3d, symnet, ensemble, svm-hoof-synth, zero-shot,
 zero-shot-strict""".replace("\n", " ")
 SCORES = {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy"}
 
@@ -29,7 +29,7 @@ class Component(str, Enum):
 def evaluate(
     flows: Annotated[Path, typer.Argument(help="A flow folder, as `mer extract-flow` writes it.")] = Path("flows"),
     protocol: Annotated[str, typer.Option(help="A name of `mer protocols`, or a .yaml file of your own.")] = "loso",
-    model: Annotated[str, typer.Option(help=f"One of {MODELS}.")] = "svm-hoof",
+    model: Annotated[str, typer.Option(help=f"{MODELS}. Of several, as a,b, each fold chooses.")] = "svm-hoof",
     component: Annotated[Component, typer.Option(help="Which flow the classifier sees.")] = Component.expression,
     seeds: Annotated[int, typer.Option(min=1, help="Runs with different random numbers.")] = 5,
     report: Annotated[
@@ -62,7 +62,7 @@ def evaluate(
     result = run(
         flows,
         protocol=protocol,
-        model=model,
+        model=model.split(",") if "," in model else model,
         component=component.value,
         seeds=seeds,
         workers=workers,

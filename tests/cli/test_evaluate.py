@@ -42,6 +42,16 @@ def test_failed_clips_are_listed_with_exit_status_1(flows, tmp_path):
     assert (tmp_path / "out/report.html").is_file()
 
 
+def test_settings_and_models_are_chosen_by_the_command(flows, tmp_path):
+    done = run("evaluate", flows, "--report", tmp_path / "a", "--grid", "C=0.5,2", "--seeds", 1)
+    assert done.exit_code == 0, done.output
+    assert "classifier__C, chosen on training people" in done.output
+    done = run("evaluate", flows, "--report", tmp_path / "b", "--model", "majority,svm-hoof", "--seeds", 1)
+    assert "model, chosen on training people: svm-hoof in 3 of 3 folds" in done.output
+    assert (tmp_path / "b/chosen.csv").is_file()
+    assert "expected a parameter and its values" in str(run("evaluate", flows, "--grid", "C").exception)
+
+
 def test_wrong_names_end_in_one_line(flows):
     for arguments in (("--model", "svm"), ("--protocol", "megc2020")):
         done = run("evaluate", flows, *arguments)
