@@ -59,13 +59,24 @@ class Comparison:
         """All of it as plain values, with the hashes of both sides."""
         rows = self.rows.astype(object).where(self.rows.notna(), None)
         sides = {key: {"name": side.name, "sha256": side.hashes} for key, side in (("a", self.a), ("b", self.b))}
-        return {**sides, "permutations": PERMUTATIONS, "resamples": RESAMPLES, "rows": rows.to_dict("records")}
+        return {
+            **sides,
+            "verdict": str(self),
+            "permutations": PERMUTATIONS,
+            "resamples": RESAMPLES,
+            "rows": rows.to_dict("records"),
+        }
 
     def save(self, path: str | Path) -> None:
-        """Write the rows as `.csv`, or all of it as `.json`."""
+        """Write the rows as `.csv`, or all of it as `.json` or as a page, `.html`."""
         path = Path(path)
         if path.suffix == ".json":
             write_json(path, self.record)
+        elif path.suffix == ".html":
+            from mer.report import render_comparison
+
+            with write_whole(path) as file:
+                file.write(render_comparison(self.record))
         elif path.suffix == ".csv":
             hashes = {f"{key}_flows_sha256": side.hashes.get("flows", "")[:16] for key, side in
                       (("a", self.a), ("b", self.b))}  # fmt: skip
@@ -73,7 +84,7 @@ class Comparison:
                 named = {"name_a": self.a.name, "name_b": self.b.name, **hashes}
                 self.rows.assign(**named).to_csv(file, index=False, lineterminator="\n")
         else:
-            raise ValueError(f"{path}: expected a name that ends in .csv or .json")
+            raise ValueError(f"{path}: expected a name that ends in .csv, .json or .html")
 
     def __str__(self) -> str:
         """The verdict on UF1, in one sentence."""

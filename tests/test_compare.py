@@ -12,6 +12,7 @@ from mer.metrics import uf1
 from mer.protocol import Protocol
 from mer.samples import write_samples
 from tests.drawn_flows import write_drawn_flows
+from tests.report.test_page import Page
 
 
 @pytest.fixture(scope="module")
@@ -142,6 +143,7 @@ def test_one_person_has_no_interval(tmp_path):
     found = compare(*(evaluate(tmp_path, way, model, seeds=1) for model in ("svm-hoof", "majority")))
     assert found.rows["p"].isna().all()
     assert "one person is too few" in str(found)
+    found.save(tmp_path / "c.html")
     found.save(tmp_path / "c.json")
     assert json.loads((tmp_path / "c.json").read_text())["rows"][0]["p"] is None
 
@@ -160,4 +162,10 @@ def test_the_command_prints_and_writes(saved, tmp_path):
     CliRunner().invoke(app, [*arguments, "--out", str(tmp_path / "c.json")])
     record = json.loads((tmp_path / "c.json").read_text())
     assert len(record["a"]["sha256"]["flows"]) == 64
+    CliRunner().invoke(app, [*arguments, "--out", str(tmp_path / "c.html")])
+    page = Page((tmp_path / "c.html").read_text())
+    assert page.open == []
+    assert page.links == []
+    assert str(compare(saved / "good", saved / "weak")) in page.text
+    assert record["b"]["sha256"]["flows"] in page.text
     assert isinstance(CliRunner().invoke(app, [*arguments, "--out", "c.txt"]).exception, ValueError)

@@ -11,7 +11,7 @@ import typer
 def compare(
     a: Annotated[Path, typer.Argument(help="A folder of results, as `mer evaluate --report` writes it.")],
     b: Annotated[Path, typer.Argument(help="Another one, on the same clips and folds.")],
-    out: Annotated[Path | None, typer.Option(help="Also write the rows to this .csv, or all to this .json.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Also write it to this .csv, .json or .html.")] = None,
 ) -> None:
     """Compare two results on the same folds: each difference with its 95 % interval and a paired test.
 

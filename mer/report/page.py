@@ -43,7 +43,24 @@ def render_unit_report(record: Mapping[str, Any]) -> str:
     return _page("units.html.j2", record)
 
 
+def render_comparison(record: Mapping[str, Any]) -> str:
+    """The page of a :class:`mer.compare.Comparison` as a string, from its record."""
+    return _template("compare.html.j2", r=record)
+
+
 def _page(template: str, record: Mapping[str, Any], **more: Any) -> str:
+    return _template(
+        template,
+        r=record,
+        note=str(record["flow_run"].get("note") or ""),
+        flow_run=list(_flat(record["flow_run"])),
+        settings=[(key, value) for key, value in _flat(record["settings"]) if key not in ("named", "seeded")],
+        chosen=[(name, value, n) for name, often in record["chosen"].items() for value, n in often.items()],
+        **more,
+    )
+
+
+def _template(name: str, **values: Any) -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -55,15 +72,8 @@ def _page(template: str, record: Mapping[str, Any], **more: Any) -> str:
         lstrip_blocks=True,
     )
     pages.filters.update(score=_score, number=_number, interval=_interval, percent=_percent)
-    return pages.get_template(template).render(
-        r=record,
-        style=Markup((FOLDER / "style.css").read_text(encoding="utf-8")),
-        note=str(record["flow_run"].get("note") or ""),
-        flow_run=list(_flat(record["flow_run"])),
-        settings=[(key, value) for key, value in _flat(record["settings"]) if key not in ("named", "seeded")],
-        chosen=[(name, value, n) for name, often in record["chosen"].items() for value, n in often.items()],
-        **more,
-    )
+    style = Markup((FOLDER / "style.css").read_text(encoding="utf-8"))
+    return pages.get_template(name).render(style=style, **values)
 
 
 def _score(value: float | None) -> str:
