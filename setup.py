@@ -19,7 +19,10 @@ setup(
     python_requires=">=3.10",
     packages=[*find_packages(include=["mer", "mer.*"]), "mer.protocols"],
     package_dir={"mer.protocols": "protocols"},
-    package_data={"mer": ["**/*.npz", "**/*.safetensors", "**/*.html.j2", "**/*.css", "datasets/*.csv"], "mer.protocols": ["*.yaml"]},
+    package_data={
+        "mer": ["**/*.npz", "**/*.safetensors", "**/*.html.j2", "**/*.css", "datasets/*.csv"],
+        "mer.protocols": ["*.yaml"],
+    },
     entry_points={"console_scripts": ["mer = mer.cli:main"]},
     install_requires=[
         "numpy>=1.26",

@@ -14,7 +14,7 @@ import time
 
 import numpy as np
 
-from mer.readout import SIDED, UNITS_READ, WEIGHTS, fit_readout, read_units, targets_of
+from mer.readout import SIDED, SWAP, UNITS_READ, WEIGHTS, fit_readout, read_units, targets_of
 from mer.synth.clips import MicroFlows, micro_flows
 from mer.synth.models import load_face_model
 
@@ -78,7 +78,8 @@ def main() -> None:
     print("mean  " + "   ".join(" ".join(f"{value:6.3f}" for value in mean) for mean in means))
     if arguments.write:
         shown = np.where(both.intensities > 0.01, both.intensities, np.nan)
-        full = np.nanmedian(targets_of(both.motion / shown), axis=0).astype(np.float32)
+        full = np.nanmedian(targets_of(both.motion / shown), axis=0)
+        full = ((full + full[SWAP]) / 2).astype(np.float32)
         np.savez_compressed(WEIGHTS, units=np.array(SIDED), weights=weights["both"].astype(np.float16), full=full)
         print(f"{WEIGHTS}: {WEIGHTS.stat().st_size / 1000:.0f} kB")
 

@@ -23,7 +23,7 @@ def face_box(field: np.ndarray, box: Box = BOX, size: int = 28) -> np.ndarray:
     scale = CROP_SCALE * len(field)
     corner = (len(field) - 1) / 2 - scale * np.array(CROP_CENTER[:2])  # the middle between the eyes
     step = np.array([box[2] - box[0], box[3] - box[1]]) * scale / size  # pixels of the crop to one of the box
-    start = corner + scale * np.array(box[:2]) + step / 2 - 0.5
+    start = corner + scale * np.array(box[:2]) + step / 2
     blur = np.sqrt(np.maximum(step**2 - 1, 0.01)) / 2  # so that nothing aliases where it shrinks
     soft = cv2.GaussianBlur(field, (0, 0), sigmaX=float(blur[0]), sigmaY=float(blur[1]))
     matrix = np.array([[step[0], 0, start[0]], [0, step[1], start[1]]])

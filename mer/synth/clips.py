@@ -57,7 +57,7 @@ def draw_person(rng: np.random.Generator, models: Sequence[FaceModel], blend: bo
     """A new person: of one of the models or drawn by hand, or with `blend` a mixture of all of them."""
     if blend:
         return blended_motions([*(face_motions(model, rng) for model in models), drawn_motions(rng)], rng)
-    kind = rng.integers(len(models) + 1)
+    kind = int(rng.integers(len(models) + 1))
     return face_motions(models[kind], rng) if kind < len(models) else drawn_motions(rng)
 
 

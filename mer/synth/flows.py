@@ -222,7 +222,7 @@ def blended_motions(people: Sequence[Motions], rng: np.random.Generator) -> Moti
     share = rng.dirichlet(np.full(len(people), 0.7), len(UNITS)).astype(np.float32)
     share[1:] = np.where(_PAIRED[1:, None], share[:-1], share[1:])  # both sides of a unit alike
     fields = np.einsum("up,puyxd->uyxd", share, np.stack([p.fields for p in people]))
-    first = people[rng.integers(len(people))]
+    first = people[int(rng.integers(len(people)))]
     return Motions("blended", fields, first.depth, first.mask)
 
 

@@ -61,5 +61,5 @@ def test_other_files_are_refused(tmp_path):
 
 def test_nothing_in_a_file_is_unpickled(tmp_path):
     np.savez(tmp_path / "evil.npz", head=np.array([print], dtype=object))
-    with pytest.raises(ValueError, match="not a model that mer saved|pickle"):
+    with pytest.raises(ValueError, match="not a model that mer saved"):
         load_model(tmp_path / "evil.npz")
