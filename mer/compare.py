@@ -9,6 +9,7 @@ the distribution of the scores (Noreen, "Computer-Intensive Methods for Testing 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,9 +23,12 @@ from mer.folds import people_of
 from mer.metrics import RESAMPLES, SCORES, SEED, count
 from mer.result import Result
 from mer.samples import KEY
+from mer.unit_result import SCORES as UNITS
+from mer.unit_result import count_units
 
 PERMUTATIONS = 10_000
 SHOWN = 3  # clips that a message names
+LABELS = {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy", "f1": "F1", "macro_f1": "macro F1"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,9 +91,9 @@ class Comparison:
             raise ValueError(f"{path}: expected a name that ends in .csv, .json or .html")
 
     def __str__(self) -> str:
-        """The verdict on UF1, in one sentence."""
+        """The verdict on the first score, in one sentence."""
         row = self.rows.iloc[0]
-        found = f"UF1 {row['a']:.3f} and {row['b']:.3f}, difference {row['difference']:+.3f}"
+        found = f"{LABELS[row['score']]} {row['a']:.3f} and {row['b']:.3f}, difference {row['difference']:+.3f}"
         if pd.isna(row["low"]):
             return f"{found}; one person is too few for an interval."
         found += f" (95 % interval {row['low']:+.3f} to {row['high']:+.3f}, p = {row['p']:.2g})"
@@ -114,11 +118,17 @@ def compare(a: str | Path | Result, b: str | Path | Result) -> Comparison:
     one, other = _outcome(a), _outcome(b)
     _check_same(one, other)
     rows = []
+    scores = SCORES if "unit" not in one.predictions else {name: _mean_of(score) for name, score in UNITS.items()}
     databases = sorted(set(one.predictions["dataset"]))
     for part in ["all", *(databases if len(databases) > 1 else [])]:
         counts = [_counts(side, None if part == "all" else part) for side in (one, other)]
-        rows += [{"part": part, **row} for row in _paired(*_same_seeds(*counts))]
+        rows += [{"part": part, **row} for row in _paired(*_same_seeds(*counts), scores)]
     return Comparison(one, other, pd.DataFrame(rows))
+
+
+def _mean_of(score: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
+    """The mean of a score over the action units."""
+    return lambda counts: score(counts).mean(-1)
 
 
 def _outcome(result: str | Path | Result) -> Outcome:
@@ -143,8 +153,8 @@ def _outcome(result: str | Path | Result) -> Outcome:
 
 def _check_same(a: Outcome, b: Outcome) -> None:
     """`ValueError` that says where the two differ in clips, labels, classes or folds."""
-    if "unit" in a.predictions or "unit" in b.predictions:
-        raise ValueError("results of action units cannot be compared yet; their rows are in scores.csv")
+    if ("unit" in a.predictions) != ("unit" in b.predictions):
+        raise ValueError("one of the results is of action units, the other is not")
     if set(a.classes) != set(b.classes):
         raise ValueError(f"the classes differ: {', '.join(a.classes)} in A, {', '.join(b.classes)} in B")
     first, second = (_keyed(side.predictions) for side in (a, b))
@@ -167,8 +177,9 @@ def _check_same(a: Outcome, b: Outcome) -> None:
 
 
 def _keyed(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Label and fold of each clip, whatever the seed."""
-    keys = predictions[KEY].assign(onset=predictions["onset"].astype(str).replace("<NA>", ""))
+    """Label and fold of each clip, or of each clip and action unit, whatever the seed."""
+    names = [*KEY, *(["unit"] if "unit" in predictions else [])]
+    keys = predictions[names].assign(onset=predictions["onset"].astype(str).replace("<NA>", ""))
     table = predictions[["label", "fold"]].set_index(pd.MultiIndex.from_frame(keys))
     return table[~table.index.duplicated()]
 
@@ -178,9 +189,11 @@ def _some(keys: pd.Index) -> str:
 
 
 def _counts(side: Outcome, dataset: str | None) -> np.ndarray:
-    """`(people, seeds, C, C + 1)`, people in the order of their names."""
+    """`(people, seeds, C, C + 1)`, or of action units `(people, seeds, units, 2, 3)`, people in the order of names."""
     rows = side.predictions if dataset is None else side.predictions[side.predictions["dataset"] == dataset]
     classes = sorted(side.classes)
+    if "unit" in rows:
+        return count_units(rows, classes)
     _, person = np.unique(people_of(rows).astype(str), return_inverse=True)
     return count(rows["label"].tolist(), rows["prediction"].tolist(), classes, person, rows["seed"].to_numpy())
 
@@ -191,11 +204,13 @@ def _same_seeds(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return a[:, seeds % a.shape[1]], b[:, seeds % b.shape[1]]
 
 
-def _paired(a: np.ndarray, b: np.ndarray) -> list[dict[str, Any]]:
+def _paired(
+    a: np.ndarray, b: np.ndarray, scores: Mapping[str, Callable[[np.ndarray], np.ndarray]]
+) -> list[dict[str, Any]]:
     """One row a score, from the counts of both sides."""
     people, random = len(a), np.random.default_rng(SEED)
     a, b = a.astype(float), b.astype(float)
-    pooled = {name: (score(a.sum(0)).mean(), score(b.sum(0)).mean()) for name, score in SCORES.items()}
+    pooled = {name: (score(a.sum(0)).mean(), score(b.sum(0)).mean()) for name, score in scores.items()}
     if people < 2:
         blank = dict.fromkeys(("low", "high", "p"), np.nan)
         return [{"score": name, "a": x, "b": y, "difference": x - y, **blank} for name, (x, y) in pooled.items()]
@@ -205,7 +220,7 @@ def _paired(a: np.ndarray, b: np.ndarray) -> list[dict[str, Any]]:
     moved = np.tensordot(exchange, b - a, axes=1)
     swapped = a.sum(0) + moved, b.sum(0) - moved
     rows = []
-    for name, score in SCORES.items():
+    for name, score in scores.items():
         x, y = pooled[name]
         low, high = np.percentile(score(drawn[0]).mean(-1) - score(drawn[1]).mean(-1), [2.5, 97.5])
         chance = score(swapped[0]).mean(-1) - score(swapped[1]).mean(-1)

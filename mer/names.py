@@ -10,7 +10,6 @@ _DATABASES = {
     "casmeii": "casme2",
     "smichs": "smic",
     "smicall": "smic",
-    "hs": "smic",
     "smicvis": "smic-vis",
     "smicnir": "smic-nir",
     "casmesq": "casme-sq",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +16,18 @@ from mer.folds import people_of
 from mer.metrics import RESAMPLES, SEED, count, f1_by_class
 from mer.result import Result
 
-SCORES = ("f1", "macro_f1")
+SCORES: dict[str, Callable[[np.ndarray], np.ndarray]] = {  # `(..., units)`, from counts `(..., units, 2, 3)`
+    "f1": lambda counts: f1_by_class(counts)[..., 1],
+    "macro_f1": lambda counts: f1_by_class(counts).mean(-1),
+}
+
+
+def count_units(rows: pd.DataFrame, classes: Sequence[str]) -> np.ndarray:
+    """Counts `(people, seeds, units, 2, 3)` of predictions, people and units in the order of their names."""
+    _, person = np.unique(people_of(rows).astype(str), return_inverse=True)
+    _, unit = np.unique(rows["unit"].to_numpy(), return_inverse=True)
+    labels, answers = rows["label"].tolist(), rows["prediction"].tolist()
+    return count(labels, answers, classes, person, rows["seed"].to_numpy(), unit)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -29,10 +41,7 @@ class UnitResult(Result):
     def unit_counts(self, dataset: str | None = None) -> np.ndarray:
         """Counts of one database or of all, `(people, seeds, units, 2, 3)`."""
         rows = self.predictions if dataset is None else self.predictions[self.predictions["dataset"] == dataset]
-        person, _ = pd.factorize(people_of(rows))
-        unit = rows["unit"].map({unit: i for i, unit in enumerate(self.protocol.units)}).to_numpy()
-        labels, answers = rows["label"].tolist(), rows["prediction"].tolist()
-        return count(labels, answers, self.classes, person, rows["seed"].to_numpy(), unit)
+        return count_units(rows, self.classes)
 
     @cached_property
     def scores(self) -> dict[str, Any]:
@@ -45,18 +54,17 @@ class UnitResult(Result):
         """
         counts = self.unit_counts()
         pooled = counts.sum(0)  # (seeds, units, 2, 3)
-        each = {name: by_unit.mean(0) for name, by_unit in _by_unit(pooled).items()}
+        each = {name: score(pooled).mean(0) for name, score in SCORES.items()}
         constant = np.zeros_like(pooled)
         constant[..., 1] = pooled.sum(-1)
         return {
             **_summary(counts),
             "units": {
                 str(unit): {name: float(each[name][i]) for name in SCORES} | {"present": int(pooled[0, i, 1].sum())}
-                for i, unit in enumerate(self.protocol.units)
+                for i, unit in enumerate(sorted(self.protocol.units))
             },
             "databases": {name: _summary(self.unit_counts(name)) for name in sorted(set(self.predictions["dataset"]))},
-            "constant": {"class": "present"}
-            | {name: float(by_unit.mean()) for name, by_unit in _by_unit(constant).items()},
+            "constant": {"class": "present"} | {name: float(score(constant).mean()) for name, score in SCORES.items()},
         }
 
     @cached_property
@@ -98,23 +106,17 @@ class UnitResult(Result):
     __repr__ = __str__
 
 
-def _by_unit(counts: np.ndarray) -> dict[str, np.ndarray]:
-    """Score name -> `(..., units)`, from counts `(..., units, 2, 3)`."""
-    f1 = f1_by_class(counts)
-    return {"f1": f1[..., 1], "macro_f1": f1.mean(-1)}
-
-
 def _summary(counts: np.ndarray) -> dict[str, Any]:
     """Scores, means over the units, of counts `(people, seeds, units, 2, 3)`."""
     people = len(counts)
     draws = np.random.default_rng(SEED).multinomial(people, np.full(people, 1 / people), size=RESAMPLES)
-    drawn = _by_unit(np.tensordot(draws.astype(float), counts, axes=1))
+    drawn = np.tensordot(draws.astype(float), counts, axes=1)
     pooled = counts.sum(0)
     out: dict[str, Any] = {}
-    for name, by_unit in _by_unit(pooled).items():
-        values = by_unit.mean(-1)  # (seeds,)
+    for name, score in SCORES.items():
+        values = score(pooled).mean(-1)  # (seeds,)
         out[name] = float(values.mean())
-        ends = np.percentile(drawn[name].mean((-1, -2)), [2.5, 97.5])
+        ends = np.percentile(score(drawn).mean((-1, -2)), [2.5, 97.5])
         out[f"{name}_interval"] = ends.tolist() if people > 1 else None
         out[f"{name}_sd"] = float(values.std(ddof=1)) if len(values) > 1 else None
     out["n"] = int(pooled[0, 0].sum())

@@ -69,8 +69,22 @@ def test_files_and_page(result, tmp_path):
     assert f"{result.scores['f1']:.3f}" in page
     assert "1 of 36 clips failed" in page
     assert pd.read_csv(tmp_path / "people.csv")["clips"].tolist() == [6] * 6
-    with pytest.raises(ValueError, match="cannot be compared yet"):
-        compare(result, tmp_path)
+
+
+def test_two_results_of_units_are_compared(folder, result, tmp_path):
+    result.save(tmp_path / "good")
+    weak = evaluate(folder, PROTOCOL, model="majority", seeds=2)
+    weak.save(tmp_path / "weak")
+    found = compare(tmp_path / "good", tmp_path / "weak")
+    assert found.rows["score"].tolist() == ["f1", "macro_f1"] * 3
+    row = found.rows.iloc[0]
+    assert row["a"] == pytest.approx(result.scores["f1"])
+    assert row["b"] == pytest.approx(weak.scores["f1"])
+    assert 0 < row["low"] <= row["difference"] <= row["high"]
+    assert str(found).startswith("F1 0.")
+    found.save(tmp_path / "c.html")
+    with pytest.raises(ValueError, match="one of the results is of action units"):
+        compare(result, evaluate(folder, model="majority", seeds=1))
 
 
 def test_the_command_prints_units(folder, tmp_path):

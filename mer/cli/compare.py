@@ -24,7 +24,7 @@ def compare(
     from rich.console import Console
     from rich.table import Table
 
-    from mer.cli.evaluate import SCORES
+    from mer.compare import LABELS
     from mer.compare import compare as run
 
     found = run(a, b)
@@ -38,7 +38,7 @@ def compare(
         known = row["low"] == row["low"]
         table.add_row(
             row["part"],
-            SCORES[row["score"]],
+            LABELS[row["score"]],
             *(f"{row[key]:.3f}" for key in ("a", "b")),
             f"{row['difference']:+.3f}",
             f"{row['low']:+.3f} to {row['high']:+.3f}" if known else "",
