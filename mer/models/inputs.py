@@ -21,7 +21,8 @@ def flow_image(
     ----------
     flow : (H, W, 2)
     scaling : {"minmax", "metric", "unit"}
-        `"minmax"`, as most papers have it, stretches each channel of each clip to 0..`top`. That discards how strong
+        `"minmax"`, as most papers have it, stretches each channel of each clip to 0..`top`, in 256
+        steps, as an image file has them. That discards how strong
         the motion is, and where its zero is. `"metric"` keeps both: the median vector, what is left of the head's
         motion, is subtracted, and nothing else is done. `"unit"` then divides by the root mean square length, so that
         fields of any unit, and fields that somebody else stretched, look the same.
@@ -40,7 +41,8 @@ def flow_image(
         return image
     low, high = image.min(axis=(0, 1)), image.max(axis=(0, 1))
     reach = np.where(high > low, high - low, 1)  # a constant channel becomes 0, and not 0 / 0
-    return (image - low) * (top / reach)
+    image = np.round((image - low) * (255 / reach))
+    return image if top == 255 else image * np.float32(top / 255)
 
 
 def parts_image(flow: np.ndarray, size: int = 28, scaling: str = "minmax") -> np.ndarray:

@@ -24,7 +24,7 @@ def three_streams(network: STSTNet, images: torch.Tensor) -> torch.Tensor:
 
 @pytest.fixture
 def without_dropout(monkeypatch):
-    monkeypatch.setattr("mer.models.networks.ststnet._drop_half", lambda x: x)
+    monkeypatch.setattr("mer.models.networks.ststnet._drop_half", lambda x: x / 2)
 
 
 def test_number_of_parameters_is_the_published_one():
@@ -38,6 +38,7 @@ def test_it_equals_three_streams_side_by_side_in_outputs_and_gradients(size, cha
     with torch.no_grad():
         network.norm.weight.uniform_(0.5, 1.5)
     images = torch.rand(20, channels, size, size) * 255
+    images = images.round() if size == 28 else images  # kept as bytes, or as they are
     images[:5, :, 2:6] = 100  # flat parts, where several pixels of a window are its maximum
     wanted = torch.randint(0, 3, (20,))
     gradients = []
@@ -63,11 +64,11 @@ def test_running_statistics_are_those_of_batch_normalization():
     torch.testing.assert_close(network(images), network.linear(functional.avg_pool2d(x, 2).flatten(1)))
 
 
-def test_dropout_drops_half_and_keeps_the_mean():
+def test_dropout_drops_half():
     from mer.models.networks.ststnet import _drop_half
 
     torch.manual_seed(0)
     x = _drop_half(torch.ones(100, 10, 10, 16))
-    assert set(np.unique(x)) == {0, 2}
-    assert abs(float(x.mean()) - 1) < 0.01
+    assert set(np.unique(x)) == {0, 1}
+    assert abs(float(x.mean()) - 0.5) < 0.005
     assert not torch.equal(_drop_half(torch.ones(1000)), _drop_half(torch.ones(1000)))

@@ -13,12 +13,14 @@ The images are the same in all 800 epochs. So the 3 x 3 neighborhoods that the c
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 STREAMS = (3, 5, 8)  # filters of the three streams
-_CLIPS = 16  # worked on at a time, so that what they need stays in the processor's cache
+_CLIPS = 8  # worked on at a time, so that what they need stays in the processor's cache
 
 
 class STSTNet(nn.Module):
@@ -51,7 +53,10 @@ class STSTNet(nn.Module):
         padded[:, 1 : side + 1, 1 : side + 1] = around
         windows = padded[:, : 3 * m, : 3 * m].reshape(n, m, 3, m, 3, -1).permute(0, 2, 4, 1, 3, 5).flatten(1, 4)
         rows, columns = around[:, 3 * m - 1 :].flatten(1, 2), around[:, : 3 * m - 1, 3 * m - 1 :].flatten(1, 2)
-        return torch.cat([windows, rows, columns], 1)
+        prepared = torch.cat([windows, rows, columns], 1)
+        # Reading memory is what takes the time; images of 0, 1, ... 255, as published, need a quarter of it.
+        small = prepared.to(torch.uint8)
+        return small if torch.equal(small.to(prepared.dtype), prepared) else prepared
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
@@ -60,9 +65,17 @@ class STSTNet(nn.Module):
         filters, bias = self.convolution.parameters()
         weight = torch.cat([filters.flatten(1), bias[:, None]], 1)
         x = _first_layer(x, weight, self.norm, self.side, self.pooled)  # (n, m, m, filters)
-        x, half = _drop_half(x), self.pooled // 2
-        x = x[:, : 2 * half, : 2 * half].unflatten(1, (half, 2)).unflatten(3, (half, 2)).mean((2, 4))
-        return self.linear(x.permute(0, 3, 1, 2).flatten(1))
+        return functional.linear(_drop_half(x).flatten(1), self._unpooled_weight(), self.linear.bias)
+
+    def _unpooled_weight(self) -> Tensor:
+        """The last layer's weights `(n_classes, pooled * pooled * filters)` for what is not yet pooled by averaging:
+        each is shared by the 2 x 2 places of a mean. One product of matrices does both.
+        """
+        half, filters = self.pooled // 2, self.norm.num_features
+        weight = self.linear.weight.view(-1, filters, half, half).permute(0, 2, 3, 1) / 4 * 2  # dropout leaves half
+        weight = weight.repeat_interleave(2, 1).repeat_interleave(2, 2)
+        rest = self.pooled - 2 * half  # an odd row and column at the end are in no mean
+        return functional.pad(weight, (0, 0, 0, rest, 0, rest)).flatten(1)
 
 
 def _first_layer(prepared: Tensor, weight: Tensor, norm: nn.BatchNorm2d, side: int, pooled: int) -> Tensor:
@@ -99,49 +112,66 @@ class _FirstLayer(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor, Tensor]:
         n, places, values = prepared.shape
         filters, filter_columns = len(weight), weight.t().contiguous()
-        z, top = prepared.new_empty(n, places, filters), prepared.new_empty(n, windows, filters)
-        r = prepared.new_zeros(filters, values)
-        for p, out, maximum in zip(prepared.split(_CLIPS), z.split(_CLIPS), top.split(_CLIPS)):
+        z, top = weight.new_empty(_CLIPS, places, filters), weight.new_empty(n, windows, filters)
+        r = weight.new_zeros(filters, values)
+        for p, maximum in zip(_in_cache(prepared), top.split(_CLIPS)):
+            out = z[: len(maximum)]
             flat = out.view(-1, filters)
-            torch.mm(p.view(-1, values), filter_columns, out=flat).relu_()
+            torch.mm(p, filter_columns, out=flat).relu_()
             torch.amax(out[:, : 9 * windows].unflatten(1, (9, windows)), 1, out=maximum)
-            r.addmm_(flat.t(), p.view(-1, values))
+            r.addmm_(flat.t(), p)
         mean = r[:, -1] / pixels
         variance = ((r * weight).sum(1) / pixels - mean**2).clamp(min=0)
         spread = (variance + eps).rsqrt()
-        ctx.save_for_backward(prepared, z, top, r, mean, spread, scale)
+        ctx.save_for_backward(prepared, filter_columns, top, r, mean, spread, scale)
         ctx.pixels = pixels  # type: ignore[attr-defined]
         ctx.mark_non_differentiable(mean, variance)
-        return (top - mean) * (scale * spread) + shift, mean, variance
+        steep = scale * spread
+        return torch.addcmul(shift - mean * steep, top, steep), mean, variance
 
     @staticmethod
     def backward(ctx, gradient: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[no-untyped-def]
-        prepared, z, top, r, mean, spread, scale = ctx.saved_tensors
-        values, filters, windows = prepared.shape[2], z.shape[2], top.shape[1]
+        prepared, filter_columns, top, r, mean, spread, scale = ctx.saved_tensors
+        places, values, filters, windows = *prepared.shape[1:], filter_columns.shape[1], top.shape[1]
         d_shift = gradient.sum((0, 1))
-        d_scale = (gradient * (top - mean)).sum((0, 1)) * spread
+        d_scale = ((gradient * top).sum((0, 1)) - mean * d_shift) * spread
         # Where z > 0, the gradient of z is (scale spread gradient, at a window's maximum) + constant + slope z.
         slope = -scale * spread**2 * d_scale / ctx.pixels
         constant = -scale * spread * d_shift / ctx.pixels - slope * mean
         constant = torch.where(constant.abs() < 1e-30, 1e-30, constant)  # it divides, to be multiplied at the end
-        relative = gradient * (top > 0) * (scale * spread / constant)
-        m, at_maximum = z.new_zeros(filters, values), z.new_empty(_CLIPS, 9, windows, filters)
-        # From the last clips to the first: the last ones are still in the processor's cache.
-        for p, out, maximum, share in reversed(
-            [*zip(prepared.split(_CLIPS), z.split(_CLIPS), top.split(_CLIPS), relative.split(_CLIPS))]
-        ):
-            pooled, mark = out[:, : 9 * windows].unflatten(1, (9, windows)), at_maximum[: len(out)]
+        relative = gradient * (scale * spread / constant)
+        z, at_maximum = top.new_empty(_CLIPS, places, filters), top.new_empty(_CLIPS, 9, windows, filters)
+        m = top.new_zeros(filters, values)
+        for p, maximum, share in zip(_in_cache(prepared), top.split(_CLIPS), relative.split(_CLIPS)):
+            out, mark = z[: len(maximum)], at_maximum[: len(maximum)]
+            flat, pooled = out.view(-1, filters), out[:, : 9 * windows].unflatten(1, (9, windows))
+            torch.mm(p, filter_columns, out=flat).relu_()  # once more: faster than to fetch it from memory
             torch.eq(pooled, maximum[:, None], out=mark)
-            share = share / mark.sum(1)  # several maxima share it: they are equal pixels, as in a flat part of an image
-            out.sign_()  # one where z > 0, zero elsewhere
+            # Several maxima share it: they are equal pixels, as in a flat part of an image. Where z is 0 it stops.
+            share = share / mark.sum(1) * maximum.sign()
+            flat.sign_()  # one where z > 0, zero elsewhere
             pooled.addcmul_(mark, share[:, None])
-            m.addmm_(out.view(-1, filters).t(), p.view(-1, values))
+            m.addmm_(flat.t(), p)
         d_weight = m * constant[:, None] + r * slope[:, None]
         return None, d_weight, d_scale, d_shift, None, None, None
 
 
+def _in_cache(prepared: Tensor) -> Iterator[Tensor]:
+    """What :meth:`STSTNet.prepare` made, as float32 `(places of some clips, values)`."""
+    values = prepared.shape[2]
+    if prepared.dtype == torch.float32:
+        yield from (part.reshape(-1, values) for part in prepared.split(_CLIPS))
+        return
+    buffer = torch.empty(_CLIPS, *prepared.shape[1:], device=prepared.device)
+    for part in prepared.split(_CLIPS):
+        yield buffer[: len(part)].copy_(part).view(-1, values)
+
+
 def _drop_half(x: Tensor) -> Tensor:
-    """Dropout of one half, as published, from random bits: five times as fast as a random number for each value."""
+    """Dropout of one half, as published, from random bits: five times as fast as a random number for each value.
+
+    What is left has yet to be doubled.
+    """
     words = torch.randint(-(2**63), 2**63 - 1, ((x.numel() + 63) // 64,))
     bits = (words.view(torch.uint8)[:, None] >> torch.arange(8, dtype=torch.uint8)) & 1
-    return x * (2.0 * bits.view(-1)[: x.numel()].view(x.shape).to(x.device))
+    return x * bits.view(-1)[: x.numel()].view(x.shape).to(x.device)
