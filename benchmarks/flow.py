@@ -17,8 +17,8 @@ still head
     Warped photographs with an expression and without head motion: head flow should be nothing.
 
 One-field methods get a head flow by fitting a rigid head to their field; all are told the same landmarks. `no
-expression` is the predictor that always says so. Errors are means over the face, then over pairs, in pixels; `ms` is the
-processor's time for a pair.
+expression` is the predictor that always says so. Errors are means over the face, then over pairs, in pixels; `ms` is
+the processor's time for a pair.
 """
 
 from __future__ import annotations
