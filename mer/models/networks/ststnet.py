@@ -132,7 +132,8 @@ class _FirstLayer(torch.autograd.Function):
     @staticmethod
     def backward(ctx, gradient: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[no-untyped-def]
         prepared, filter_columns, top, r, mean, spread, scale = ctx.saved_tensors
-        places, values, filters, windows = *prepared.shape[1:], filter_columns.shape[1], top.shape[1]
+        _, places, values = prepared.shape
+        _, windows, filters = top.shape
         d_shift = gradient.sum((0, 1))
         d_scale = ((gradient * top).sum((0, 1)) - mean * d_shift) * spread
         # Where z > 0, the gradient of z is (scale spread gradient, at a window's maximum) + constant + slope z.
