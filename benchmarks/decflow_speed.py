@@ -82,7 +82,7 @@ def run(threads: int, sizes: list[int], training: bool) -> None:
             "dis": lambda a=onset, b=apex: classical.dis(a, b),
             "farneback": lambda a=onset, b=apex: classical.farneback(a, b),
             "raft-small": by_raft,
-            "decflow: its DIS start": lambda a=onset, b=apex: pairs.start_flow(a, b),
+            "decflow: its start": lambda a=onset, b=apex, m=landmarks: pairs.start_flows(a, b, m),
             "decflow: its semantic prior": lambda m=landmarks, s=size: face_map(m, (s, s)),
         }
         for what, call in calls.items():

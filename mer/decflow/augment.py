@@ -30,7 +30,8 @@ def augment(pair: Pair, rng: np.random.Generator, size: int) -> Pair:
     pair = resample(pair, scale, shift, size)
     if rng.random() < 0.5:
         pair = mirror(pair)
-    onset, apex = spoil([pair.onset, pair.apex], rng)
+    # A little more noise than what the camera of the pictures has made.
+    onset, apex = spoil([pair.onset, pair.apex], rng, noise=(0.1, 2.0))
     pair = replace(pair, onset=onset, apex=apex)
     return hide(pair, rng) if rng.random() < 0.2 else pair
 

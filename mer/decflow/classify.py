@@ -17,7 +17,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from torch import Tensor, nn
 
 from mer.decflow.networks import build, predict
-from mer.decflow.pairs import cells, start_flow
+from mer.decflow.pairs import start_flows
 from mer.decflow.prior import face_map, standard_landmarks
 
 TUNED = ("frozen", "last", "whole")
@@ -120,7 +120,7 @@ class EndToEndClassifier(ClassifierMixin, BaseEstimator):
         self.epochs, self.batch, self.lr, self.lr_flow, self.random_state = epochs, batch, lr, lr_flow, random_state
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> EndToEndClassifier:
-        """Fit to aligned onset and apex crops, uint8 RGB `(n, 2, H, W, 3)`, sides multiples of 16; labels `(n,)`."""
+        """Fit to aligned onset and apex crops, uint8 RGB `(n, 2, H, W, 3)`, sides multiples of 32; labels `(n,)`."""
         pairs, labels = check_pairs(X), np.asarray(y)
         self.classes_, target = np.unique(labels, return_inverse=True)
         with torch.random.fork_rng():
@@ -175,8 +175,8 @@ def check_pairs(X: ArrayLike) -> NDArray[np.uint8]:
     pairs = np.asarray(X)
     if pairs.ndim != 5 or pairs.shape[1] != 2 or pairs.shape[4] != 3 or pairs.dtype != np.uint8 or not len(pairs):
         raise ValueError(f"pairs are {pairs.dtype} {pairs.shape}; expected uint8 (n, 2, height, width, 3), n above 0")
-    if pairs.shape[2] % 16 or pairs.shape[3] % 16:
-        raise ValueError(f"frames are {pairs.shape[2]} x {pairs.shape[3]}; both sides must be multiples of 16")
+    if pairs.shape[2] % 32 or pairs.shape[3] % 32:
+        raise ValueError(f"frames are {pairs.shape[2]} x {pairs.shape[3]}; both sides must be multiples of 32")
     return pairs
 
 
@@ -184,11 +184,12 @@ def to_batch(pair: NDArray[np.uint8]) -> dict[str, Tensor]:
     """What a flow network reads of one aligned pair `(2, H, W, 3)`; the mean face stands for the person's."""
     onset, apex = pair
     shape = (onset.shape[0], onset.shape[1])
+    landmarks = standard_landmarks(shape)
     arrays = {
         "onset": onset.transpose(2, 0, 1),
         "apex": apex.transpose(2, 0, 1),
-        "prior": face_map(standard_landmarks(shape), shape),
-        "start": cells(start_flow(onset, apex)),
+        "prior": face_map(landmarks, shape),
+        "start": start_flows(onset, apex, landmarks),
     }
     return {name: torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32)) for name, array in arrays.items()}
 

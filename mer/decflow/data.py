@@ -90,13 +90,13 @@ class Batches(Dataset):
     sources : sequence of Source
         Pair `n` comes from source `n % len(sources)`.
     size : int
-        Side of the crops, a multiple of 16.
+        Side of the crops, a multiple of 32.
     seed : int
     """
 
     def __init__(self, sources: Sequence[Source], size: int, seed: int) -> None:
-        if size % 16:
-            raise ValueError(f"the crop is {size} pixels; expected a multiple of 16")
+        if size % 32:
+            raise ValueError(f"the crop is {size} pixels; expected a multiple of 32")
         self.sources, self.size, self.seed = sources, size, seed
 
     def __getitem__(self, n: int) -> dict[str, Tensor]:

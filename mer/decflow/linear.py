@@ -48,7 +48,11 @@ class LinearSteps:
             xx, yy = xx + damp, yy + damp
             self.tensors.append((xx, xy, yy, xx * yy - xy * xy))
         self.texture = torch.cat(
-            [torch.log(t) for xx, _, yy, det in self.tensors for t in (xx + yy, det / (xx + yy))], dim=1
+            [
+                _to_cells(torch.log(torch.cat([xx + yy, det / (xx + yy)], dim=1)), window)
+                for window, (xx, _, yy, det) in zip(windows, self.tensors)
+            ],
+            dim=1,
         )
 
     def __call__(self, flow: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -71,17 +75,27 @@ class LinearSteps:
         steps = []
         for window, (xx, xy, yy, det) in zip(self.windows, self.tensors):
             bx, by = self._gather(right, window).chunk(2, dim=1)
-            steps += [-2 * (yy * bx - xy * by) / det, -2 * (xx * by - xy * bx) / det]  # 2: from the 1/2 grid to pixels
+            step = torch.cat([yy * bx - xy * by, xx * by - xy * bx], dim=1) / det
+            steps.append(-2 * _to_cells(step, window))  # 2: from the 1/2 grid to pixels
         misfit = F.avg_pool2d(difference.abs().mean(dim=1, keepdim=True), 2)
         return torch.cat(steps, dim=1), misfit, -2 * F.avg_pool2d(right, 2)
 
     @staticmethod
     def _gather(x: Tensor, window: int) -> Tensor:
-        """Means over a window, on the 1/4 grid; two box filters make it rounder than a box."""
+        """Means over a window, on the 1/4 grid, wide ones on the 1/8; two box filters make it rounder than a box."""
         x = F.avg_pool2d(x, 2)
-        for _ in range(2):
+        if window > _NARROW:
+            x, window = F.avg_pool2d(x, 2), window // 2 | 1
+        for _ in range(2 if window > 1 else 0):
             x = F.avg_pool2d(x, window, stride=1, padding=window // 2, count_include_pad=False)
         return x
+
+
+_NARROW = 3  # cells; wider windows are smooth enough for half the grid, which takes an eighth of the time
+
+
+def _to_cells(x: Tensor, window: int) -> Tensor:
+    return upsample2(x) if window > _NARROW else x
 
 
 def fit_rigid(
@@ -90,9 +104,11 @@ def fit_rigid(
     """The motion of a rigid head that explains the frames best: weighted least squares in closed form, differentiable.
 
     In front of a distant camera, a rigid motion moves the pixel at `(x, y)` with depth `z` by an affine function of
-    `(x, y, z)`: eight numbers for the whole face. They minimize the sum of `weight (g . (head - flow) + d)^2`, where
-    `g` and `d` are the gradients and differences of features, linearized at `flow`: an edge says nothing of motion
-    along itself, so each cell counts by its structure tensor and not by a single number.
+    `(x, y, z)`; a camera at hand adds the fields `(x^2, xy)` and `(xy, y^2)` of the two turns out of the picture, and
+    `(xz, yz)` of the way to and fro (Longuet-Higgins & Prazdny, 1980): eleven numbers for the whole face. They minimize
+    the sum of `weight (g . (head - flow) + d)^2`, where `g` and `d` are the gradients and differences of features,
+    linearized at `flow`: an edge says nothing of motion along itself, so each cell counts by its structure tensor and
+    not by a single number.
 
     Parameters
     ----------
@@ -111,30 +127,31 @@ def fit_rigid(
     Tensor (B, 2, h, w)
         Pixels.
     """
-    flow, pull, weight, depth = flow.float(), pull.float(), weight.float(), depth.float()
-    batch, _, height, width = flow.shape
-    basis = torch.cat([torch.ones_like(depth), places.expand(batch, -1, -1, -1), depth], dim=1).flatten(2)  # (B, 4, n)
-    xx, xy, yy = (weight * part for part in info)
-    scale = (xx + yy).sum(dim=(2, 3), keepdim=True).clamp_min(1e-8)
-    u, v = flow.split(1, dim=1)
-    bx, by = (weight * pull).split(1, dim=1)
-
-    def moments(field: Tensor) -> Tensor:  # (B, 4, 1)
-        return (basis * (field / scale).flatten(2)).sum(dim=2, keepdim=True)
-
-    def products(field: Tensor) -> Tensor:  # (B, 4, 4)
-        return (basis * (field / scale).flatten(2)) @ basis.transpose(1, 2)
-
     with torch.autocast(flow.device.type, enabled=False):
-        cross = products(xy)
-        normal = torch.cat(
-            [torch.cat([products(xx), cross], dim=2), torch.cat([cross, products(yy)], dim=2)], dim=1
-        )  # (B, 8, 8)
-        right = torch.cat([moments(xx * u + xy * v + bx), moments(xy * u + yy * v + by)], dim=1)
-        # Without texture in some direction the head stands still in it.
-        ridge = torch.diag(normal.new_tensor([1e-6, 1e-5, 1e-5, 1e-4] * 2))
-        numbers = torch.linalg.solve(normal + ridge, right).view(batch, 2, 4)
-        return (numbers @ basis).view(batch, 2, height, width)
+        flow, pull, weight, depth = flow.float(), pull.float(), weight.float(), depth.float()
+        batch, _, height, width = flow.shape
+        xx, xy, yy = ((weight * part).flatten(2) for part in info)  # (B, 1, n)
+        scale = (xx + yy).sum(dim=2, keepdim=True).clamp_min(1e-8)
+        xx, xy, yy = xx / scale, xy / scale, yy / scale
+        u, v = flow.flatten(2).split(1, dim=1)
+        bx, by = ((weight * pull).flatten(2) / scale).split(1, dim=1)
+
+        x, y = places.expand(batch, -1, -1, -1).flatten(2).split(1, dim=1)
+        z = depth.flatten(2)
+        one, none = torch.ones_like(z), torch.zeros_like(z)
+        # Fields of the eleven numbers, (B, 11, n) each: their x and their y component.
+        fields_x = torch.cat([one, x, y, z, none, none, none, none, x * x, x * y, x * z], dim=1)
+        fields_y = torch.cat([none, none, none, none, one, x, y, z, x * y, y * y, y * z], dim=1)
+        pull_x, pull_y = xx * fields_x + xy * fields_y, xy * fields_x + yy * fields_y
+        normal = pull_x @ fields_x.transpose(1, 2) + pull_y @ fields_y.transpose(1, 2)
+        right = ((xx * u + xy * v + bx) * fields_x + (xy * u + yy * v + by) * fields_y).sum(dim=2, keepdim=True)
+        numbers = torch.linalg.solve(normal + torch.diag(normal.new_tensor(_RIDGE)), right)  # (B, 11, 1)
+        head = torch.cat([(numbers * fields_x).sum(dim=1), (numbers * fields_y).sum(dim=1)], dim=1)
+        return head.view(batch, 2, height, width)
+
+
+# Without texture in some direction the head stands still in it; what a camera at hand adds is small.
+_RIDGE = [1e-6, 1e-5, 1e-5, 1e-4] * 2 + [1e-3] * 3
 
 
 def shrink(expression: Tensor, gate: Tensor) -> Tensor:

@@ -6,7 +6,8 @@ grid has nothing to compare when everything moves by a tenth of a cell, so each 
 second frame are warped by the flow so far, and a weighted least-squares step (Lucas & Kanade, IJCAI 1981, on learned
 features) tells both decoders what is left to move and how certain that is. The head decoder says how far each place is
 to be trusted; the head flow is the closed-form weighted fit of a rigid head in front of a distant camera, corrected on
-a coarse grid. The first field is DIS, which takes care of large motions.
+a coarse grid. The first fields
+are DIS, which takes care of large motions, and the robust rigid fit to it.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mer.decflow.layers import FlowHead, pixel_grid
+from mer.decflow.layers import pixel_grid
 from mer.decflow.linear import LinearSteps, fit_rigid, shrink, squash, upsample2
 from mer.decflow.prior import CHANNELS as PRIOR_CHANNELS
 
-MULTIPLE = 16  # both sides of a frame are multiples of this
+MULTIPLE = 32  # both sides of a frame are multiples of this
 
 
 @dataclass(frozen=True)
@@ -30,12 +31,10 @@ class LiteSizes:
 
     features: int = 12  # matched on the 1/2 grid
     stem: int = 32  # channels of the encoder
-    context: int = 40
-    facial: int = 32  # recurrent state of the facial decoder, on the 1/4 grid
-    head: int = 16  # of the head decoder
-    motion: int = 32
-    iterations: int = 3
-    windows: tuple[int, ...] = (3, 9)  # cells of the 1/4 grid that share a least-squares step
+    widths: tuple[int, int, int, int] = (48, 64, 96, 96)  # of the decoders, on the 1/4 to the 1/32 grid
+    state: int = 16  # what the facial decoder hands on from step to step
+    iterations: int = 2
+    windows: tuple[int, ...] = (1, 3, 9)  # cells of the 1/4 grid that share a least-squares step
     prior: bool = True  # semantic prior
 
 
@@ -61,61 +60,48 @@ class Features(nn.Module):
         return torch.cat([4 * local, self.conv3(rich)], dim=1), rich
 
 
-class Context(nn.Module):
-    """A small U-Net over the first frame and the prior: `(B, inputs, H/4, W/4)` to `(B, outputs, H/4, W/4)`."""
+class Decoders(nn.Module):
+    """The recurrent step of both decoders: one way down over what is known of the face, two ways up.
 
-    def __init__(self, inputs: int, width: int, outputs: int) -> None:
+    Levels are the 1/4, 1/8, 1/16 and 1/32 grids. What does not change between steps is convolved once.
+    """
+
+    def __init__(self, known: int, moving: int, facial: int, sizes: LiteSizes) -> None:
         super().__init__()
-        self.into = nn.Conv2d(inputs, width, 3, padding=1)
-        self.down1 = nn.Conv2d(width, width, 3, stride=2, padding=1)
-        self.down2 = nn.Conv2d(width, width, 3, stride=2, padding=1)
-        self.deep = nn.Conv2d(width, width, 3, padding=1)
-        self.up1 = nn.Conv2d(2 * width, width, 3, padding=1)
-        self.up2 = nn.Conv2d(2 * width, width, 3, padding=1)
-        self.out = nn.Conv2d(width, outputs, 1)
+        w0, w1, w2, w3 = sizes.widths
+        state = sizes.state
+        self.known = nn.Conv2d(known, w0, 3, padding=1)
+        self.moving = nn.Conv2d(moving + state, w0, 3, padding=1, bias=False)
+        self.down = nn.ModuleList(nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in ((w0, w1), (w1, w2), (w2, w3)))
+        self.same = nn.ModuleList(nn.Conv2d(w, w, 3, padding=1) for w in (w1, w2, w3))
+        self.facial = nn.ModuleList(_conv(a, b) for a, b in ((w3 + w2, w2), (w2 + w1, w1), (w1 + w0, w0)))
+        self.facial_out = nn.Conv2d(w0, facial, 3, padding=1)
+        self.facial_state = nn.Conv2d(w0, state, 1)
+        self.head = nn.ModuleList(_conv(a, b) for a, b in ((w3 + w2, w2), (w2 + w1, state)))
+        self.head_out = nn.Conv2d(state, 3, 3, padding=1)  # trust, a change of depth, the way to the fit
+        self.head_fix = nn.Conv2d(w2, 2, 3, padding=1)  # on the 1/16 grid
 
-    def forward(self, x: Tensor) -> Tensor:
-        fine = F.relu(self.into(x))
-        half = F.relu(self.down1(fine))
-        deep = F.relu(self.deep(F.relu(self.down2(half))))
-        half = F.relu(self.up1(torch.cat([half, upsample2(deep)], dim=1)))
-        return self.out(F.relu(self.up2(torch.cat([fine, upsample2(half)], dim=1))))
+    def forward(self, known: Tensor, moving: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The facial decoder's answer, its next state, the head decoder's answer (all on the 1/4 grid) and correction.
 
-
-class GRU(nn.Module):
-    """Convolutional GRU; what the context adds to its gates is computed once, before the first step."""
-
-    def __init__(self, *, hidden: int, inputs: int, context: int) -> None:
-        super().__init__()
-        self.gates = nn.Conv2d(hidden + inputs, 2 * hidden, 3, padding=1)
-        self.candidate = nn.Conv2d(hidden + inputs, hidden, 3, padding=1)
-        self.context = nn.Conv2d(context, 3 * hidden, 1)
-
-    def forward(self, hidden: Tensor, inputs: Tensor, context: Tensor) -> Tensor:
-        """`context` is what `self.context` made of the context features."""
-        size = hidden.shape[1]
-        known = context.split([2 * size, size], dim=1)
-        gates = torch.sigmoid(self.gates(torch.cat([hidden, inputs], dim=1)) + known[0])
-        update, reset = gates.chunk(2, dim=1)
-        candidate = torch.tanh(self.candidate(torch.cat([reset * hidden, inputs], dim=1)) + known[1])
-        return (1 - update) * hidden + update * candidate
+        `known` is what `self.known` made of the face.
+        """
+        levels = [F.relu(known + self.moving(torch.cat([moving, state], dim=1)))]
+        for down, same in zip(self.down, self.same):
+            coarse = F.relu(down(levels[-1]))
+            levels.append(F.relu(coarse + same(coarse)))
+        fine, quarter, eighth, deepest = levels
+        head = F.relu(self.head[0](torch.cat([upsample2(deepest), eighth], dim=1)))
+        fix = self.head_fix(head)
+        head = upsample2(self.head_out(F.relu(self.head[1](torch.cat([upsample2(head), quarter], dim=1)))))
+        face = deepest
+        for conv, level in zip(self.facial, (eighth, quarter, fine)):
+            face = F.relu(conv(torch.cat([upsample2(face), level], dim=1)))
+        return self.facial_out(face), torch.tanh(self.facial_state(face)), head, fix
 
 
-class MotionEncoder(nn.Module):
-    """What is left to move, seen from near and from afar; read by both decoders."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.near = nn.Conv2d(inputs, outputs, 3, padding=1)
-        self.far1 = nn.Conv2d(outputs, outputs, 3, padding=1)
-        self.far2 = nn.Conv2d(outputs, outputs, 3, padding=1)
-        self.join = nn.Conv2d(2 * outputs, outputs, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        near = F.relu(self.near(x))
-        far = F.relu(self.far2(F.relu(self.far1(F.avg_pool2d(near, 4)))))
-        far = F.interpolate(far, scale_factor=4, mode="bilinear", align_corners=False)
-        return F.relu(self.join(torch.cat([near, far], dim=1)))
+def _conv(inputs: int, outputs: int) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, 3, padding=1)
 
 
 class LiteDecFlow(nn.Module):
@@ -126,23 +112,16 @@ class LiteDecFlow(nn.Module):
     def __init__(self, sizes: LiteSizes | None = None) -> None:
         super().__init__()
         self.sizes = sizes = sizes or LiteSizes()
-        steps = 2 * len(sizes.windows)
-        context = sizes.context
+        windows = len(sizes.windows)
         self.features = Features(sizes)
-        self.damping = nn.Parameter(torch.full((len(sizes.windows),), -4.0))
-        # The stem's view of the first frame, the prior, texture, the first steps and their misfit.
-        self.context = Context(
-            sizes.stem + PRIOR_CHANNELS + 2 * steps + 1, context, context + sizes.facial + sizes.head
+        self.damping = nn.Parameter(torch.full((windows,), -4.0))
+        # What is known: the stem's view of the first frame, the prior, texture. What moves: the steps from both fields
+        # and their misfits, the expression so far and the facial flow.
+        self.decoders = Decoders(
+            sizes.stem + PRIOR_CHANNELS + 2 * windows, 2 * (2 * windows + 1) + 4, 2 * windows + 1 + 1 + 2, sizes
         )
-        self.motion = MotionEncoder(2 * steps + 1 + 2 + 2 + PRIOR_CHANNELS, sizes.motion)
-        self.facial_gru = GRU(hidden=sizes.facial, inputs=sizes.motion, context=context)
-        self.head_gru = GRU(hidden=sizes.head, inputs=sizes.motion, context=context)
-        # Gates of the least-squares steps, the level of noise, and a free step.
-        self.facial_out = FlowHead(hidden=sizes.facial, width=sizes.facial, outputs=len(sizes.windows) + 1 + 2)
-        self.head_out = FlowHead(hidden=sizes.head, width=sizes.head, outputs=2)  # trust, and a change of depth
-        self.head_fix = FlowHead(hidden=sizes.head, width=2 * sizes.head)  # on the 1/16 grid
-        # Untrained, the network is a classical method: half of each step, no correction, even trust.
-        for last in (self.facial_out.conv2, self.head_out.conv2, self.head_fix.conv2, self.features.conv3):
+        # Untrained, the network is a classical method: a mean of the candidates, no correction, even trust.
+        for last in (self.decoders.facial_out, self.decoders.head_out, self.decoders.head_fix, self.features.conv3):
             nn.init.normal_(last.weight, std=1e-3)
             nn.init.constant_(last.bias, 0.0)  # type: ignore[arg-type]
 
@@ -161,11 +140,11 @@ class LiteDecFlow(nn.Module):
         Parameters
         ----------
         onset, apex : Tensor (B, 3, H, W)
-            RGB, 0 to 255; sides are multiples of 16.
+            RGB, 0 to 255; sides are multiples of 32.
         prior : Tensor (B, 5, H/4, W/4)
             See :func:`mer.decflow.prior.face_map`.
-        start : Tensor (B, 2, H/4, W/4)
-            A first facial flow, pixels of the frame.
+        start : Tensor (B, 4, H/4, W/4)
+            A first facial and a first head flow, pixels of the frame; see :func:`mer.decflow.pairs.start_flows`.
         iterations : int, optional
             Refinements; `sizes.iterations` where not given.
         all_iterates : bool
@@ -186,42 +165,38 @@ class LiteDecFlow(nn.Module):
         matched, rich = self.features(torch.cat([onset, apex]))
         first, second = matched.chunk(2)
         linear = LinearSteps(first, second, windows=self.sizes.windows, damping=F.softplus(self.damping))
-        facial = start
-        steps, misfit, pull = linear(facial)
         view = F.avg_pool2d(rich[: len(onset)], 2)
-        context, facial_state, head_state = self.context(
-            torch.cat([view, prior, linear.texture, squash(steps), misfit], dim=1)
-        ).split([self.sizes.context, self.sizes.facial, self.sizes.head], dim=1)
-        context, facial_state, head_state = torch.relu(context), torch.tanh(facial_state), torch.tanh(head_state)
-        facial_context, head_context = self.facial_gru.context(context), self.head_gru.context(context)
+        known = self.decoders.known(torch.cat([view, prior, linear.texture], dim=1))
+        state = known.new_zeros(len(known), self.sizes.state, *known.shape[-2:])
 
-        places = _places(facial)
-        face = 0.001 + prior[:, 4:]
-        head = fit_rigid(facial, linear.info, pull, face, prior[:, 3:4], places)
+        places, face, depth = _places(prior), 0.001 + prior[:, 4:], prior[:, 3:4]
+        facial, head = start.chunk(2, dim=1)
+        steps, misfit, pull = linear(facial)
         count, windows = iterations or self.sizes.iterations, len(self.sizes.windows)
         iterates = []
         for step in range(count):
             if step:
-                facial = facial.detach()
+                facial, head = facial.detach(), head.detach()
                 steps, misfit, pull = linear(facial)
-            best = facial + steps[:, -2:]  # the widest window's opinion is the least noisy
-            motion = self.motion(
-                torch.cat(
-                    [squash(steps), linear.texture, misfit, squash(facial - head), squash(best - head), prior], dim=1
-                )
-            )
-            head_state = self.head_gru(head_state, motion, head_context)
-            trust, depth = self.head_out(head_state).chunk(2, dim=1)
-            fix = _smooth(self.head_fix(F.avg_pool2d(head_state, 4)))
-            depth = prior[:, 3:4] + 0.3 * depth
-            head = fit_rigid(facial, linear.info, pull, torch.sigmoid(trust) * face, depth, places) + fix
+            # From the head's flow on, what is left is the expression, and small.
+            steps_head, misfit_head, _ = linear(head)
+            moving = [squash(steps), misfit, squash(steps_head), misfit_head, squash(facial - head), squash(facial)]
+            answer, state, trusted, fix = self.decoders(known, torch.cat(moving, dim=1), state)
 
-            facial_state = self.facial_gru(facial_state, motion, facial_context)
-            gates = self.facial_out(facial_state)
-            moved = facial
+            # How far each place is to be trusted, how deep it lies, and how far to go from the last head to the fit.
+            trust, change, way = trusted.chunk(3, dim=1)
+            fit = fit_rigid(facial, linear.info, pull, torch.sigmoid(trust) * face, depth + 0.3 * change, places)
+            way = torch.sigmoid(way.mean(dim=(2, 3), keepdim=True))
+            moved_head = head + way * (fit - head) + _smooth(fix)
+
+            # The facial flow is one of these, or between them: as it is, or a step on from either field.
+            candidates = [facial]
             for n in range(windows):
-                moved = moved + torch.sigmoid(gates[:, n : n + 1]) * steps[:, 2 * n : 2 * n + 2] / windows
-            facial = head + shrink(moved - head, gates[:, windows : windows + 1]) + gates[:, windows + 1 :]
+                candidates += [facial + steps[:, 2 * n : 2 * n + 2], head + steps_head[:, 2 * n : 2 * n + 2]]
+            share = answer[:, : len(candidates)].softmax(dim=1)
+            moved = sum(share[:, n : n + 1] * field for n, field in enumerate(candidates))
+            head = moved_head
+            facial = head + shrink(moved - head, answer[:, -3:-2]) + answer[:, -2:]
             if all_iterates or step == count - 1:
                 iterates.append((_upsample(facial), _upsample(head)))
         return iterates

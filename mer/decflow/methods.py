@@ -36,7 +36,7 @@ def decflow(
     """
     import torch
 
-    from mer.decflow.pairs import cells, start_flow
+    from mer.decflow.pairs import start_flows
     from mer.decflow.prior import face_map, standard_landmarks
     from mer.decflow.weights import load_network
 
@@ -47,7 +47,7 @@ def decflow(
     arrays = [
         *(frame.transpose(2, 0, 1) for frame in frames),
         face_map(points, frames[0].shape[:2]),
-        cells(start_flow(*frames)),
+        start_flows(frames[0], frames[1], points),
     ]
     with torch.inference_mode():
         tensors = [torch.from_numpy(np.ascontiguousarray(a, np.float32))[None].to(_device(device)) for a in arrays]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from mer.decflow.prior import STRIDE, face_map
+from mer.face.align import face_mask
+from mer.flow.classical import dis
+from mer.flow.head import RigidHead
 
 Array = NDArray[np.float32]
 
@@ -42,12 +44,19 @@ class Pair:
     visible: NDArray[np.uint8] | None = None
 
 
-def start_flow(onset: NDArray[np.uint8], apex: NDArray[np.uint8]) -> Array:
-    """The field that the lite network starts from: DIS (Kroeger et al., ECCV 2016) in 3 to 10 ms, `(H, W, 2)`."""
-    gray = [cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_RGB2GRAY) for frame in (onset, apex)]
-    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    # From nothing: a field of zeros would count as a start, and DIS then searches less at its coarsest scale.
-    return np.asarray(dis.calc(gray[0], gray[1], None), np.float32)  # type: ignore[call-overload]
+def start_flows(onset: NDArray[np.uint8], apex: NDArray[np.uint8], landmarks: Array) -> Array:
+    """The fields that the lite network starts from, on the 1/4 grid, `(4, H/4, W/4)` in pixels of the frame.
+
+    The facial flow is DIS (Kroeger et al., ECCV 2016), the head flow a robust rigid fit to it (:mod:`mer.flow.head`);
+    together 45 ms at 224 px.
+    """
+    facial, shape = dis(onset, apex), onset.shape[:2]
+    rigid = RigidHead.from_landmarks(landmarks, shape)
+    try:
+        head = rigid.flow(*rigid.fit(facial, face_mask(landmarks, shape)))
+    except ValueError:  # hardly any face in the frame: nothing says that it moves
+        head = np.zeros_like(facial)
+    return np.concatenate([cells(facial), cells(head)])
 
 
 def cells(field: Array) -> Array:
@@ -59,13 +68,13 @@ def cells(field: Array) -> Array:
 
 
 def to_tensors(pair: Pair, landmarks: Array) -> dict[str, Tensor]:
-    """What the networks and the losses read, for one pair; sides are multiples of 16.
+    """What the networks and the losses read, for one pair; sides are multiples of 32.
 
     Returns
     -------
     dict
         `onset`, `apex` `(3, H, W)`; `facial`, `head` `(2, H, W)`; `mask`, `visible` `(1, H, W)`; `prior`
-        `(5, H/4, W/4)` drawn from `landmarks`; `start` `(2, H/4, W/4)`. All float32.
+        `(5, H/4, W/4)` drawn from `landmarks`; `start` `(4, H/4, W/4)`. All float32.
     """
     height, width = pair.mask.shape
     visible = np.ones((height, width), np.uint8) if pair.visible is None else pair.visible
@@ -77,6 +86,6 @@ def to_tensors(pair: Pair, landmarks: Array) -> dict[str, Tensor]:
         "mask": pair.mask[None],
         "visible": visible[None],
         "prior": face_map(landmarks, (height, width)),
-        "start": cells(start_flow(pair.onset, pair.apex)),
+        "start": start_flows(pair.onset, pair.apex, landmarks),
     }
     return {name: torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32)) for name, array in arrays.items()}

@@ -57,7 +57,7 @@ class Motion:
     skin: tuple[float, float] = (0.002, 0.045)  # largest skin displacement, log-uniform: 0.2 to 4.5 px at 100 px
     still_head: float = 0.1  # share of pairs whose head rests
     still_face: float = 0.15  # share of pairs without expression
-    noise: tuple[float, float] = (0.3, 4.0)  # grey levels, log-uniform
+    noise: tuple[float, float] = (0.3, 3.0)  # grey levels, log-uniform
     light: float = 0.06  # relative change of brightness between the frames
 
 

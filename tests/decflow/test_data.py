@@ -97,7 +97,7 @@ def test_pair_n_is_the_same_each_time_and_differs_from_others(faces):
     assert (one["onset"] != other["onset"]).any()
     assert {name: tuple(value.shape) for name, value in one.items()} == {
         "onset": (3, 96, 96), "apex": (3, 96, 96), "facial": (2, 96, 96), "head": (2, 96, 96),
-        "mask": (1, 96, 96), "visible": (1, 96, 96), "prior": (5, 24, 24), "start": (2, 24, 24),
+        "mask": (1, 96, 96), "visible": (1, 96, 96), "prior": (5, 24, 24), "start": (4, 24, 24),
     }  # fmt: skip
 
 

@@ -90,7 +90,7 @@ def test_a_run_is_neither_overwritten_nor_resumed_with_other_settings(config):
 def test_wrong_settings_are_named(config):
     with pytest.raises(ValueError, match="no data"):
         train(replace(config, data=[]))
-    with pytest.raises(ValueError, match="16"):
+    with pytest.raises(ValueError, match="32"):
         train(replace(config, size=100))
     with pytest.raises(ValueError, match="no network"):
         train(replace(config, network="other"))
