@@ -25,7 +25,8 @@ from mer.result import Result
 from mer.samples import read_samples
 
 Track = Callable[[Iterable[Any], int, str], Iterable[Any]]
-READ_RENDERED = ("zero-shot", "zero-shot-strict", "svm-hoof-synth")  # models that the rendered clips are for
+# Models that the rendered clips are for.
+READ_RENDERED = ("zero-shot", "zero-shot-strict", "svm-hoof-synth", "ensemble-synth")
 
 
 def train_classifier(

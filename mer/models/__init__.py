@@ -42,7 +42,7 @@ from mer.models.deep import (
 )
 from mer.models.ensemble import Twins, ensemble
 from mer.models.per_clip import PerClip
-from mer.models.rendered import svm_hoof_synth, zero_shot, zero_shot_strict
+from mer.models.rendered import ensemble_synth, svm_hoof_synth, zero_shot, zero_shot_strict
 from mer.models.torch_classifier import TorchClassifier
 
 __all__ = [
@@ -52,6 +52,7 @@ __all__ = [
     "Twins",
     "dual_inception",
     "ensemble",
+    "ensemble_synth",
     "gbm",
     "htnet",
     "is_seeded",
@@ -98,6 +99,7 @@ MODELS: dict[str, Callable[..., Any]] = {
     "symnet": symnet,
     "ensemble": ensemble,
     "svm-hoof-synth": svm_hoof_synth,
+    "ensemble-synth": ensemble_synth,
     "zero-shot": zero_shot,
     "zero-shot-strict": zero_shot_strict,
 }

@@ -91,13 +91,23 @@ def test_stacking_uses_labels_and_reading(rendered):
     assert (np.array(CLASSES)[silent.argmax(1)] == alone_by_distance(X, y, train, test)).all()
 
 
+def test_the_ensemble_with_a_reading(rendered):
+    X, y = rows(rendered), rendered.labels
+    train, test = rendered.people < 10, rendered.people >= 10
+    model = new_model("ensemble-synth").fit(X[train], y[train])
+    alone = new_model("ensemble").fit(X[train], y[train])
+    score, of_alone = (f1_score(y[test], m.predict(X[test]), average="macro") for m in (model, alone))
+    assert score > of_alone
+    assert model[-1].say_ in (1, 2, 4, 8)
+
+
 def alone_by_distance(X, y, train, test) -> np.ndarray:
     model = new_model("svm-hoof").fit(X[train], y[train])
     return model.classes_[model.decision_function(X[test]).argmax(1)]
 
 
 def test_they_are_clones_of_themselves():
-    for name in ("zero-shot", "zero-shot-strict", "svm-hoof-synth"):
+    for name in ("zero-shot", "zero-shot-strict", "svm-hoof-synth", "ensemble-synth"):
         clone(new_model(name))
 
 
