@@ -20,7 +20,7 @@ setup(
     packages=[*find_packages(include=["mer", "mer.*"]), "mer.protocols"],
     package_dir={"mer.protocols": "protocols"},
     package_data={
-        "mer": ["**/*.npz", "**/*.safetensors", "**/*.html.j2", "**/*.css", "datasets/*.csv"],
+        "mer": ["**/*.npz", "**/*.safetensors", "decflow/weights/*.json", "**/*.html.j2", "**/*.css", "datasets/*.csv"],
         "mer.protocols": ["*.yaml"],
     },
     entry_points={"console_scripts": ["mer = mer.cli:main"]},

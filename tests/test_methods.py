@@ -31,7 +31,7 @@ def one_right(onset, apex):
     return np.broadcast_to(np.array([1.0, 0.0]), (*onset.shape[:2], 2))
 
 
-@pytest.mark.parametrize("name", ["dis", "tvl1", "farneback"])
+@pytest.mark.parametrize("name", ["decflow", "dis", "tvl1", "farneback"])
 def test_a_moved_face(astronaut, name):
     """A face that moves as a whole: the facial flow is that motion, the head's too, and no expression is left."""
     onset, apex = astronaut[:224, 120:344], astronaut[2:226, 121:345]
@@ -49,7 +49,7 @@ def test_the_default_is_a_method():
 
 
 def test_an_unknown_name_lists_the_names(frames):
-    with pytest.raises(ValueError, match="no flow method 'dys'; there are dis, tvl1, farneback, raft-small"):
+    with pytest.raises(ValueError, match="no flow method 'dys'; there are decflow, dis, tvl1, farneback, raft-small"):
         estimate_flow(*frames, "dys")
     with pytest.raises(ValueError, match="no flow method None"):
         estimate_flow(*frames, None)

@@ -232,8 +232,18 @@ def _batches(config: Config, step: int, rank: int, world: int, device: torch.dev
 
 
 def _validation_pairs(config: Config) -> list[dict[str, Tensor]]:
-    """The same pairs at every validation, of people that are never trained on (and never those of `test`)."""
-    sources = [open_source(path, "val") for path in config.data]
+    """The same pairs at every validation, of people that are never trained on (and never those of `test`).
+
+    A folder that holds train people alone (`mer synth --split train`) has no part in it.
+    """
+    sources, reasons = [], []
+    for path in config.data:
+        try:
+            sources.append(open_source(path, "val"))
+        except ValueError as error:
+            reasons.append(str(error))
+    if not sources:
+        raise ValueError(f"no people to validate on: {reasons[0]}")
     dataset = Batches(sources, config.size, seed=config.seed + 1)
     return [dataset[n] for n in range(config.val_pairs)]
 

@@ -54,7 +54,7 @@ class Motion:
 
     turn: tuple[float, float] = (0.1, 6.0)  # head rotation, log-uniform
     shift: float = 0.03  # standard deviation of the head's translation
-    skin: tuple[float, float] = (0.002, 0.045)  # largest skin displacement, log-uniform: 0.2 to 4.5 px at 100 px
+    skin: tuple[float, float] = (0.002, 0.12)  # largest skin displacement, log-uniform: 0.2 to 12 px at 100 px
     still_head: float = 0.1  # share of pairs whose head rests
     still_face: float = 0.15  # share of pairs without expression
     noise: tuple[float, float] = (0.3, 3.0)  # grey levels, log-uniform
