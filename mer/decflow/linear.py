@@ -165,6 +165,19 @@ def shrink(expression: Tensor, gate: Tensor) -> Tensor:
     return expression * (power / (power + 0.0625 * torch.exp(2 * gate.clamp(-4, 4))))
 
 
+def stand(start: Tensor, start_misfit: Tensor, flow: Tensor, misfit: Tensor) -> Tensor:
+    """`flow`, but where it is pixels away from `start` and explains the frames worse, `start`.
+
+    A network that has never seen a motion so large may take it for noise; what the frames say is plain then.
+    """
+    x, y = (start - flow).split(1, dim=1)
+    far = torch.sigmoid(3 * (torch.sqrt(x * x + y * y + 1e-6) - 2))
+    before, after = (F.avg_pool2d(m, 5, stride=1, padding=2, count_include_pad=False) for m in (start_misfit, misfit))
+    worse = torch.sigmoid(30 * (after / before.clamp_min(1e-6) - 1.2))
+    share = F.avg_pool2d(far * worse, 3, stride=1, padding=1, count_include_pad=False)
+    return flow + share * (start - flow)
+
+
 def squash(flow: Tensor) -> Tensor:
     """Displacements in a range that convolutions like: linear far below a pixel, logarithmic far above."""
     return torch.sign(flow) * torch.log1p(4 * flow.abs())

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mer.decflow.layers import pixel_grid
-from mer.decflow.linear import LinearSteps, fit_rigid, shrink, squash, upsample2
+from mer.decflow.linear import LinearSteps, fit_rigid, shrink, squash, stand, upsample2
 from mer.decflow.prior import CHANNELS as PRIOR_CHANNELS
 
 MULTIPLE = 32  # both sides of a frame are multiples of this
@@ -172,6 +172,7 @@ class LiteDecFlow(nn.Module):
         places, face, depth = _places(prior), 0.001 + prior[:, 4:], prior[:, 3:4]
         facial, head = start.chunk(2, dim=1)
         steps, misfit, pull = linear(facial)
+        first_misfit = misfit
         count, windows = iterations or self.sizes.iterations, len(self.sizes.windows)
         iterates = []
         for step in range(count):
@@ -197,6 +198,8 @@ class LiteDecFlow(nn.Module):
             moved = sum(share[:, n : n + 1] * field for n, field in enumerate(candidates))
             head = moved_head
             facial = head + shrink(moved - head, answer[:, -3:-2]) + answer[:, -2:]
+            if step == count - 1:
+                facial = stand(start[:, :2], first_misfit, facial, linear(facial)[1])
             if all_iterates or step == count - 1:
                 iterates.append((_upsample(facial), _upsample(head)))
         return iterates

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from mer.decflow.layers import convex_upsample, pixel_grid, warp
-from mer.decflow.linear import LinearSteps, fit_rigid
+from mer.decflow.linear import LinearSteps, fit_rigid, stand
 from mer.decflow.lite import LiteDecFlow, LiteSizes
 from mer.decflow.losses import Loss, sequence_loss
 from mer.decflow.methods import decflow, decflow_paper
@@ -97,6 +97,14 @@ def batch(faces, count=2, size=64):  # noqa: F811
     dataset = Batches([open_source(faces, "train")], size, seed=1)
     pairs = [dataset[n] for n in range(count)]
     return {name: torch.stack([pair[name] for pair in pairs]) for name in pairs[0]}
+
+
+def test_a_large_motion_that_the_frames_show_plainly_is_not_taken_for_noise():
+    start, flow = torch.full((1, 2, 16, 16), 6.0), torch.zeros(1, 2, 16, 16)
+    low, high = torch.full((1, 1, 16, 16), 0.1), torch.full((1, 1, 16, 16), 0.3)
+    assert (stand(start, low, flow, high) - start).abs().max() < 0.1
+    assert stand(start, high, flow, low).abs().max() < 0.1  # the answer explains the frames: it stands
+    assert stand(start / 12, low, flow, high).abs().max() < 0.02  # half a pixel is not a large motion
 
 
 def test_shapes_iterates_and_gradients(faces):  # noqa: F811
