@@ -21,7 +21,13 @@ from mer.decflow.pairs import start_flows
 from mer.decflow.prior import face_map, standard_landmarks
 
 TUNED = ("frozen", "last", "whole")
-_LAST = ("facial_out.", "head_out.", "head_fix.", "update_block.flow_head.", "update_block_head.flow_head.")
+_LAST = (
+    "decoders.facial_out.",
+    "decoders.head_out.",
+    "decoders.head_fix.",
+    "update_block.flow_head.",
+    "update_block_head.flow_head.",
+)
 
 
 def flow_features(flow: Tensor, size: int = 28) -> Tensor:

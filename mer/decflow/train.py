@@ -199,7 +199,7 @@ def trainable(network: nn.Module, part: str) -> list[nn.Parameter]:
     for name, parameter in network.named_parameters():
         frozen = name.startswith("dad_encoder") or name.startswith("att.pos_emb")
         if part == "head":
-            frozen = not name.startswith(("update_block_head", "head_"))
+            frozen = not name.startswith(("update_block_head", "decoders.head"))
         parameter.requires_grad_(not frozen)
     return [parameter for parameter in network.parameters() if parameter.requires_grad]
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from mer.decflow.networks import build
 from mer.decflow.train import Config, learning_rate, parse, train, trainable
 from tests.decflow.faces import write_faces
 
@@ -162,3 +163,13 @@ def test_pictures_and_curves_go_to_tensorboard_or_an_error_says_how_to_get_it(co
 
         train(replace(config, steps=1, tensorboard=True))
         assert list((Path(config.out) / "tensorboard").glob("events*"))
+
+
+def test_the_head_decoder_alone_can_be_trained_in_the_lite_network_too():
+    network = build("lite")
+    names = {name for name, parameter in network.named_parameters() if parameter.requires_grad}
+    trainable(network, "head")
+    chosen = {name for name, parameter in network.named_parameters() if parameter.requires_grad}
+    assert chosen
+    assert all(name.startswith("decoders.head") for name in chosen)
+    assert chosen < names
