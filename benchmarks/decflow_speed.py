@@ -94,11 +94,11 @@ def run(threads: int, sizes: list[int], training: bool) -> None:
             "onset": 255 * torch.rand(batch, 3, size, size), "apex": 255 * torch.rand(batch, 3, size, size),
             "facial": torch.rand(batch, 2, size, size), "head": torch.rand(batch, 2, size, size),
             "mask": torch.ones(batch, 1, size, size), "visible": torch.ones(batch, 1, size, size),
-            "prior": torch.rand(batch, 5, size // 4, size // 4), "start": torch.rand(batch, 2, size // 4, size // 4),
+            "prior": torch.rand(batch, 5, size // 4, size // 4), "start": torch.rand(batch, 4, size // 4, size // 4),
         }  # fmt: skip
 
         def step(net: torch.nn.Module = net, b: dict[str, torch.Tensor] = b, network: str = network) -> None:
-            count = 3 if network == "lite" else 12
+            count = 2 if network == "lite" else 12
             sequence_loss(predict(net, b, count, all_iterates=True), b, Loss())[0].backward()
 
         report(f"training step, {network}, {batch} pairs", size, step)

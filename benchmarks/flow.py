@@ -54,7 +54,7 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", default=[m for m in METHODS if not method_status(m)])
     parser.add_argument("--weights", help="a file for the lite network instead of the shipped weights")
     parser.add_argument("--sets", nargs="+", default=["micro", "ffn", "warped", "still face", "still head"])
-    parser.add_argument("--out", type=Path, help="write one row per pair, method and component to this CSV file")
+    parser.add_argument("--out", type=Path, help="write the means to this CSV file")
     given = parser.parse_args()
     cv2.setNumThreads(1)
 
@@ -68,7 +68,9 @@ def main() -> None:
         rows += [{"set": name, **row} for case in cases(name, given) for row in measure(case, methods)]
         print_table(pd.DataFrame([row for row in rows if row["set"] == name]))
     if given.out:
-        pd.DataFrame(rows).to_csv(given.out, index=False, lineterminator="\n", float_format="%.5g")
+        groups = pd.DataFrame(rows).groupby(["set", "method", "component"], sort=False)
+        means = groups.agg(pairs=("epe", "size"), epe=("epe", "mean"), sd=("epe", "std"), ms=("ms", "median"))
+        means.to_csv(given.out, lineterminator="\n", float_format="%.4g")
 
 
 def cases(name: str, given: argparse.Namespace) -> Iterator[Case]:
