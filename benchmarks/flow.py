@@ -1,4 +1,4 @@
-"""The flow benchmark: facial, head and expression errors of every method on people that no shipped network has seen.
+"""The flow benchmark: facial, head and expression errors of every method on people new to the network.
 
     python benchmarks/flow.py --faces FACES --ict ict_facekit_light.npz --work flow_benchmark --out benchmarks/flow.csv
 
@@ -9,8 +9,9 @@ micro, ffn
     Rendered by `mer synth --split test` with each face model, once with the portraits and once with generated faces
     (`ict` is left out without `--ict`).
 warped
-    Another motion model, which no part of the training knows: smooth bumps inside the face and a rigid head on
-    photographs, sensor noise, light changes of 0 and 3 % (`benchmarks/flow_warped.py`).
+    Smooth bumps inside the face and a rigid head on photographs, sensor noise, light changes of 0 and 3 %
+    (`benchmarks/flow_warped.py`). No renderer is in it. The shipped network has been trained on rendered pairs and on
+    photographs warped in this manner by other code (`mer.decflow.warped`), with other depth, camera and sampling.
 still face
     Warped photographs whose head turns by up to 5 degrees without an expression: expression flow should be nothing.
 still head

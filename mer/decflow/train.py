@@ -81,9 +81,9 @@ _PAPER: dict[str, Any] = {
     "network": "paper", "steps": 10_000, "batch": 6, "size": 480, "iterations": 12, "lr": 1.25e-4,
     "face_mask": False, "occlusion_mask": False,
 }  # fmt: skip
-# The two stages of the paper (FacialFlowNet, Section 4.3), and what the shipped weights were trained with.
+# The two stages of the paper (FacialFlowNet, Section 4.3), and what all stages of the shipped weights have in common.
 PRESETS: dict[str, dict[str, Any]] = {
-    "lite": {},
+    "lite": {"batch": 4, "iterations": 2, "power": 0.7},
     "paper-1": _PAPER,
     "paper-2": {**_PAPER, "train": "head"},
 }
