@@ -68,8 +68,8 @@ def test_two_processes_follow_the_path_of_one(config, tmp_path):
     arguments = [
         sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
         "-m", "mer.decflow.train", "--data", *config.data, "--out", str(tmp_path / "two"), "--steps", "6",
-        "--batch", "2", "--size", "64", "--iterations", "2", "--lr", "1e-3", "--val-pairs", "2", "--val-every", "3",
-        "--log-every", "1", "--device", "cpu",
+        "--batch", "2", "--size", "64", "--iterations", "2", "--power", "1", "--lr", "1e-3", "--val-pairs", "2",
+        "--val-every", "3", "--log-every", "1", "--device", "cpu",
     ]  # fmt: skip
     subprocess.run(arguments, check=True, capture_output=True, timeout=300)
     one, two = log(config.out), log(tmp_path / "two")
