@@ -15,7 +15,9 @@ from mer.face.canonical import canonical_landmarks
 
 
 def augment(pair: Pair, rng: np.random.Generator, size: int) -> Pair:
-    """A random view, `size` x `size`: crop, scale, stretch, mirror, camera, and a patch that hides the apex."""
+    """A random view, `size` x `size`: crop, scale, stretch, mirror, a camera that moves, and a patch that hides the
+    apex.
+    """
     height, width = pair.mask.shape
     # The face fills the crop more or less as after alignment.
     rows, columns = np.nonzero(pair.mask)
@@ -27,7 +29,7 @@ def augment(pair: Pair, rng: np.random.Generator, size: int) -> Pair:
     zoom = size * rng.uniform(0.72, 1.0) / extent
     scale = zoom * np.exp(rng.uniform(-0.06, 0.06, 2))
     shift = size / 2 + rng.normal(0, 0.03 * size, 2) - scale * middle
-    pair = resample(pair, scale, shift, size)
+    pair = resample(pair, scale, shift, size, shake(rng, size) if rng.random() < 0.5 else None)
     if rng.random() < 0.5:
         pair = mirror(pair)
     # A little more noise than what the camera of the pictures has made.
@@ -36,31 +38,64 @@ def augment(pair: Pair, rng: np.random.Generator, size: int) -> Pair:
     return hide(pair, rng) if rng.random() < 0.2 else pair
 
 
-def resample(pair: Pair, scale: NDArray[np.float64], shift: NDArray[np.float64], size: int) -> Pair:
-    """The pair on a grid of `size` x `size` where the point `p` stands at `scale p + shift` (both `(2,)`, x first)."""
-    matrix = np.array([[scale[0], 0, shift[0]], [0, scale[1], shift[1]]])
-    shrinks = bool(np.min(scale) < 1)
+def shake(rng: np.random.Generator, size: int) -> NDArray[np.float64]:
+    """How a camera in the hand moves between the frames: a similarity `(2, 3)` about the middle of the crop.
 
-    def moved(image: NDArray[np.uint8], smooth: bool = True) -> NDArray[np.uint8]:
-        if shrinks and smooth:  # linear interpolation alone would alias
-            sigma = 0.5 * float(np.sqrt(1 / np.min(scale) ** 2 - 1)) + 1e-3
+    It turns by 1.2 degrees, shifts by 0.7 % of the crop and zooms by 0.8 %, standard deviations.
+    """
+    angle, zoom = np.deg2rad(rng.normal(0, 1.2)), np.exp(rng.normal(0, 0.008))
+    linear = zoom * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    middle = np.full(2, size / 2)
+    return np.column_stack([linear, middle - linear @ middle + rng.normal(0, 0.007 * size, 2)])
+
+
+def resample(
+    pair: Pair,
+    scale: NDArray[np.float64],
+    shift: NDArray[np.float64],
+    size: int,
+    camera: NDArray[np.float64] | None = None,
+) -> Pair:
+    """The pair on a grid of `size` x `size` where the point `p` stands at `scale p + shift` (both `(2,)`, x first).
+
+    With a `camera`, a similarity `(2, 3)` on the new grid, the apex is moved by it once more, and so are facial and
+    head flow: the flow `f` at `p` becomes `camera(p + f) - p`.
+    """
+    matrix = np.array([[scale[0], 0, shift[0]], [0, scale[1], shift[1]]])
+    again = matrix if camera is None else camera @ np.vstack([matrix, [0, 0, 1]])
+    sigma = 0.5 * float(np.sqrt(max(1 / np.min(scale) ** 2 - 1, 0))) + 1e-3
+
+    def moved(image: NDArray[np.uint8], matrix: NDArray[np.float64]) -> NDArray[np.uint8]:
+        if np.min(scale) < 1:  # interpolation alone would alias
             image = np.asarray(cv2.GaussianBlur(image, (0, 0), sigma), np.uint8)
-        how = cv2.INTER_LINEAR if smooth else cv2.INTER_NEAREST
-        found = cv2.warpAffine(image, matrix, (size, size), flags=how, borderMode=cv2.BORDER_REPLICATE)
+        found = cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
         return np.asarray(found, np.uint8)
 
-    stretch = scale.astype(np.float32)
+    def nearest(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return np.asarray(cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_NEAREST), np.uint8)
+
     facial, head = (
-        cv2.warpAffine(f, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) * stretch
+        cv2.warpAffine(f, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        * scale.astype(np.float32)
         for f in (pair.facial, pair.head)
     )
-    # Outside the old frame nothing is known to be face.
-    mask = np.asarray(cv2.warpAffine(pair.mask, matrix, (size, size), flags=cv2.INTER_NEAREST), np.uint8)
+    if camera is not None:
+        places = np.stack(np.meshgrid(np.arange(size), np.arange(size)), axis=-1)
+        facial, head = (
+            ((places + f) @ camera[:, :2].T + camera[:, 2] - places).astype(np.float32) for f in (facial, head)
+        )
     landmarks = pair.landmarks
     if landmarks is not None:
         landmarks = (landmarks * [*scale, scale.mean()] + [*shift, 0]).astype(np.float32)
-    visible = None if pair.visible is None else moved(pair.visible, smooth=False)
-    return Pair(moved(pair.onset), moved(pair.apex), facial, head, mask, landmarks, visible)
+    return Pair(
+        moved(pair.onset, matrix),
+        moved(pair.apex, again),
+        facial,
+        head,
+        nearest(pair.mask),  # outside the old frame nothing is known to be face
+        landmarks,
+        None if pair.visible is None else nearest(pair.visible),
+    )
 
 
 def mirror(pair: Pair) -> Pair:

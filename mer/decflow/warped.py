@@ -2,8 +2,8 @@
 
 The apex shows the photograph and the onset shows it pulled back along the flow, so that the flow on the onset's grid is
 exact by construction and nothing has to be inverted. The head is a surface through the landmarks that turns and shifts
-in front of a perspective camera; the skin moves by smooth random fields. It is a second motion model beside the
-renderer, with the texture of real and generated portraits.
+in front of a perspective camera; the skin moves by smooth random fields of three kinds. It is a second motion model
+beside the renderer, with the texture of real and generated portraits.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Motion:
     turn: tuple[float, float] = (0.1, 6.0)  # head rotation, log-uniform
     shift: float = 0.03  # standard deviation of the head's translation
     skin: tuple[float, float] = (0.002, 0.12)  # largest skin displacement, log-uniform: 0.2 to 12 px at 100 px
-    still_head: float = 0.1  # share of pairs whose head rests
+    still_head: float = 0.2  # share of pairs whose head rests
     still_face: float = 0.15  # share of pairs without expression
     noise: tuple[float, float] = (0.3, 3.0)  # grey levels, log-uniform
     light: float = 0.06  # relative change of brightness between the frames
@@ -91,7 +91,7 @@ def warped_pair(photo: Photo, rng: np.random.Generator, size: int = 224, motion:
     right, left = landmarks[list(OUTER_EYE_CORNERS), :2]
     eyes = left - right
     shrink = unit / np.linalg.norm(eyes)
-    finest = float(1.25 * shrink)  # pictures much finer than the crop would alias
+    finest = float(1.6 * shrink)  # pictures much finer than the crop would alias
     if finest < 1:
         sides = (round(image.shape[1] * finest), round(image.shape[0] * finest))
         image = np.asarray(cv2.resize(image, sides, interpolation=cv2.INTER_AREA), np.uint8)
@@ -99,7 +99,7 @@ def warped_pair(photo: Photo, rng: np.random.Generator, size: int = 224, motion:
         right, left = landmarks[list(OUTER_EYE_CORNERS), :2]
     # A lens blurs by about a pixel. Without it, interpolation is sharp on the photograph's grid and soft between, which
     # looks like motion.
-    image = np.asarray(cv2.GaussianBlur(image, (0, 0), rng.uniform(0.5, 1.0)), np.uint8)
+    image = np.asarray(cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.2)), np.uint8)
     angle = -np.arctan2(eyes[1], eyes[0]) + np.deg2rad(rng.normal(0, 2))
     turn = shrink * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     target = np.array([size / 2, size * 0.38]) + rng.normal(0, 0.02 * size, 2)
@@ -140,7 +140,7 @@ def _head_flow(
     """Head flow `(size, size, 2)` on the onset's grid, and the onset's landmarks, from those of the apex."""
     if rng.random() < motion.still_head:
         return np.zeros((size, size, 2)), apex
-    axis = rng.normal(0, 1, 3) * [1.0, 1.0, 0.6]
+    axis = rng.normal(0, 1, 3)
     degrees = np.exp(rng.uniform(*np.log(motion.turn)))
     turn = Rotation.from_rotvec(np.deg2rad(degrees) * axis / np.linalg.norm(axis)).as_matrix()
     strength = degrees / motion.turn[1]
@@ -169,14 +169,26 @@ def _head_flow(
 def _skin_flow(
     onset: NDArray, mask: NDArray, rng: np.random.Generator, size: int, unit: float, motion: Motion
 ) -> NDArray:
-    """Skin motion `(size, size, 2)`: a few smooth bumps at the moving parts, half of them mirrored across the face."""
+    """Skin motion `(size, size, 2)` of one of three kinds, soft at the face's edge."""
     largest = unit * np.exp(rng.uniform(*np.log(motion.skin)))
-    canonical = canonical_landmarks()
     y, x = np.mgrid[:size:2, :size:2].astype(np.float64)
+    draw = (_bumps, _bumps, _patches, _waves)[rng.integers(4)]
+    field = draw(onset, x, y, rng, unit)
+    soft = cv2.GaussianBlur(mask[::2, ::2].astype(np.float64), (0, 0), 0.04 * unit)
+    field *= soft[..., None]
+    length = np.linalg.norm(field, axis=-1).max()
+    # Steeper than this and skin would fold over itself.
+    slope = max(np.abs(np.gradient(field[..., n])).max() / 2 for n in (0, 1)) + 1e-9
+    field *= min(largest / max(length, 1e-9), 0.4 / slope)
+    return cv2.resize(field, (size, size), interpolation=cv2.INTER_LINEAR)
+
+
+def _bumps(onset: NDArray, x: NDArray, y: NDArray, rng: np.random.Generator, unit: float) -> NDArray:
+    """A few smooth bumps at the moving parts, half of them mirrored across the face."""
+    canonical = canonical_landmarks()
     field = np.zeros((*x.shape, 2))
     for _ in range(rng.integers(1, 6)):
-        region = REGIONS[rng.choice(_MOVING if rng.random() < 0.6 else _MOUTH)]
-        center = int(rng.choice(region))
+        center = _moving_landmark(rng)
         mirrored = int(np.linalg.norm(canonical - canonical[center] * [-1, 1, 1], axis=1).argmin())
         angle = rng.uniform(0, 2 * np.pi)
         along, across = np.exp(rng.uniform(np.log(0.07), np.log(0.4), 2)) * unit
@@ -189,13 +201,35 @@ def _skin_flow(
             v = -side * dx * np.sin(angle) + dy * np.cos(angle)
             bump = height * np.exp(-0.5 * ((u / along) ** 2 + (v / across) ** 2))
             field += bump[..., None] * direction * [side, 1]
-    soft = cv2.GaussianBlur(mask[::2, ::2].astype(np.float64), (0, 0), 0.04 * unit)
-    field *= soft[..., None]
-    length = np.linalg.norm(field, axis=-1).max()
-    # Steeper than this and skin would fold over itself.
-    slope = max(np.abs(np.gradient(field[..., n])).max() / 2 for n in (0, 1)) + 1e-9
-    field *= min(largest / max(length, 1e-9), 0.4 / slope)
-    return cv2.resize(field, (size, size), interpolation=cv2.INTER_LINEAR)
+    return field
+
+
+def _patches(onset: NDArray, x: NDArray, y: NDArray, rng: np.random.Generator, unit: float) -> NDArray:
+    """Patches of skin that a muscle shifts, turns, shears and stretches or bunches: affine inside, flat-topped."""
+    field = np.zeros((*x.shape, 2))
+    for _ in range(rng.integers(1, 5)):
+        place = onset[_moving_landmark(rng), :2]
+        dx, dy = (x - place[0]) / unit, (y - place[1]) / unit
+        radius = np.exp(rng.uniform(np.log(0.15), np.log(0.45)))
+        window = np.exp(-((np.hypot(dx, dy) / radius) ** 4))
+        inside = np.stack([dx, dy], axis=-1) @ (rng.normal(0, 1, (2, 2)) / radius) + rng.normal(0, 0.7, 2)
+        field += window[..., None] * inside
+    return field
+
+
+def _waves(onset: NDArray, x: NDArray, y: NDArray, rng: np.random.Generator, unit: float) -> NDArray:
+    """Smooth noise of one width, everywhere or about one part of the face."""
+    width = np.exp(rng.uniform(np.log(0.1), np.log(0.35))) * unit / 2  # in samples, which are two pixels apart
+    field = np.stack([cv2.GaussianBlur(rng.normal(0, 1, x.shape), (0, 0), width) for _ in range(2)], axis=-1)
+    if rng.random() < 0.5:
+        place = onset[_moving_landmark(rng), :2]
+        reach = rng.uniform(0.3, 0.8) * unit
+        field *= np.exp(-0.5 * ((x - place[0]) ** 2 + (y - place[1]) ** 2) / reach**2)[..., None]
+    return field
+
+
+def _moving_landmark(rng: np.random.Generator) -> int:
+    return int(rng.choice(REGIONS[rng.choice(_MOVING if rng.random() < 0.6 else _MOUTH)]))
 
 
 def spoil(

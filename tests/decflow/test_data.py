@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
-from mer.decflow.augment import hide, mirror, mirrored_landmarks, resample
+from mer.decflow.augment import hide, mirror, mirrored_landmarks, resample, shake
 from mer.decflow.data import Batches, open_source, place_canonical
 from mer.decflow.pairs import cells
 from mer.decflow.prior import face_map
-from mer.decflow.warped import Motion, read_photos, warped_pair
+from mer.decflow.warped import Motion, _bumps, _patches, _waves, read_photos, warped_pair
 from mer.face.canonical import canonical_landmarks
 from tests.decflow.faces import write_faces
 
@@ -123,6 +123,31 @@ def test_the_mean_face_is_placed_by_the_mask_where_there_are_no_landmarks(faces)
 def test_cells_are_means():
     field = np.random.default_rng(0).normal(size=(8, 12, 2)).astype(np.float32)
     assert np.allclose(cells(field)[:, 1, 2], field[4:8, 8:12].mean(axis=(0, 1)), atol=1e-6)
+
+
+def test_a_camera_that_moves_takes_head_and_facial_flow_with_it(faces):
+    """And leaves the expression's length: the frames agree with the flows as before."""
+    rng = np.random.default_rng(3)
+    pair = warped_pair(read_photos([faces], "train")[0], rng, 160, QUIET)
+    scale, shift = np.full(2, 0.9), np.array([3.0, -2.0])
+    moved = resample(pair, scale, shift, 128, shake(rng, 128))
+    steady = resample(pair, scale, shift, 128)
+    assert np.abs(moved.head - steady.head).mean() > 0.3
+    assert error_within(moved, moved.facial) < 2
+    assert error_within(moved, moved.facial) < 0.7 * error_within(moved, steady.facial)
+    lengths = [np.linalg.norm(p.facial - p.head, axis=-1) for p in (moved, steady)]
+    assert np.abs(lengths[0] - lengths[1]).max() < 0.05 * lengths[1].max() + 1e-6
+
+
+@pytest.mark.parametrize("kind", [_bumps, _patches, _waves])
+def test_each_kind_of_skin_motion_is_smooth(kind):
+    y, x = np.mgrid[:64, :64].astype(float) * 2
+    points = canonical_landmarks() * 50 + [64, 50, 0]
+    for seed in range(5):
+        field = kind(points, x, y, np.random.default_rng(seed), 50.0)
+        assert field.shape == (64, 64, 2)
+        assert np.abs(field).max() > 0
+        assert np.abs(np.gradient(field, axis=(0, 1))).max() < 0.5 * np.abs(field).max()
 
 
 @pytest.mark.parametrize(("folder", "match"), [("nowhere", "landmarks478.json"), (".", "landmarks478.json")])
