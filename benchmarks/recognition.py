@@ -42,7 +42,9 @@ def main() -> None:
     given = parser.parse_args()
     tables = []
     for head_motion in given.head_motion:
-        settings = BenchmarkSettings(people=given.people, clips=given.clips, head_motion=head_motion, seed=given.seed)
+        settings = BenchmarkSettings(
+            people=given.people, clips=given.clips, head_motion=head_motion, seed=given.seed, whole=False
+        )
         work = given.work / f"head_motion_{head_motion:g}"
         videos = make_benchmark(work / "videos", settings, given.workers)
         table = compared(results(videos, work, given))

@@ -1,4 +1,4 @@
-"""Where training pairs come from: FacialFlowNet data on disk, or rendered or warped photographs on the fly.
+"""Where training pairs come from: FacialFlowNet data on disk; rendered, warped or faceless pairs on the fly.
 
 A source gives pair number `n` for a seed, the same each time, so that a training run needs no state of its data: it can
 be stopped, resumed and shared between processes without a pair drawn twice or lost.
@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from mer.decflow.augment import augment
+from mer.decflow.generic import generic_pair
 from mer.decflow.pairs import Pair, to_tensors
 from mer.decflow.rendered import open_rendered
 from mer.decflow.warped import Motion, read_photos, warped_pair
@@ -63,10 +64,13 @@ class OnDisk:
 def open_source(path: str | Path, split: str) -> Source:
     """The source at a path: a folder of faces (`landmarks478.json` in it or one level down), or FacialFlowNet data.
 
-    `render:MODEL[=FILE][@FACES]` is rendered on the fly; see :mod:`mer.decflow.rendered`.
+    `render:MODEL[=FILE][@FACES]` is rendered on the fly; see :mod:`mer.decflow.rendered`. `generic` shows no faces at
+    all; see :mod:`mer.decflow.generic`.
     """
     if split not in SPLITS:
         raise ValueError(f"no split {split!r}; there are {', '.join(SPLITS)}")
+    if str(path) == "generic":
+        return generic_pair  # of nobody, so there is nothing to split
     if str(path).startswith("render:"):
         return open_rendered(str(path), split)
     path = Path(path)

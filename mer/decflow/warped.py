@@ -120,12 +120,12 @@ def warped_pair(photo: Photo, rng: np.random.Generator, size: int = 224, motion:
     frames = []
     for moved in (facial, np.zeros_like(facial)):
         points = np.stack([x, y], axis=-1) + moved - offset
-        frames.append(_resample(image, points @ inverse.T))
+        frames.append(sample_exactly(image, points @ inverse.T))
     onset, apex = spoil(frames, rng, noise=motion.noise, light=motion.light)
     return Pair(onset, apex, facial.astype(np.float32), head.astype(np.float32), mask, onset_points.astype(np.float32))
 
 
-def _resample(image: NDArray[np.uint8], points: NDArray[np.float64]) -> NDArray[np.uint8]:
+def sample_exactly(image: NDArray[np.uint8], points: NDArray[np.float64]) -> NDArray[np.uint8]:
     """Bicubic values at pixel coordinates `(H, W, 2)`. Not OpenCV's remap, which rounds coordinates to 1/32 pixel."""
     height, width = image.shape[:2]
     grid = torch.from_numpy((points * (2 / (width - 1), 2 / (height - 1)) - 1).astype(np.float32))[None]

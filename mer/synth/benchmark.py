@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,7 @@ class BenchmarkSettings:
     faces: str | None = None
     seed: int = 0
     size: int = 256
+    whole: bool = True
 
 
 def make_benchmark(
@@ -59,7 +60,8 @@ def make_benchmark(
     ----------
     out : str or Path
     settings : BenchmarkSettings
-        `head_motion` 0 keeps the head still, 1 is a seated person who tries to, 2 twice that.
+        `head_motion` 0 keeps the head still, 1 is a seated person who tries to, 2 twice that. Where `whole` is off, the
+        onset and the apex of each clip are rendered and nothing else: a fifteenth of the time.
     workers : int
         Processes; the bytes do not depend on it.
     track : function, optional
@@ -108,6 +110,9 @@ def _render_person(job: tuple[str, BenchmarkSettings, int, Person | None]) -> li
         for k in range(settings.clips):
             stream = np.random.default_rng([settings.seed, 6, number, list(COMPOSITE).index(label), k])
             clip = _draw_clip(head, settings, label, habits[label], stream)
+            if not settings.whole:
+                shown = [clip.states[clip.onset], clip.states[clip.apex]]
+                clip = replace(clip, states=shown, onset=0, apex=1, offset=1)
             name = f"{label[:3]}_{k + 1:02d}"
             path = out / subject / f"{name}.mp4"
             if not path.exists():

@@ -150,6 +150,17 @@ def test_each_kind_of_skin_motion_is_smooth(kind):
         assert np.abs(np.gradient(field, axis=(0, 1))).max() < 0.5 * np.abs(field).max()
 
 
+def test_generic_pairs_show_no_face_and_their_flow_explains_them():
+    source = open_source("generic", "train")
+    for seed in range(4):
+        pair = source(np.random.default_rng(seed), 96)
+        assert pair.mask.all()
+        assert not pair.head.any()
+        still, moved = (pulled_back(pair.apex, flow) - pair.onset for flow in (0 * pair.facial, pair.facial))
+        assert np.abs(np.diff(moved, axis=1)).mean() < np.abs(np.diff(still, axis=1)).mean()
+    assert set(Batches([source], 96, seed=0)[0]) >= {"onset", "apex", "facial", "prior", "start"}
+
+
 @pytest.mark.parametrize(("folder", "match"), [("nowhere", "landmarks478.json"), (".", "landmarks478.json")])
 def test_a_folder_that_is_no_data_is_named(tmp_path, folder, match):
     with pytest.raises(FileNotFoundError, match=match):
