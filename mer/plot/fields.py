@@ -1,8 +1,7 @@
-"""Figures. Every function draws into a matplotlib `ax`, or into a new one, and returns it."""
+"""Pictures of flow fields."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from mer.features import magnitude, strain
 from mer.flow import Flow
+from mer.plot.axes import new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,26 +58,37 @@ def _color_wheel() -> np.ndarray:
     return np.concatenate(hues)
 
 
-def _axes(ax: Axes | None, size: tuple[float, float] = (5, 4)) -> Axes:
-    if ax is not None:
-        return ax
-    import matplotlib.pyplot as plt
-
-    return plt.subplots(figsize=size, layout="constrained")[1]
-
-
-def plot_field(field: np.ndarray, max_magnitude: float | None = None, ax: Axes | None = None) -> Axes:
-    """One field `(H, W, 2)` as colors, :func:`flow_to_rgb`."""
-    ax = _axes(ax)
+def plot_field(
+    field: np.ndarray, max_magnitude: float | None = None, *, arrows: bool = False, ax: Axes | None = None
+) -> Axes:
+    """One field `(H, W, 2)` as colors, :func:`flow_to_rgb`; with `arrows`, its directions can be told without color."""
+    ax = new_axes(ax)
     ax.imshow(flow_to_rgb(field, max_magnitude))
+    if arrows:
+        _draw_arrows(ax, field, max_magnitude)
     ax.set_axis_off()
     return ax
 
 
+def _draw_arrows(ax: Axes, field: np.ndarray, max_magnitude: float | None, left: int = 0) -> None:
+    """Thin arrows over a picture that begins at column `left`; one of `max_magnitude` reaches to its neighbor."""
+    longest = float(magnitude(field).max()) if max_magnitude is None else max_magnitude
+    if longest <= 0:
+        return
+    step = max(1, field.shape[1] // 14)
+    y, x = np.mgrid[step // 2 : field.shape[0] : step, step // 2 : field.shape[1] : step]
+    vectors = field[y, x] / longest * step
+    long = magnitude(vectors) > 0.2 * step  # what is shorter looks like dirt
+    ax.quiver(
+        x[long] + left, y[long], vectors[long][:, 0], vectors[long][:, 1], angles="xy", scale_units="xy", scale=1,
+        units="x", width=max(0.7, step / 10), headwidth=3.5, headlength=3.5, headaxislength=3, color="black", alpha=0.7,
+    )  # fmt: skip
+
+
 def plot_wheel(max_magnitude: float | None = None, unit: str = "px", ax: Axes | None = None) -> Axes:
     """The key to the colors: each point of the disc has the color of the motion from the center to it."""
-    ax = _axes(ax)
-    y, x = np.mgrid[-1:1:101j, -1:1:101j]
+    ax = new_axes(ax)
+    y, x = np.mgrid[-1:1:401j, -1:1:401j]
     colors = flow_to_rgb(np.dstack([x, y]), 1.0)
     colors[np.hypot(x, y) > 1] = 255
     ax.imshow(colors, extent=(-1, 1, 1, -1))
@@ -107,13 +118,14 @@ def plot_arrows(
     """
     if image.shape[:2] != flow.shape[:2]:
         raise ValueError(f"the image is {image.shape[:2]}, the flow {flow.shape[:2]}")
-    ax = _axes(ax)
+    ax = new_axes(ax)
     step = step or max(1, round(flow.shape[1] / 24))
     y, x = np.mgrid[step // 2 : flow.shape[0] : step, step // 2 : flow.shape[1] : step]
     vectors = flow[y, x] * scale
+    seen = magnitude(vectors) > 0.1 * step  # dots would hide the face
     ax.imshow(image)
     ax.quiver(
-        x, y, vectors[..., 0], vectors[..., 1], angles="xy", scale_units="xy", scale=1, minlength=0.5, width=0.005,
+        x[seen], y[seen], vectors[seen][:, 0], vectors[seen][:, 1], angles="xy", scale_units="xy", scale=1, width=0.005,
         color="gold", edgecolor="black", linewidth=0.5,  # light with a dark rim: seen on any skin, and in print
     )  # fmt: skip
     ax.set_axis_off()
@@ -123,22 +135,26 @@ def plot_arrows(
 
 
 def plot_strain(flow: np.ndarray, max_strain: float | None = None, ax: Axes | None = None) -> Axes:
-    """Optical strain of a flow `(H, W, 2)` in pixels: how far the skin is stretched, in per cent."""
-    ax = _axes(ax)
-    picture = ax.imshow(
-        100 * strain(flow), cmap="gray_r", vmin=0, vmax=None if max_strain is None else 100 * max_strain
-    )
-    ax.figure.colorbar(picture, ax=ax, label="optical strain (%)", shrink=0.8)
+    """Optical strain of a flow `(H, W, 2)` in pixels: how far the skin is stretched, in per cent.
+
+    The darkest shade is `max_strain` (0.02 is 2 %), by default what 0.5 % of the pixels surpass.
+    """
+    ax = new_axes(ax)
+    per_cent = 100 * strain(flow)
+    top = float(np.percentile(per_cent, 99.5)) if max_strain is None else 100 * max_strain
+    picture = ax.imshow(per_cent, cmap="gray_r", vmin=0, vmax=top or 1)
+    ax.figure.colorbar(picture, ax=ax, label="optical strain (%)", shrink=0.8, extend="max")
     ax.set_axis_off()
     return ax
 
 
-def plot_flow(flow: Flow, max_magnitude: float | None = None, ax: Axes | None = None) -> Axes:
+def plot_flow(flow: Flow, max_magnitude: float | None = None, *, arrows: bool = True, ax: Axes | None = None) -> Axes:
     """Facial, head and expression flow side by side, in one scale, with the key to the colors.
 
     The scale is the 99th percentile of the facial flow inside the mask, unless `max_magnitude` (pixels) is given.
+    Arrows tell the directions without color.
     """
-    ax = _axes(ax, (10, 2.8))
+    ax = new_axes(ax, (10, 2.8))
     if max_magnitude is None:
         inside = magnitude(flow.facial)[flow.mask > 0]
         max_magnitude = float(np.percentile(inside, 99)) if inside.size else 0.0
@@ -149,81 +165,12 @@ def plot_flow(flow: Flow, max_magnitude: float | None = None, ax: Axes | None = 
     for i, (name, field) in enumerate(parts.items()):
         left = i * (width + gap)
         canvas[:, left : left + width] = flow_to_rgb(field, max_magnitude)
+        if arrows:
+            _draw_arrows(ax, field, max_magnitude, left)
         ax.text(left + width / 2, -gap / 2, name, ha="center", va="bottom")
     ax.imshow(canvas)
     ax.set_axis_off()
     share = width / canvas.shape[1]
     wheel = ax.inset_axes((1 - 0.85 * share, 0.15, 0.7 * share, 0.7))  # in the fourth place
     plot_wheel(max_magnitude, ax=wheel)
-    return ax
-
-
-def plot_confusion(counts: np.ndarray, classes: Sequence[str], ax: Axes | None = None) -> Axes:
-    """A confusion matrix: counts, and per cent of each row, in shades of gray.
-
-    Parameters
-    ----------
-    counts : (C, C) or (C, C + 1)
-        Truth by row, answer by column, and if need be a last column of clips that failed; means over seeds may be
-        fractions.
-    classes : sequence of str
-    """
-    counts = np.asarray(counts, dtype=float)
-    if counts.shape not in ((len(classes), len(classes)), (len(classes), len(classes) + 1)):
-        raise ValueError(f"expected counts {len(classes)} x {len(classes)}, found {counts.shape}")
-    answers = [*classes, "failed"]
-    if not counts[:, len(classes) :].any():
-        counts, answers = counts[:, : len(classes)], list(classes)
-    ax = _axes(ax)
-    total = counts.sum(1, keepdims=True)
-    share = np.divide(counts, total, out=np.zeros_like(counts), where=total > 0)
-    ax.imshow(share, cmap="gray_r", vmin=0, vmax=1)
-    for row, column in np.ndindex(counts.shape):
-        number = f"{counts[row, column]:.1f}".removesuffix(".0")
-        color = "white" if share[row, column] > 0.5 else "black"
-        ax.text(column, row, f"{number}\n{100 * share[row, column]:.0f} %", ha="center", va="center", color=color)
-    ax.set_xticks(range(len(answers)), answers, rotation=45 if max(map(len, answers)) > 8 else 0)
-    ax.set_yticks(range(len(classes)), classes)
-    ax.set_xlabel("answer")
-    ax.set_ylabel("truth")
-    ax.set_xticks(np.arange(len(answers) + 1) - 0.5, minor=True)
-    ax.set_yticks(np.arange(len(classes) + 1) - 0.5, minor=True)
-    ax.grid(which="minor", color="black", linewidth=0.5)
-    ax.tick_params(which="minor", length=0)
-    return ax
-
-
-def plot_curve(
-    values: np.ndarray,
-    times: np.ndarray | None = None,
-    *,
-    marks: dict[str, float] | None = None,
-    threshold: float | None = None,
-    unit: str = "frame",
-    label: str = "motion",
-    ax: Axes | None = None,
-) -> Axes:
-    """A curve over time, as of an apex or of the expressions in a long video.
-
-    Parameters
-    ----------
-    values : (n,)
-    times : (n,), optional
-        Where the values stand, in `unit`; 0, 1, ... by default.
-    marks : dict, optional
-        Name -> time, drawn as vertical lines with their names, such as `{"onset": 12, "apex": 20}`.
-    threshold : float, optional
-        Drawn as a horizontal, broken line.
-    """
-    ax = _axes(ax)
-    times = np.arange(len(values)) if times is None else times
-    ax.plot(times, values, color="black", linewidth=1.2)
-    if threshold is not None:
-        ax.axhline(threshold, color="dimgray", linestyle="--", linewidth=1)
-    for (name, time), style in zip((marks or {}).items(), ("-", ":", "-.", "--") * len(marks or {})):
-        ax.axvline(time, color="black", linestyle=style, linewidth=1)
-        ax.annotate(f" {name}", (time, 1), xycoords=("data", "axes fraction"), va="top", fontsize="small")
-    ax.set_xlabel(unit)
-    ax.set_ylabel(label)
-    ax.margins(x=0)
     return ax

@@ -1,0 +1,19 @@
+"""What all figures share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# Okabe & Ito's colors, which the color-blind tell apart; in this order they differ in lightness too, for print.
+COLORS = ("#000000", "#0072B2", "#E69F00", "#009E73", "#CC79A7")
+
+
+def new_axes(ax: Axes | None, size: tuple[float, float] = (5, 4)) -> Axes:
+    if ax is not None:
+        return ax
+    import matplotlib.pyplot as plt
+
+    return plt.subplots(figsize=size, layout="constrained")[1]
