@@ -12,6 +12,9 @@ warped
     Smooth bumps inside the face and a rigid head on photographs, sensor noise, light changes of 0 and 3 %
     (`benchmarks/flow_warped.py`). No renderer is in it. The shipped network has been trained on rendered pairs and on
     photographs warped in this manner by other code (`mer.decflow.warped`), with other depth, camera and sampling.
+smiles
+    Motions measured between neutral and smiling photographs of real people, shown on other people's photographs
+    (`benchmarks/flow_smiles.py`): a kind of motion that the shipped network has not been trained on.
 still face
     Warped photographs whose head turns by up to 5 degrees without an expression: expression flow should be nothing.
 still head
@@ -31,6 +34,7 @@ from functools import partial
 from pathlib import Path
 
 import cv2
+import flow_smiles
 import flow_warped
 import numpy as np
 import pandas as pd
@@ -42,6 +46,7 @@ from mer.methods import METHODS, estimate_flow, method_status
 from mer.synth import read_facialflownet
 from mer.synth.dataset import Settings, make_dataset
 
+SETS = ["micro", "ffn", "warped", "smiles", "still face", "still head"]
 Case = tuple[str, np.ndarray, np.ndarray, Flow, np.ndarray]  # a pair's name, onset, apex, true flow, landmarks
 
 
@@ -54,7 +59,7 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=16, help="of each warped set")
     parser.add_argument("--methods", nargs="+", default=[m for m in METHODS if not method_status(m)])
     parser.add_argument("--weights", help="a file for the lite network instead of the shipped weights")
-    parser.add_argument("--sets", nargs="+", default=["micro", "ffn", "warped", "still face", "still head"])
+    parser.add_argument("--sets", nargs="+", default=SETS)
     parser.add_argument("--out", type=Path, help="write the means to this CSV file")
     given = parser.parse_args()
     cv2.setNumThreads(1)
@@ -83,10 +88,14 @@ def cases(name: str, given: argparse.Namespace) -> Iterator[Case]:
                 yield f"{data.name}/{file.sequence}/{file.number}", onset, apex, truth, file.landmarks()
         return
     photos = read_photos(sorted(p.parent for p in given.faces.glob("*/landmarks478.json")), "test")
+    motions = flow_smiles.smiles(given.faces) if name == "smiles" else []
     chosen = np.unique(np.linspace(0, len(photos) - 1, given.people).round().astype(int))
     for number in chosen:
-        make = {"warped": warped, "still face": still_face, "still head": still_head}[name]
-        yield from make(photos[number], int(number))
+        if name == "smiles":
+            yield from smiles(photos[number], motions, int(number))
+        else:
+            make = {"warped": warped, "still face": still_face, "still head": still_head}[name]
+            yield from make(photos[number], int(number))
 
 
 def rendered(preset: str, given: argparse.Namespace) -> Iterable[Path]:
@@ -104,6 +113,12 @@ def warped(photo: Photo, number: int) -> Iterator[Case]:
     for pair in flow_warped.warped_pairs(photo.file, photo.landmarks.astype(float), [77, number]):
         truth = Flow.split(pair["head"] + pair["expression"], pair["head"], pair["mask"])
         yield f"{photo.file.stem}/{pair['peak']:g}/{pair['light']:g}", *pair["frames"], truth, pair["landmarks"]
+
+
+def smiles(photo: Photo, motions: list[np.ndarray], number: int) -> Iterator[Case]:
+    for pair in flow_smiles.smile_pairs(photo, motions, [80, number]):
+        truth = Flow.split(pair["head"] + pair["expression"], pair["head"], pair["mask"])
+        yield f"{photo.file.stem}/{pair['peak']:g}", *pair["frames"], truth, pair["landmarks"]
 
 
 def still_face(photo: Photo, number: int) -> Iterator[Case]:

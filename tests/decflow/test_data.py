@@ -151,13 +151,15 @@ def test_each_kind_of_skin_motion_is_smooth(kind):
 
 
 def test_generic_pairs_show_no_face_and_their_flow_explains_them():
-    source = open_source("generic", "train")
-    for seed in range(4):
+    source, left = open_source("generic", "train"), []
+    for seed in range(6):
         pair = source(np.random.default_rng(seed), 96)
         assert pair.mask.all()
         assert not pair.head.any()
-        still, moved = (pulled_back(pair.apex, flow) - pair.onset for flow in (0 * pair.facial, pair.facial))
-        assert np.abs(np.diff(moved, axis=1)).mean() < np.abs(np.diff(still, axis=1)).mean()
+        for flow in (0 * pair.facial, pair.facial):
+            d = pulled_back(pair.apex, flow) - pair.onset
+            left.append(np.abs(cv2.GaussianBlur(d, (0, 0), 1) - cv2.GaussianBlur(d, (0, 0), 6)).mean())
+    assert sum(left[1::2]) < 0.7 * sum(left[::2])
     assert set(Batches([source], 96, seed=0)[0]) >= {"onset", "apex", "facial", "prior", "start"}
 
 
