@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,14 @@ from mer.apex import apex_curve, peak
 from mer.datasets import load_dataset
 from mer.face import Face, align, check_detector, crop, detect_faces, transform
 from mer.files import write_json
-from mer.flow import save_flow
-from mer.flow_folder import earlier_run, flow_path, inside, refuse_equal_paths, run_record
+from mer.flow import Flow, is_flow_file, save_flow
+from mer.flow_folder import earlier_run, flow_path, inside, refuse_equal_paths, refuse_foreign, run_record
 from mer.folder import list_clips
+from mer.lock import only_run
 from mer.methods import DEFAULT_METHOD, Method, check_method, describe_method, estimate_flow
 from mer.samples import conform, write_samples
 from mer.video import Clip, ClipError, frame_files, open_clip
+from mer.workers import DIED, run_jobs
 
 APEX_SIZE = 128  # of the crops in which the apex is searched: a third of the time of 224, and curves alike
 SAVE_EVERY = 2.0  # seconds between two writings of samples.csv; what is redone after a crash
@@ -123,7 +125,9 @@ def extract_flow(
     Raises
     ------
     ValueError
-        For settings that can't be, and for an `out` that holds flows made with other settings.
+        For settings that can't be, and for an `out` that holds flows made with other settings or from other videos.
+    OSError
+        Where `out` cannot be written, as on a full disk, or another run is writing into it. What was done is kept.
     """
     settings = Settings(method, align, size, stabilize, face, device)
     _check(settings)
@@ -134,14 +138,29 @@ def extract_flow(
     table["onset"] = [_onset(row) for row in table.to_dict("records")]
     table["path"] = [flow_path(row) for row in table.to_dict("records")]
     refuse_equal_paths(table)
+    refuse_foreign(out, overwrite)
     record = run_record(settings.record(), videos, table)
+    with only_run(out):
+        return _extract_all(table, out, settings, record, workers, overwrite, track)
+
+
+def _extract_all(
+    table: pd.DataFrame,
+    out: Path,
+    settings: Settings,
+    record: dict[str, Any],
+    workers: int,
+    overwrite: bool,
+    track: Track | None,
+) -> pd.DataFrame:
+    """Extract what is not there yet; returns the samples table."""
     earlier = earlier_run(out, record, overwrite)
     others = earlier[~earlier["dataset"].isin(table["dataset"])]
     write_json(out / "run.json", record)
 
     done = {row["path"]: row for row in earlier.to_dict("records") if row["status"] == "ok"}
     for i, row in enumerate(table.to_dict("records")):
-        if row["status"] == "" and _still_good(row, done.get(row["path"]), out):
+        if row["status"] == "" and _still_good(row, done.get(row["path"]), out, settings.size):
             for column in RESULT:
                 table.loc[i, column] = done[row["path"]][column]
 
@@ -149,12 +168,12 @@ def extract_flow(
         write_samples(pd.concat([others, table]), out / "samples.csv")
 
     jobs = [(i, row) for i, row in enumerate(table.to_dict("records")) if row["status"] == ""]
-    results = _run(jobs, out, settings, workers)
+    results = run_jobs(lambda job: extract_clip(job[1], out, settings), jobs, workers, died=_died)
     saved = time.monotonic()
     try:
-        for i, fields in track(results, len(jobs), "clips") if track else results:
+        for number, fields in track(results, len(jobs), "clips") if track else results:
             for column, value in fields.items():
-                table.loc[i, column] = value
+                table.loc[jobs[number][0], column] = value
             if time.monotonic() - saved > SAVE_EVERY:
                 save()
                 saved = time.monotonic()
@@ -167,18 +186,28 @@ def extract_flow(
 
 
 def extract_clip(row: dict[str, Any], out: Path, settings: Settings) -> dict[str, Any]:
-    """Extract one clip's flow and write it; the columns to fill in. A fault becomes a status, never an exception."""
+    """Extract one clip's flow and write it; the columns to fill in.
+
+    A fault of the clip becomes a status, never an exception. That the flow cannot be written, as on a full disk, is no
+    fault of the clip: it would befall all others too, and raises `OSError`.
+    """
     try:
-        return {**_extract(row, out, settings), "status": "ok"}
+        flow, fields = _extract(row, settings)
     except ClipFault as fault:
         return {"status": fault.status, "message": str(fault)}
     except (ClipError, OSError) as error:
         return {"status": "unreadable", "message": str(error)}
     except Exception as error:  # a method, perhaps a user's own, that fails on this clip: the others go on
         return {"status": "failed", "message": f"{type(error).__name__}: {error}".splitlines()[0]}
+    save_flow(out / row["path"], flow)
+    return {**fields, "status": "ok"}
 
 
-def _extract(row: dict[str, Any], out: Path, settings: Settings) -> dict[str, Any]:
+def _died(job: tuple[int, dict[str, Any]]) -> dict[str, Any]:
+    return {"status": "failed", "message": DIED}
+
+
+def _extract(row: dict[str, Any], settings: Settings) -> tuple[Flow, dict[str, Any]]:
     clip = open_clip(row["source"])
     onset, offset = _interval(clip, row)
     notes = [row["message"]] if row["message"] else []
@@ -207,9 +236,8 @@ def _extract(row: dict[str, Any], out: Path, settings: Settings) -> dict[str, An
         apex_crop = crop(image, alignment)
 
     flow = estimate_flow(onset_crop, apex_crop, method=settings.method, landmarks=landmarks, device=settings.device)
-    save_flow(out / row["path"], flow)
     fps = clip.fps if pd.isna(row["fps"]) else row["fps"]
-    return {
+    return flow, {
         "onset": onset, "apex": apex, "offset": offset, "apex_source": apex_source, "fps": fps,
         "scale": round(alignment.scale, 4), "message": "; ".join(notes),
     }  # fmt: skip
@@ -249,26 +277,6 @@ def _apex(
     return int(numbers[position]), "spotted", notes
 
 
-def _run(
-    jobs: list[tuple[int, dict[str, Any]]], out: Path, settings: Settings, workers: int
-) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield `(row number, columns to fill in)` as clips are done, in any order."""
-    if workers == 1 or len(jobs) < 2:
-        yield from ((i, extract_clip(row, out, settings)) for i, row in jobs)
-        return
-    from joblib import Parallel, delayed, parallel_config
-
-    def one(i: int, row: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        import cv2
-
-        cv2.setNumThreads(1)
-        return i, extract_clip(row, out, settings)
-
-    # loky starts fresh processes: mediapipe and torch don't survive a fork.
-    with parallel_config(backend="loky", n_jobs=workers, inner_max_num_threads=1):
-        yield from Parallel(return_as="generator_unordered")(delayed(one)(i, row) for i, row in jobs)
-
-
 # --- what to do ---
 
 
@@ -294,9 +302,9 @@ def _onset(row: dict[str, Any]) -> int | None:
         return 0
 
 
-def _still_good(row: dict[str, Any], done: dict[str, Any] | None, out: Path) -> bool:
-    """Whether an earlier run's flow is there and was made from the same frames as this row asks for."""
-    if done is None or not inside(out, done["path"]) or not (out / done["path"]).is_file():
+def _still_good(row: dict[str, Any], done: dict[str, Any] | None, out: Path, size: int) -> bool:
+    """Whether an earlier run's flow is there, undamaged, and was made from the same frames as this row asks for."""
+    if done is None or not inside(out, done["path"]) or not is_flow_file(out / done["path"], size):
         return False
     if pd.isna(row["apex"]):
         return done["apex_source"] != "label" and (pd.isna(row["offset"]) or done["offset"] == row["offset"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import platform
 import re
@@ -13,17 +14,29 @@ from typing import Any
 import pandas as pd
 
 from mer import __version__
+from mer.lock import is_empty
 from mer.samples import SamplesError, empty_samples, read_samples
 
 # What all flows of a folder have in common, in run.json.
 SETTINGS = ("method", "weights", "weights_sha256", "align", "size", "stabilize", "face")
+LONGEST_NAME = 200  # bytes; file systems take 255, and the onset and the suffix need some
 LIBRARIES = ("numpy", "opencv-contrib-python", "torch", "mediapipe", "facenet-pytorch")
 
 
 def flow_path(row: dict[str, Any]) -> str:
-    """`<dataset>/<subject>/<clip>_<onset>.npz`; characters that a file system could trip over become underscores."""
-    parts = [row["dataset"], row["subject"], f"{row['clip']}_{row['onset']}.npz"]
-    return "/".join(re.sub(r'[\\/:*?"<>|\x00-\x1f]|^\.+$', "_", part) for part in parts)
+    """`<dataset>/<subject>/<clip>_<onset>.npz`: characters that a file system could trip over become underscores, the
+    end of a name that is too long becomes a hash.
+    """
+    parts = [_file_name(row[name]) for name in ("dataset", "subject", "clip")]
+    return f"{'/'.join(parts)}_{row['onset']}.npz"
+
+
+def _file_name(name: str) -> str:
+    safe = re.sub(r'[\\/:*?"<>|\x00-\x1f]|^\.+$', "_", name)
+    if len(safe.encode()) <= LONGEST_NAME:
+        return safe
+    digest = hashlib.sha256(name.encode()).hexdigest()[:12]
+    return f"{safe.encode()[: LONGEST_NAME - 13].decode(errors='ignore')}~{digest}"
 
 
 def refuse_equal_paths(table: pd.DataFrame) -> None:
@@ -57,29 +70,60 @@ def versions() -> dict[str, str]:
     return found
 
 
+def refuse_foreign(out: Path, overwrite: bool) -> None:
+    """`ValueError` for a folder that is no flow folder, in which nothing may be touched."""
+    if not overwrite and not (out / "run.json").exists() and not is_empty(out):
+        raise ValueError(f"{out} is not empty and not a flow folder; choose another --out, or --overwrite")
+
+
 def earlier_run(out: Path, record: dict[str, Any], overwrite: bool) -> pd.DataFrame:
     """The table of an earlier run in `out` that this one may go on from, blank if there is none.
 
-    `record` is given the earlier run's inputs and note as well. With `overwrite`, the earlier flows are removed.
+    `record` is given the earlier run's inputs and note as well. With `overwrite`, the earlier flows are removed. The
+    caller holds the folder's lock.
+
+    Raises
+    ------
+    ValueError
+        Where `out` holds flows made with other settings or from other videos.
     """
     if not (out / "run.json").exists():
-        if out.exists() and any(out.iterdir()) and not overwrite:
-            raise ValueError(f"{out} is not empty and not a flow folder; choose another --out, or --overwrite")
         return empty_samples()
     earlier = read_samples(out) if (out / "samples.csv").exists() else empty_samples()
     if overwrite:
         for path in earlier.loc[earlier["status"] == "ok", "path"]:
             if inside(out, path):
                 (out / path).unlink(missing_ok=True)
+        # Before run.json changes: a run that is killed here must not find these rows under the new settings.
+        (out / "samples.csv").unlink(missing_ok=True)
         return empty_samples()
-    old = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    old = read_run(out / "run.json")
     for name in SETTINGS:
         if old.get(name) != record[name]:
             was = f"{name} {old.get(name)!r}, now {record[name]!r}"
             raise ValueError(f"{out} holds flows made with {was}; choose another --out, or --overwrite")
-    record["inputs"] = {**old.get("inputs", {}), **record["inputs"]}
+    inputs = old.get("inputs") or {}
+    for dataset, folder in record["inputs"].items():
+        was = inputs.get(dataset, folder)
+        if was != folder and Path(was).exists():  # a folder that was moved is no longer there
+            raise ValueError(
+                f"{out} holds flows of {dataset!r} from {was}, not {folder}; choose another --out, name the database "
+                "in labels.csv, or --overwrite"
+            )
+    record["inputs"] = {**inputs, **record["inputs"]}
     record["note"] = record["note"] or old.get("note", "")
     return earlier
+
+
+def read_run(path: Path) -> dict[str, Any]:
+    """The content of a `run.json`; `ValueError` where it is damaged."""
+    try:
+        run = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(run, dict) and isinstance(run.get("inputs", {}), dict):
+            return run
+    except ValueError:
+        pass
+    raise ValueError(f"{path} is damaged: it doesn't say what these flows were made with; --overwrite makes them anew")
 
 
 def inside(folder: Path, path: str) -> bool:

@@ -9,7 +9,6 @@ is the form of the field: the median of a channel stands for no motion, since mo
 from __future__ import annotations
 
 import hashlib
-import json
 import platform
 import re
 import sys
@@ -23,8 +22,9 @@ import pandas as pd
 
 from mer import __version__
 from mer.files import write_json, write_whole
-from mer.flow_folder import earlier_run, flow_path, refuse_equal_paths, versions
+from mer.flow_folder import earlier_run, flow_path, read_run, refuse_equal_paths, refuse_foreign, versions
 from mer.import_table import read_table
+from mer.lock import only_run
 from mer.names import database_name, subject_name
 from mer.samples import SamplesError, conform, write_samples
 
@@ -109,13 +109,29 @@ def import_flow(
     samples["path"] = [flow_path(row) for row in samples.assign(onset=onsets).to_dict("records")]
     refuse_equal_paths(samples)
     record = _record(images, table, found, {"order": order, "scaling": scaling, "labels": labels or {}})
-    _make_room(out, record, overwrite)
+    refuse_foreign(out, overwrite)
+    with only_run(out):
+        _make_room(out, record, overwrite)
+        return _write(samples, found, out, record, order, scaling, track, warn)
 
+
+def _write(
+    samples: pd.DataFrame,
+    found: list[Path | None],
+    out: Path,
+    record: dict[str, Any],
+    order: str,
+    scaling: str,
+    track: Track,
+    warn: Callable[[str], None],
+) -> pd.DataFrame:
+    """Write the flow folder; returns its samples table."""
+    write_json(out / "run.json", record | {"size": None})  # says whose the folder is, should the run be killed
     sizes = set()
     samples["status"] = "ok"
     for i, image in enumerate(track(found, len(found), "importing")):
         if image is None:
-            samples.loc[i, ["status", "message"]] = "missing_clip", f"no image of it in {images}"
+            samples.loc[i, ["status", "message"]] = "missing_clip", f"no image of it in {record['inputs']['images']}"
             continue
         try:
             arrays = _arrays(image, order, scaling)
@@ -250,7 +266,7 @@ def _make_room(out: Path, record: dict[str, Any], overwrite: bool) -> None:
     """Make sure that no other flows stand in `out`; a second import of the same images may replace the first."""
     run = out / "run.json"
     if run.is_file() and not overwrite:
-        earlier = json.loads(run.read_text(encoding="utf-8"))
+        earlier = read_run(run)
         if earlier.get("import") != record["import"]:
             raise ValueError(f"{out} holds other flows; choose another --out, or --overwrite")
         return

@@ -72,8 +72,13 @@ def conform(table: pd.DataFrame) -> pd.DataFrame:
         if column in FRAMES or column in ("fps", "scale"):
             out[column] = _numbers(values, column)
         else:
-            out[column] = values.map(lambda value: "" if pd.isna(value) else str(value).strip()).astype(object)
+            out[column] = values.map(lambda value: "" if pd.isna(value) else readable(value).strip()).astype(object)
     return out
+
+
+def readable(value: object) -> str:
+    """The value as text that can be written anywhere: bytes of a file name that are no UTF-8 become a mark."""
+    return str(value).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _numbers(values: pd.Series, column: str) -> pd.Series:

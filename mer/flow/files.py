@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -33,6 +35,33 @@ def load_component(path: str | Path, component: str = "expression") -> Field:
     if component not in COMPONENTS:
         raise ValueError(f"no flow component {component!r}; there are {', '.join(COMPONENTS)}")
     return check_field(_load_arrays(path, (component,))[component], f"{path}: {component}")
+
+
+def is_flow_file(path: str | Path, size: int) -> bool:
+    """Whether an `.npz` of :func:`save_flow` is there, of full length and with flow of `size` x `size` pixels.
+
+    A look at its directory and at the heads of its arrays, which is quick; their content is not read.
+    """
+    shapes = {**dict.fromkeys(COMPONENTS, (size, size, 2)), "mask": (size, size)}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for name, shape in shapes.items():
+                with archive.open(f"{name}.npy") as file:
+                    if _head(file)[0] != shape:
+                        return False
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, NotImplementedError):
+        return False
+    return True
+
+
+def _head(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
+    """Shape and type from the head of an `.npy`; `ValueError` where it is none."""
+    version = np.lib.format.read_magic(file)
+    read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    if version not in read:
+        raise ValueError(f"an array in version {version}")
+    shape, _, dtype = read[version](file)
+    return shape, dtype
 
 
 def _load_arrays(path: str | Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
