@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from mer.methods import METHODS, estimate_flow
     from mer.models import MODELS
     from mer.protocol import PROTOCOLS
+    from mer.spotting import spot
 
 __version__ = "0.1.0"
-__all__ = ["METHODS", "MODELS", "PROTOCOLS", "Flow", "estimate_flow", "evaluate", "extract_flow"]
+__all__ = ["METHODS", "MODELS", "PROTOCOLS", "Flow", "estimate_flow", "evaluate", "extract_flow", "spot"]
 
 # Name -> the module that holds it: `import mer` stays quick, since pandas, torch and the rest load on first use.
 _HOME = {
@@ -33,6 +34,7 @@ _HOME = {
     "MODELS": "mer.models",
     "PROTOCOLS": "mer.protocol",
     "evaluate": "mer.evaluation",
+    "spot": "mer.spotting",
 }
 
 

@@ -16,6 +16,7 @@ from mer.cli.evaluate_flow import evaluate_flow
 from mer.cli.extract_flow import extract_flow
 from mer.cli.import_flow import import_flow
 from mer.cli.protocols import protocols
+from mer.cli.spot import spot
 from mer.cli.synth import synth
 from mer.cli.train import train
 from mer.cli.weights import weights
@@ -45,6 +46,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "extract-flow": extract_flow,
     "evaluate": evaluate,
     "compare": compare,
+    "spot": spot,
     "import-flow": import_flow,
     "protocols": protocols,
     "synth": synth,
