@@ -23,7 +23,8 @@ class Log:
         rows: list[dict[str, str]] = []
         if step and file.exists():  # rows after the checkpoint will be written again
             with open(file, encoding="utf-8", newline="") as old:
-                rows = [row for row in csv.DictReader(old) if int(row["step"]) <= step]
+                whole = [row for row in csv.DictReader(old) if row["seconds"]]  # a run that was killed cuts the last
+            rows = [row for row in whole if row["step"].isdigit() and int(row["step"]) <= step]
         with write_whole(file) as new:
             writer = csv.DictWriter(new, self.COLUMNS, lineterminator="\n")
             writer.writeheader()

@@ -34,6 +34,8 @@ from mer.decflow.log import Log
 from mer.decflow.losses import Loss, sequence_loss
 from mer.decflow.networks import ONE_FIELD, build, predict
 from mer.files import write_whole
+from mer.interrupt import clean_end
+from mer.lock import only_run
 
 
 @dataclass
@@ -110,7 +112,8 @@ def train(config: Config) -> dict[str, float]:
     if world > 1:
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
-        return _train(config, out, device, rank, world)
+        with only_run(out) if rank == 0 else contextlib.nullcontext():
+            return _train(config, out, device, rank, world)
     finally:
         if world > 1:
             dist.destroy_process_group()
@@ -130,7 +133,7 @@ def _train(config: Config, out: Path, device: torch.device, rank: int, world: in
     average = {name: value.detach().clone() for name, value in network.state_dict().items()}
     step, checkpoint = 0, out / "checkpoint.pt"
     if config.resume and checkpoint.exists():
-        state = torch.load(checkpoint, map_location=device, weights_only=True)
+        state = _read_checkpoint(checkpoint, device)
         _check_same_run(state["config"], config)
         network.load_state_dict(state["network"])
         optimizer.load_state_dict(state["optimizer"])
@@ -295,6 +298,17 @@ def _save(
         torch.save(state, file)
 
 
+def _read_checkpoint(path: Path, device: torch.device) -> dict[str, Any]:
+    try:
+        state = torch.load(path, map_location=device, weights_only=True)
+        if set(state) == {"network", "optimizer", "average", "step", "config"}:
+            return state
+        reason = "other content"
+    except Exception as error:  # torch raises many kinds for a damaged file, or one that holds more than weights
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    raise ValueError(f"{path} is not a checkpoint of a run ({reason}); remove it to begin anew")
+
+
 def _check_same_run(before: dict[str, Any], config: Config) -> None:
     """`--resume` goes on with the same run; only where and how it runs may change."""
     free = {"out", "resume", "device", "threads", "workers", "val_every", "log_every", "save_minutes", "stop_minutes"}
@@ -342,7 +356,7 @@ def parse(arguments: list[str] | None = None) -> Config:
 
 def main(arguments: list[str] | None = None) -> int:
     config = parse(arguments)
-    with contextlib.suppress(KeyboardInterrupt):
+    with clean_end("mer train decflow", "run it again with --resume to go on from the last checkpoint"):
         train(config)
     return 0
 
