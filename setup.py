@@ -58,6 +58,7 @@ setup(
         "xls": ["xlrd>=2.0.1"],  # sheets in the form before .xlsx
         "train": ["tensorboard>=2.16"],
         "cluster": ["dask>=2024.8", "distributed>=2024.8"],  # --cluster: work shared out over several machines
+        "docs": ["mkdocs-material>=9.5,<10", "mkdocstrings[python]>=0.26,<2"],
         "notebooks": ["nbclient>=0.10", "nbformat>=5.10", "ipykernel>=6.29"],
     },
     classifiers=[
