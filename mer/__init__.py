@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from mer import _env as _env
 
 if TYPE_CHECKING:
+    from mer.analysis import analyze
     from mer.evaluation import evaluate
     from mer.extract import extract_flow
     from mer.flow import Flow
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from mer.spotting import spot
 
 __version__ = "0.1.0"
-__all__ = ["METHODS", "MODELS", "PROTOCOLS", "Flow", "estimate_flow", "evaluate", "extract_flow", "spot"]
+__all__ = ["METHODS", "MODELS", "PROTOCOLS", "Flow", "analyze", "estimate_flow", "evaluate", "extract_flow", "spot"]
 
 # Name -> the module that holds it: `import mer` stays quick, since pandas, torch and the rest load on first use.
 _HOME = {
@@ -35,6 +36,7 @@ _HOME = {
     "PROTOCOLS": "mer.protocol",
     "evaluate": "mer.evaluation",
     "spot": "mer.spotting",
+    "analyze": "mer.analysis",
 }
 
 

@@ -187,9 +187,16 @@ class Result:
             )
         return pd.DataFrame(rows)
 
-    def save(self, folder: str | Path) -> Path:
+    def save(self, folder: str | Path, with_faces: bool = False) -> Path:
         """Write `predictions.csv`, `scores.json`, `scores.csv`, `people.csv`, `confusion.csv`, `confusion.png` and
         `report.html`; with a grid or several models, `chosen.csv`.
+
+        Parameters
+        ----------
+        folder : str or Path
+        with_faces : bool
+            Show onset and apex of the worst confusions in the report, from the videos that `run.json` names. Mind the
+            licence of the database: most forbid publishing faces.
 
         Returns
         -------
@@ -199,7 +206,7 @@ class Result:
         from matplotlib.figure import Figure
 
         from mer.plot import plot_confusion
-        from mer.report import render_report
+        from mer.report import render_report, with_pictures, worst_confusions
 
         folder = Path(folder)
         record, counts = self.record(), self.confusion_with_failed
@@ -218,8 +225,10 @@ class Result:
             table.to_csv(file, lineterminator="\n")
         with write_whole(folder / "confusion.png", "wb") as file:
             file.write(picture.getvalue())
+        worst = worst_confusions(self.predictions, self.runs)
+        confusions = with_pictures(worst, self.settings["flows"], self.run, with_faces)
         with write_whole(folder / "report.html") as file:
-            file.write(render_report(record, mean, self.subjects, picture.getvalue()))
+            file.write(render_report(record, mean, self.subjects, confusions, with_faces))
         return folder / "report.html"
 
     def _write_tables(self, folder: Path) -> None:

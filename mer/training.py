@@ -90,7 +90,7 @@ def train_classifier(
         options = {"weights": weights} if pretrain else {}
         if flows is None:
             estimator = new_model(partial(MODELS[model], **options))
-            _fit_on_nothing(estimator)
+            fit_on_nothing(estimator)
             save_model(out, model, estimator, record)
             return None
         made: Any = partial(MODELS[model], **options) if options else model
@@ -98,8 +98,10 @@ def train_classifier(
         X, y = _labeled(Path(flows), protocol, component)
         estimator = new_model(made, seed)
         estimator.fit(X, y)
-    scores = {name: result.scores[name] for name in ("uf1", "uar", "accuracy")}
-    record |= {"clips": len(y), "classes": list(result.classes), "protocol": result.protocol.name, "scores": scores}
+    names = [f"{score}{part}" for score in ("uf1", "uar", "accuracy") for part in ("", "_interval")]
+    record |= {"clips": len(y), "people": result.scores["n_subjects"], "classes": list(result.classes)}
+    record |= {"protocol": result.protocol.name, "scores": {name: result.scores[name] for name in names}}
+    record["flow"] = {name: result.run.get(name) for name in ("method", "align", "size")}  # to be read alike
     save_model(out, model, estimator, record)
     return result
 
@@ -131,7 +133,7 @@ def _train_on_rendered(
     return record
 
 
-def _fit_on_nothing(estimator: Any) -> None:
+def fit_on_nothing(estimator: Any) -> None:
     """A reader of rendered clips needs no clip, and has none to adapt to."""
     side = 28
     estimator[-1].set_params(adapt=False)

@@ -83,9 +83,10 @@ class UnitResult(Result):
             rows.append(row | {f"{key}_sha256": self.hashes[key][:16] for key in ("samples", "protocol", "flows")})
         return pd.DataFrame(rows)
 
-    def save(self, folder: str | Path) -> Path:
+    def save(self, folder: str | Path, with_faces: bool = False) -> Path:
         """Write `predictions.csv`, `scores.json`, `scores.csv`, `people.csv` and `report.html`; with a grid,
-        `chosen.csv`. The report is written last, and its path returned.
+        `chosen.csv`. The report is written last, and its path returned. It shows no clips, so `with_faces` changes
+        nothing.
         """
         from mer.report import render_unit_report
 

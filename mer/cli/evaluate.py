@@ -48,6 +48,10 @@ def evaluate(
     oracle_epoch: Annotated[
         bool, typer.Option("--oracle-epoch", help="Also show what epochs picked on test people would score; no result.")
     ] = False,
+    with_faces: Annotated[
+        bool,
+        typer.Option("--with-faces/--no-faces", help="Show faces in the report; most databases forbid publishing them."),
+    ] = False,
 ) -> None:
     """Test a classifier on people that it has not seen, under a protocol.
 
@@ -72,7 +76,7 @@ def evaluate(
         oracle_epoch=oracle_epoch,
     )
     folder = report or Path("results") / f"{result.protocol.name}-{model}-{component.value}"
-    page = result.save(folder)
+    page = result.save(folder, with_faces)
     print_result(result)
     typer.echo(f"report: {page}")
     for clip in result.failed.to_dict("records"):

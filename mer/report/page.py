@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,13 @@ import pandas as pd
 FOLDER = Path(__file__).parent
 
 
-def render_report(record: Mapping[str, Any], counts: np.ndarray, subjects: pd.DataFrame, picture: bytes) -> str:
+def render_report(
+    record: Mapping[str, Any],
+    counts: np.ndarray,
+    subjects: pd.DataFrame,
+    confusions: Sequence[Mapping[str, Any]] = (),
+    with_faces: bool = False,
+) -> str:
     """The page as a string.
 
     Parameters
@@ -25,15 +32,19 @@ def render_report(record: Mapping[str, Any], counts: np.ndarray, subjects: pd.Da
         The confusion matrix, means over the seeds; the last column holds the clips without an answer.
     subjects : DataFrame
         One row a person: `dataset, subject, clips, failed, accuracy`.
-    picture : bytes
-        The confusion matrix as PNG.
+    confusions : sequence of dict
+        As :func:`mer.report.confusions.with_pictures` gives them.
+    with_faces : bool
+        Whether they were asked to show faces.
     """
     return _page(
         "report.html.j2",
         record,
         counts=counts.tolist(),
         subjects=subjects.to_dict("records"),
-        picture=base64.b64encode(picture).decode(),
+        strips=_strips(subjects),
+        confusions=confusions,
+        faces=with_faces,
         oracle=record.get("oracle"),
     )
 
@@ -45,22 +56,23 @@ def render_unit_report(record: Mapping[str, Any]) -> str:
 
 def render_comparison(record: Mapping[str, Any]) -> str:
     """The page of a :class:`mer.compare.Comparison` as a string, from its record."""
-    return _template("compare.html.j2", r=record)
+    return render("compare.html.j2", r=record)
 
 
 def _page(template: str, record: Mapping[str, Any], **more: Any) -> str:
-    return _template(
+    return render(
         template,
         r=record,
         note=str(record["flow_run"].get("note") or ""),
-        flow_run=list(_flat(record["flow_run"])),
-        settings=[(key, value) for key, value in _flat(record["settings"]) if key not in ("named", "seeded")],
+        flow_run=list(flat(record["flow_run"])),
+        settings=[(key, value) for key, value in flat(record["settings"]) if key not in ("named", "seeded")],
         chosen=[(name, value, n) for name, often in record["chosen"].items() for value, n in often.items()],
         **more,
     )
 
 
-def _template(name: str, **values: Any) -> str:
+def render(name: str, script: str = "", **values: Any) -> str:
+    """The page. It forbids itself the network, and every script but its own."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -71,9 +83,11 @@ def _template(name: str, **values: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    pages.filters.update(score=_score, number=_number, interval=_interval, percent=_percent)
+    pages.filters.update(score=_score, number=_number, interval=_interval, percent=_percent, shade=_shade)
     style = Markup((FOLDER / "style.css").read_text(encoding="utf-8"))
-    return pages.get_template(name).render(style=style, **values)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    allowed = Markup(f"'sha256-{digest}'" if script else "'none'")
+    return pages.get_template(name).render(style=style, script=Markup(script), script_hash=allowed, **values)
 
 
 def _score(value: float | None) -> str:
@@ -93,11 +107,29 @@ def _percent(part: float, whole: float) -> str:
     return f"{100 * part / whole:.0f} %" if whole else "–"
 
 
-def _flat(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+def _shade(part: float, whole: float) -> str:
+    """The look of a cell of the confusion matrix: one hue, so that a gray print keeps the order."""
+    share = part / whole if whole else 0.0
+    ink = "#fff" if share > 0.5 else "#16181d"
+    return f"background: hsl(214 {35 + 30 * share:.0f}% {97 - 65 * share:.0f}%); color: {ink}"
+
+
+def _strips(subjects: pd.DataFrame) -> list[dict[str, Any]]:
+    """For each database its people as dots along their accuracy; equal ones are stacked."""
+    strips = []
+    for dataset, people in subjects.groupby("dataset", sort=True):
+        places = (people["accuracy"] * 60).round() / 60  # a dot is as wide
+        levels = places.groupby(places).cumcount()
+        dots = [{"x": x, "level": level} for x, level in zip(places.tolist(), levels.tolist())]
+        strips.append({"dataset": dataset, "dots": dots, "height": 14 + 11 * int(levels.max())})
+    return strips
+
+
+def flat(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
     """Nested settings as lines of a table, such as `versions numpy` and `2.2.0`."""
     for key, value in record.items():
         if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key} ")
+            yield from flat(value, f"{prefix}{key} ")
         elif key != "note":
             text = " ".join(map(str, value)) if isinstance(value, list) else value
             yield f"{prefix}{key}", text if isinstance(text, str) else json.dumps(text)
