@@ -10,18 +10,24 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import sklearn
 from sklearn.pipeline import Pipeline
 
+import mer
 from mer.fitting import Answer, Data, Task, answers, can_watch, candidates_of, features_of, full_grid
 from mer.flow import load_component
 from mer.flow.files import COMPONENTS
+from mer.flow_folder import versions
 from mer.folds import Fold, people_of
+from mer.kept import keep_answers
 from mer.models import PerClip, is_seeded, new_model
 from mer.protocol import Protocol, find_protocol
 from mer.result import Result
@@ -43,6 +49,7 @@ def evaluate(
     megc_csv: str | Path | None = None,
     grid: Mapping[str, Sequence[Any]] | None = None,
     oracle_epoch: bool = False,
+    keep: str | Path | None = None,
 ) -> Result:
     """Test a classifier on people that it has not seen, fold by fold.
 
@@ -76,6 +83,9 @@ def evaluate(
         Also score what a network would have answered at the epoch that is best for the test person, as several
         well-known programs do. This is no result: it shows how far such a pick inflates one. The scores proper stay
         what they are.
+    keep : str or Path, optional
+        A folder for the answers of folds, so that a run that was ended goes on where it stopped. It may be removed
+        afterwards. Nothing is kept of a model that is no name: whether it is still the same can't be known.
 
     Returns
     -------
@@ -123,10 +133,18 @@ def evaluate(
         workers = -1 if seeded and all(isinstance(one, str) for one in models) else 1
     names = [one if isinstance(one, str) else _class_name(new_model(one)) for one in models]
     name = ",".join(names)
+    hashes = _hashes(samples, chosen, folder, megc_csv) | {"flows": digest}
+    terms = {
+        "hashes": {**hashes, "flows": [one for _, _, one in read]}, "component": component, "watched": oracle_epoch,
+        "candidates": repr(candidates), "models": [_described(new_model(one)) for one in models],
+        "versions": {"mer": mer.__version__, "scikit-learn": sklearn.__version__, **versions()},
+    }  # fmt: skip
+    kept = Path(keep) if keep is not None and all(isinstance(one, str) for one in models) else None
     tables, settings = [], []
     for unit, truth in _questions(samples, chosen).items():
         data = Data([rows for rows, _, _ in read], truth, people_of(samples), classes)
-        running = answers(tasks, data, models, candidates, workers, oracle_epoch)
+        compute = partial(answers, data=data, models=models, candidates=candidates, workers=workers, watch=oracle_epoch)
+        running = keep_answers(tasks, compute, candidates, kept, {**terms, "unit": unit})
         what = f"{name}, fold by fold" if unit is None else f"{name}, AU {unit}"
         done = list(track(running, len(tasks), what))
         tables.append(_predictions(samples, truth, folds, done, seeds, classes))
@@ -156,7 +174,7 @@ def evaluate(
         failed=failed,
         left_out=left_out,
         run=_run_record(folder),
-        hashes=_hashes(samples, chosen, folder, megc_csv) | {"flows": digest},
+        hashes=hashes,
         chosen=pd.concat(settings, ignore_index=True),
     )
 
@@ -191,6 +209,8 @@ def _read(
             continue
         try:
             field = load_component(folder / clip["path"], component)
+            scaled = field / np.float32(scales[i])
+            row = scaled.ravel() if features is None else features.transform(scaled[None])[0]
         except FileNotFoundError:
             failures[i] = ("unreadable", f"{folder / clip['path']} is not there")
             continue
@@ -198,16 +218,26 @@ def _read(
             failures[i] = ("unreadable", str(error))
             continue
         digest.update(field.tobytes() + np.float64(scales[i]).tobytes())
-        field = field / np.float32(scales[i])
-        rows[-1] = field.ravel() if features is None else features.transform(field[None])[0]
+        rows[-1] = row
+    _refuse_odd_sizes(rows, failures)
     failed = samples.loc[list(failures), [*KEY, "class"]]
     failed["status"], failed["message"] = [*zip(*failures.values())] or [(), ()]
-    sizes = {len(row): i for i, row in enumerate(rows) if row is not None}
-    if len(sizes) > 1:
-        odd = " and ".join(f"{samples.at[i, 'path']} ({n} values)" for n, i in list(sizes.items())[:2])
-        raise ValueError(f"the flows differ in size, such as {odd}; extract them with one --size")
-    blank = np.zeros(max(sizes, default=0), np.float32)
+    blank = np.zeros(next((len(row) for row in rows if row is not None), 0), np.float32)
     return np.stack([blank if row is None else row for row in rows]), failed, digest.hexdigest()
+
+
+def _refuse_odd_sizes(rows: list[np.ndarray | None], failures: dict[int, tuple[str, str]]) -> None:
+    """Where most rows have one length, those of another have failed; `ValueError` where no length is that of most."""
+    lengths = Counter(len(row) for row in rows if row is not None)
+    if len(lengths) < 2:
+        return
+    (usual, n), (other, _) = lengths.most_common(2)
+    if 2 * n <= lengths.total():
+        raise ValueError(f"the flows differ in size ({usual} and {other} values); extract them with one --size")
+    for i, row in enumerate(rows):
+        if row is not None and len(row) != usual:
+            failures[i] = ("unreadable", f"its flow has {len(row)} values, the others have {usual}: another size")
+            rows[i] = None
 
 
 def _scales(samples: pd.DataFrame) -> np.ndarray:

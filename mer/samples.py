@@ -24,7 +24,7 @@ repeat between databases.
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import pandas as pd
 
@@ -98,7 +98,10 @@ def _numbers(values: pd.Series, column: str) -> pd.Series:
 
 
 def read_samples(path: str | Path) -> pd.DataFrame:
-    """Read a `samples.csv` (or the folder that holds it); `SamplesError` if it is not one."""
+    """Read a `samples.csv` (or the folder that holds it); `SamplesError` if it is not one.
+
+    Tables travel: a row whose `path` leads out of the folder is `unreadable`.
+    """
     path = Path(path)
     if path.is_dir():
         path = path / "samples.csv"
@@ -111,7 +114,17 @@ def read_samples(path: str | Path) -> pd.DataFrame:
     missing = [column for column in ("dataset", "subject", "clip", "status", "path") if column not in table]
     if missing:
         raise SamplesError(f"{path} has no column {', '.join(missing)}")
-    return conform(table)
+    table = conform(table)
+    outside = (table["status"] == "ok") & table["path"].map(_leads_out)
+    table.loc[outside, "message"] = table["path"] + " leads out of the folder"
+    table.loc[outside, "status"] = "unreadable"
+    return table
+
+
+def _leads_out(path: str) -> bool:
+    """Whether a path in a table is absolute or climbs, on any system."""
+    windows = PureWindowsPath(path)  # knows both slashes, and drives
+    return windows.anchor != "" or ".." in windows.parts
 
 
 def write_samples(table: pd.DataFrame, path: str | Path) -> None:

@@ -562,7 +562,13 @@ def test_sizes_that_differ_need_a_model_that_takes_them(own):
     write_drawn_flows(folder / "other", people=1, size=30)
     (folder / "other/videos/s00/c00_0.npz").replace(folder / "videos/s00/c00_0.npz")
     assert evaluate(folder).scores["n_failed"] == 0  # features bring them to one size
-    with pytest.raises(ValueError, match="differ in size"):
+    result = evaluate(folder, model=KNeighborsClassifier(1))
+    assert result.scores["n_failed"] == 1
+    assert "another size" in result.failed["message"].item()
+    write_drawn_flows(folder / "small", people=3, size=30)
+    for path in sorted((folder / "small/videos").rglob("*.npz"))[: len(list((folder / "videos").rglob("*.npz"))) // 2]:
+        path.replace(folder / "videos" / path.relative_to(folder / "small/videos"))
+    with pytest.raises(ValueError, match="differ in size"):  # which one is wrong?
         evaluate(folder, model=KNeighborsClassifier(1))
 
 
