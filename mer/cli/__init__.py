@@ -8,6 +8,7 @@ from collections.abc import Callable
 import typer
 
 import mer
+from mer.cli.analyze import analyze
 from mer.cli.compare import compare
 from mer.cli.demo import demo
 from mer.cli.doctor import doctor
@@ -20,6 +21,7 @@ from mer.cli.spot import spot
 from mer.cli.synth import synth
 from mer.cli.train import train
 from mer.cli.weights import weights
+from mer.interrupt import clean_end
 
 app = typer.Typer(
     name="mer",
@@ -47,6 +49,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "evaluate": evaluate,
     "compare": compare,
     "spot": spot,
+    "analyze": analyze,
     "import-flow": import_flow,
     "protocols": protocols,
     "synth": synth,
@@ -61,14 +64,15 @@ app.add_typer(train, name="train")
 
 
 def main() -> None:
-    """Run the program. Exit status: 0 done, 1 some clips failed, 2 wrong usage or unreadable input, 130 interrupted."""
+    """Run the program.
+
+    Exit status: 0 done, 1 some clips failed, 2 wrong usage or unreadable input, 130 or 143 interrupted or terminated.
+    """
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
     try:
-        app(args=arguments, prog_name="mer")
-    except KeyboardInterrupt:
-        print("mer: interrupted; run the same command again to go on", file=sys.stderr)
-        sys.exit(130)
+        with clean_end("mer"):
+            app(args=arguments, prog_name="mer")
     except (ValueError, OSError, ImportError) as error:  # what a user can cause and mend; other errors are ours
         if debug:
             raise

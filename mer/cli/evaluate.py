@@ -27,7 +27,9 @@ class Component(str, Enum):
 
 
 def evaluate(
-    flows: Annotated[Path, typer.Argument(help="A flow folder, as `mer extract-flow` writes it.")] = Path("flows"),
+    flows: Annotated[
+        Path, typer.Argument(help="A flow folder, of `mer extract-flow`; for a spotting protocol, one of `mer spot`.")
+    ] = Path("flows"),
     protocol: Annotated[str, typer.Option(help="A name of `mer protocols`, or a .yaml file of your own.")] = "loso",
     model: Annotated[str, typer.Option(help=f"{MODELS}. Of several, as a,b, each fold chooses.")] = "svm-hoof",
     component: Annotated[Component, typer.Option(help="Which flow the classifier sees.")] = Component.expression,
@@ -56,13 +58,21 @@ def evaluate(
     """Test a classifier on people that it has not seen, under a protocol.
 
     Prints UF1, UAR and accuracy with 95 % intervals over people, and writes predictions, scores, the confusion matrix
-    and a report. A clip whose flow failed counts as wrong; if there is one, the exit status is 1.
+    and a report. A clip whose flow failed counts as wrong; if there is one, the exit status is 1. Run again after it was
+    ended, it goes on where it stopped.
 
     Example: `mer evaluate flows/ --protocol loso --model svm-hoof`
     """
+    import shutil
+
     from mer.cli.progress import track
     from mer.evaluation import evaluate as run
+    from mer.protocol import find_protocol
 
+    if find_protocol(protocol).spotting:
+        _evaluate_spotting(flows, protocol, report)
+        return
+    folder = report or Path("results") / f"{find_protocol(protocol).name}-{model}-{component.value}"
     result = run(
         flows,
         protocol=protocol,
@@ -74,15 +84,27 @@ def evaluate(
         megc_csv=megc_csv,
         grid=_grid(grid or []),
         oracle_epoch=oracle_epoch,
+        keep=folder / ".folds",
     )
-    folder = report or Path("results") / f"{result.protocol.name}-{model}-{component.value}"
     page = result.save(folder, with_faces)
+    shutil.rmtree(folder / ".folds", ignore_errors=True)
     print_result(result)
     typer.echo(f"report: {page}")
     for clip in result.failed.to_dict("records"):
         where = "/".join(str(clip[key]) for key in ("dataset", "subject", "clip"))
         typer.echo(f"{where}: {clip['status']}: {clip['message']}", err=True)
     raise typer.Exit(1 if len(result.failed) else 0)
+
+
+def _evaluate_spotting(folder: Path, protocol: str, report: Path | None) -> None:
+    from mer.spotting import evaluate_spotting
+
+    result = evaluate_spotting(folder, protocol)
+    out = result.save(report or Path("results") / result.protocol.name)
+    typer.echo(result.scores.to_string(index=False, float_format=lambda value: f"{value:.4f}"))
+    for note in result.notes:
+        typer.echo(f"note: {note}", err=True)
+    typer.echo(f"intervals matched, scores and logs: {out}")
 
 
 def _grid(texts: list[str]) -> dict[str, list]:
