@@ -15,6 +15,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -201,12 +202,17 @@ def _check(releases: dict[str, str], folder: str | None, paths: list[tuple[str, 
 
 def _content(path: str | Path) -> str:
     """What tells a file from another of the same name: the digest of its first megabyte; blank for a folder."""
+    size = os.stat(path).st_size
     if os.path.isdir(path):
         return ""
-    with open(path, "rb") as file:
-        return hashlib.sha256(file.read(2**20)).hexdigest()
+    try:
+        with open(path, "rb") as file:
+            return hashlib.sha256(file.read(2**20)).hexdigest()
+    except PermissionError:  # a clip that can't be read is that clip's fault, here as there
+        return f"{size} bytes"
 
 
+@cache
 def _releases() -> dict[str, str]:
     found = {"mer": mer.__version__, "Python": ".".join(platform.python_version_tuple()[:2])}
     for name in ALIKE:

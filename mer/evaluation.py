@@ -50,6 +50,7 @@ def evaluate(
     grid: Mapping[str, Sequence[Any]] | None = None,
     oracle_epoch: bool = False,
     keep: str | Path | None = None,
+    cluster: str | None = None,
 ) -> Result:
     """Test a classifier on people that it has not seen, fold by fold.
 
@@ -86,6 +87,8 @@ def evaluate(
     keep : str or Path, optional
         A folder for the answers of folds, so that a run that was ended goes on where it stopped. It may be removed
         afterwards. Nothing is kept of a model that is no name: whether it is still the same can't be known.
+    cluster : str, optional
+        Address of a Dask scheduler, whose workers fit the folds (:mod:`mer.cluster`). They are sent what they need.
 
     Returns
     -------
@@ -130,7 +133,7 @@ def evaluate(
             f"the first is {first['subject']}/{first['clip']}: {first['message']}"
         )
     if workers is None:
-        workers = -1 if seeded and all(isinstance(one, str) for one in models) else 1
+        workers = -1 if seeded and all(isinstance(one, str) for one in models) and cluster is None else 1
     names = [one if isinstance(one, str) else _class_name(new_model(one)) for one in models]
     name = ",".join(names)
     hashes = _hashes(samples, chosen, folder, megc_csv) | {"flows": digest}
@@ -143,7 +146,8 @@ def evaluate(
     tables, settings = [], []
     for unit, truth in _questions(samples, chosen).items():
         data = Data([rows for rows, _, _ in read], truth, people_of(samples), classes)
-        compute = partial(answers, data=data, models=models, candidates=candidates, workers=workers, watch=oracle_epoch)
+        settled = {"data": data, "models": models, "candidates": candidates, "watch": oracle_epoch}
+        compute = partial(answers, **settled, workers=workers, cluster=cluster)
         running = keep_answers(tasks, compute, candidates, kept, {**terms, "unit": unit})
         what = f"{name}, fold by fold" if unit is None else f"{name}, AU {unit}"
         done = list(track(running, len(tasks), what))

@@ -79,6 +79,7 @@ def extract_flow(
     device: str = "auto",
     overwrite: bool = False,
     track: Track | None = None,
+    cluster: str | None = None,
 ) -> pd.DataFrame:
     """Estimate the flow from onset to apex for each clip of a folder, and write a flow folder.
 
@@ -116,6 +117,9 @@ def extract_flow(
         Discard what is in `out` where it was made with other settings, or from other annotations.
     track : function, optional
         Wraps the iterator over clips, to show progress.
+    cluster : str, optional
+        Address of a Dask scheduler, whose workers extract; they have to see the videos and `out` at the same paths
+        (:mod:`mer.cluster`).
 
     Returns
     -------
@@ -152,6 +156,7 @@ def _extract_all(
     workers: int,
     overwrite: bool,
     track: Track | None,
+    cluster: str | None,
 ) -> pd.DataFrame:
     """Extract what is not there yet; returns the samples table."""
     earlier = earlier_run(out, record, overwrite)
@@ -168,7 +173,8 @@ def _extract_all(
         write_samples(pd.concat([others, table]), out / "samples.csv")
 
     jobs = [(i, row) for i, row in enumerate(table.to_dict("records")) if row["status"] == ""]
-    results = run_jobs(lambda job: extract_clip(job[1], out, settings), jobs, workers, died=_died)
+    shared = [out / "run.json", *(row["source"] for _, row in jobs[:1])]
+    results = run_jobs(lambda job: extract_clip(job[1], out, settings), jobs, workers, _died, cluster, shared)
     saved = time.monotonic()
     try:
         for number, fields in track(results, len(jobs), "clips") if track else results:
@@ -294,11 +300,9 @@ def _onset(row: dict[str, Any]) -> int | None:
     if not pd.isna(row["onset"]):
         return int(row["onset"])
     source = Path(row["source"])
-    if row["status"] or not source.is_dir():
-        return 0
     try:
-        return next(iter(frame_files(source)))
-    except ClipError:
+        return next(iter(frame_files(source)), 0) if not row["status"] and source.is_dir() else 0
+    except (ClipError, OSError):  # it is told when the clip is opened
         return 0
 
 

@@ -12,8 +12,9 @@ What a classifier is given to fit are copies of the training rows and nothing el
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,6 +23,7 @@ from sklearn.pipeline import Pipeline
 
 from mer.metrics import count, uf1
 from mer.models import PerClip, new_model
+from mer.workers import in_order, run_jobs
 
 INNER_FOLDS = 5  # people who train are shared out over so many inner folds
 
@@ -108,22 +110,26 @@ def candidates_of(models: Sequence[Any], grid: Mapping[str, Sequence[Any]] | Non
 
 
 def answers(
-    tasks: list[Task], data: Data, models: Sequence[Any], candidates: list[Candidate], workers: int, watch: bool
+    tasks: list[Task],
+    data: Data,
+    models: Sequence[Any],
+    candidates: list[Candidate],
+    workers: int,
+    watch: bool,
+    cluster: str | None = None,
 ) -> Iterator[Answer]:
-    """The answers of every fold and seed, in order. One thread each, in one process or in several: sums are taken in
-    the same order, so the scores are the same.
+    """The answers of every fold and seed, in order. One thread each, in one process or in several, here or on a
+    cluster: sums are taken in the same order, so the scores are the same.
     """
-    from joblib import Parallel, delayed, parallel_config
+    function = partial(_on_one_thread, partial(answer, data=data, models=models, candidates=candidates, watch=watch))
+    yield from in_order(run_jobs(function, tasks, workers, cluster=cluster))
+
+
+def _on_one_thread(function: Callable[[Task], Answer], task: Task) -> Answer:
     from threadpoolctl import threadpool_limits
 
-    if workers == 1:
-        with threadpool_limits(limits=1):
-            yield from (answer(task, data, models, candidates, watch) for task in tasks)
-        return
-    with parallel_config(backend="loky", inner_max_num_threads=1):
-        yield from Parallel(n_jobs=workers, return_as="generator")(
-            delayed(answer)(task, data, models, candidates, watch) for task in tasks
-        )
+    with threadpool_limits(limits=1):
+        return function(task)
 
 
 def answer(task: Task, data: Data, models: Sequence[Any], candidates: list[Candidate], watch: bool = False) -> Answer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -70,6 +71,17 @@ def run_jobs(
                     yield i, (died or _raise)(job)
 
 
+def in_order(results: Iterator[tuple[int, Any]]) -> Iterator[Any]:
+    """The results of :func:`run_jobs` in the order of their jobs."""
+    waiting: dict[int, Any] = {}
+    following = 0
+    for i, result in results:
+        waiting[i] = result
+        while following in waiting:
+            yield waiting.pop(following)
+            following += 1
+
+
 def _raise(job: Any) -> Any:
     raise WorkerDied(f"a part of the work cannot be done: {DIED}; use fewer workers")
 
@@ -94,6 +106,7 @@ def _one(parent: int, function: Callable[[Any], Any], i: int, job: Any) -> tuple
     import cv2
 
     cv2.setNumThreads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the program that is the parent
     if not any(thread.name == _end_with.__name__ for thread in threading.enumerate()):
         threading.Thread(target=_end_with, args=(parent,), name=_end_with.__name__, daemon=True).start()
     return i, function(job)

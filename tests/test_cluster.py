@@ -9,11 +9,16 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from mer import cluster
 from mer.cluster import ClusterError, run_on_cluster
+from mer.evaluation import evaluate
+from mer.extract import extract_flow
+from mer.models import MODELS
 from mer.workers import WorkerDied, run_jobs
+from tests.test_extract import contents
 
 distributed = pytest.importorskip("distributed")
 # As on another machine: one interpreter each, told nothing but where the scheduler is.
@@ -69,6 +74,14 @@ def killer(job):
     return job * 2
 
 
+def dies_once(folder, onset, apex):
+    """A flow method; the first worker to use it is killed."""
+    if folder is not None and not (folder / "killed").exists():
+        (folder / "killed").touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return np.stack([apex[..., 0], onset[..., 0]], -1).astype(np.float32) / 255
+
+
 # --- the scheduler and its workers ---
 
 
@@ -88,7 +101,7 @@ def test_no_scheduler_and_no_scheduler_file_in_one_line(monkeypatch, tmp_path):
     for wrong in ("tcp://127.0.0.1:9", "nowhere", "tcp://", "a://b:1"):
         with pytest.raises(ClusterError, match=f"no Dask scheduler answers at {wrong}"):
             list(run_on_cluster(abs, [1], wrong, abs))
-    with pytest.raises(ClusterError, match="s.json is not there; start `dask scheduler"):
+    with pytest.raises(ClusterError, match=r"s\.json is not there; start `dask scheduler"):
         list(run_on_cluster(abs, [1], str(tmp_path / "s.json"), abs))
 
 
@@ -144,6 +157,43 @@ def test_a_worker_that_sees_another_folder_says_which(tmp_path, address):
 def test_a_worker_with_other_releases_is_refused():
     with pytest.raises(ClusterError, match=r"has numpy \S+, this machine 1.0; install the same on both"):
         cluster._check({**cluster._releases(), "numpy": "1.0"}, None, [])
+
+
+# --- extraction, rendering and evaluation, as in one process ---
+
+
+@pytest.mark.slow
+def test_flows_and_scores_are_those_of_one_process_bit_for_bit(sample_videos, machines, tmp_path):
+    one, two = tmp_path / "one", tmp_path / "two"
+    extract_flow(sample_videos, one)
+    extract_flow(sample_videos, two, cluster=machines)
+    assert contents(two) == contents(one)
+    for model in ("svm-hoof", partial(MODELS["ststnet"], epochs=3)):
+        alone = evaluate(one, model=model, seeds=2, workers=1)
+        shared = evaluate(two, model=model, seeds=2, cluster=machines)
+        pd.testing.assert_frame_equal(shared.predictions, alone.predictions)
+        assert shared.scores == alone.scores
+
+
+@pytest.mark.slow
+def test_a_worker_killed_during_an_extraction_loses_no_clip(sample_videos, machines, tmp_path):
+    extract_flow(sample_videos, tmp_path / "one", method=partial(dies_once, None))
+    table = extract_flow(sample_videos, tmp_path / "two", method=partial(dies_once, tmp_path), cluster=machines)
+    assert (tmp_path / "killed").exists()
+    assert (table["status"] == "ok").all()
+    assert contents(tmp_path / "two") == contents(tmp_path / "one")
+
+
+@pytest.mark.slow
+def test_rendered_bytes_are_those_of_one_process(machines, tmp_path):
+    pytest.importorskip("anny")
+    pytest.importorskip("numba")
+    from mer.synth.benchmark import BenchmarkSettings, make_benchmark
+
+    settings = BenchmarkSettings(people=2, clips=1, size=64)
+    one = make_benchmark(tmp_path / "one", settings)
+    two = make_benchmark(tmp_path / "two", settings, cluster=machines)
+    assert contents(two) == contents(one)
 
 
 # --- workers that die ---

@@ -40,6 +40,9 @@ def evaluate(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes.", show_default="1; all cores for networks")
     ] = None,
+    cluster: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="A Dask scheduler whose workers fit, or its .json file.")
+    ] = None,
     megc_csv: Annotated[
         Path | None, typer.Option(help="The organizers' own list of clips, where the protocol has one.")
     ] = None,
@@ -58,8 +61,8 @@ def evaluate(
     """Test a classifier on people that it has not seen, under a protocol.
 
     Prints UF1, UAR and accuracy with 95 % intervals over people, and writes predictions, scores, the confusion matrix
-    and a report. A clip whose flow failed counts as wrong; if there is one, the exit status is 1. Run again after it was
-    ended, it goes on where it stopped.
+    and a report. A clip whose flow failed counts as wrong; if there is one, the exit status is 1. If it is ended, run it
+    again: it goes on where it stopped.
 
     Example: `mer evaluate flows/ --protocol loso --model svm-hoof`
     """
@@ -80,6 +83,7 @@ def evaluate(
         component=component.value,
         seeds=seeds,
         workers=workers,
+        cluster=cluster,
         track=track,
         megc_csv=megc_csv,
         grid=_grid(grid or []),

@@ -41,6 +41,9 @@ def extract_flow(
     stabilize: Annotated[bool, typer.Option("--stabilize", help="Align the apex by its own landmarks.")] = False,
     face: Annotated[Face, typer.Option(help="Which face, where there are several.")] = Face.largest,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    cluster: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="A Dask scheduler whose workers extract, or its .json file.")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda, for methods that are networks.")] = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Discard flows made with other settings.")] = False,
 ) -> None:
@@ -59,7 +62,7 @@ def extract_flow(
     table = extract(
         videos, out, method=method or DEFAULT_METHOD, align=align.value, size=size, dataset=dataset,
         annotations=annotations, labels=labels.value, stabilize=stabilize, face=face.value, workers=workers,
-        device=device, overwrite=overwrite, track=track,
+        device=device, overwrite=overwrite, track=track, cluster=cluster,
     )  # fmt: skip
     ok = table["status"] == "ok"
     for row in table[~ok].to_dict("records"):

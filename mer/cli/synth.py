@@ -47,6 +47,9 @@ def synth(
     faces: Annotated[Path | None, typer.Option(help="A folder of portraits; without it, skin is generated.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes.")] = 0,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    cluster: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="A Dask scheduler whose workers render, or its .json file.")
+    ] = None,
     size: Annotated[int, typer.Option(min=64, max=1024, help="Side of the pictures, pixels.")] = 256,
     frames: Annotated[
         int | None, typer.Option(help="2, 5, 10, 15 or 20 frames a sequence, instead of the preset's.")
@@ -83,14 +86,14 @@ def synth(
             people=people, clips=clips, head_motion=head_motion, face_model=face_model.value, face_model_path=path,
             faces=folder, seed=seed, size=size,
         )  # fmt: skip
-        make_benchmark(out, chosen, workers, track)
+        make_benchmark(out, chosen, workers, track, cluster)
         typer.echo(f"{out / 'labels.csv'}: {people * 3 * clips} clips of {people} people. {NOTE}")
         return
     settings = Settings(
         preset=preset.value, pairs=pairs, face_model=face_model.value, face_model_path=path, faces=folder, seed=seed,
         size=size, frames=frames, head_motion=head_motion, head_images=head_images, split=split.value,
     )  # fmt: skip
-    make_dataset(out, settings, workers, track)
+    make_dataset(out, settings, workers, track, cluster)
     typer.echo(f"{out}: {pairs} pairs. {NOTE}")
     if preview:
         from mer.synth.preview import contact_sheet, statistics

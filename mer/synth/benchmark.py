@@ -16,7 +16,7 @@ import numpy as np
 
 from mer.files import write_whole
 from mer.synth.camera import draw_background, draw_lens, take
-from mer.synth.dataset import NOTE, begin_run, cached_model, run_jobs
+from mer.synth.dataset import NOTE, cached_model, render_all, the_run
 from mer.synth.head import make_head
 from mer.synth.models import load_face_model
 from mer.synth.motion import COMPOSITE, MICRO, Clip, draw_units, micro_clip, peak_motion
@@ -49,6 +49,7 @@ def make_benchmark(
     settings: BenchmarkSettings | None = None,
     workers: int = 1,
     track: Callable[[Iterable, int, str], Iterable] | None = None,
+    cluster: str | None = None,
 ) -> Path:
     """Write `out/<subject>/<clip>.mp4` and `labels.csv` (`subject, clip, label, onset, apex, offset, fps, aus,
     dataset`).
@@ -66,30 +67,32 @@ def make_benchmark(
         Processes; the bytes do not depend on it.
     track : function, optional
         Wraps the iterator over people, to show progress.
+    cluster : str, optional
+        Address of a Dask scheduler, whose workers render; they have to see `out` (:mod:`mer.cluster`).
     """
     out, settings = Path(out), settings or BenchmarkSettings()
     if settings.people < 1 or settings.clips < 1:
         raise ValueError(f"{settings.people} people with {settings.clips} clips for each class; expected at least 1")
     load_face_model(settings.face_model, settings.face_model_path)
-    begin_run(out, settings)
-    people: list[Person | None] = [None] * settings.people
-    if settings.faces:
-        found = {p.name: p for p in reversed(find_people(settings.faces, out / "faces.json"))}
-        if len(found) < settings.people:
-            raise ValueError(f"{settings.faces}: {len(found)} usable people, {settings.people} are asked for")
-        order = np.random.default_rng([settings.seed, 1]).permutation(sorted(found))
-        people = [found[str(n)] for n in order[: settings.people]]
-    jobs = [(str(out), settings, k, person) for k, person in enumerate(people)]
-    rows: list[dict[str, Any]] = []
-    done = run_jobs(_render_person, jobs, workers)
-    for part in track(done, len(jobs), "people") if track else done:
-        rows += part
-    with write_whole(out / "labels.csv") as file:
-        table = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        table.writeheader()
-        table.writerows(rows)
-    with write_whole(out / "NOTE.txt") as file:
-        file.write(NOTE + "\n")
+    with the_run(out, settings):
+        people: list[Person | None] = [None] * settings.people
+        if settings.faces:
+            found = {p.name: p for p in reversed(find_people(settings.faces, out / "faces.json"))}
+            if len(found) < settings.people:
+                raise ValueError(f"{settings.faces}: {len(found)} usable people, {settings.people} are asked for")
+            order = np.random.default_rng([settings.seed, 1]).permutation(sorted(found))
+            people = [found[str(n)] for n in order[: settings.people]]
+        jobs = [(str(out), settings, k, person) for k, person in enumerate(people)]
+        rows: list[dict[str, Any]] = []
+        done = render_all(_render_person, jobs, out, settings, workers, cluster)
+        for part in track(done, len(jobs), "people") if track else done:
+            rows += part
+        with write_whole(out / "labels.csv") as file:
+            table = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+            table.writeheader()
+            table.writerows(rows)
+        with write_whole(out / "NOTE.txt") as file:
+            file.write(NOTE + "\n")
     return out
 
 

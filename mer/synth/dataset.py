@@ -7,10 +7,11 @@ or on where a run was interrupted.
 from __future__ import annotations
 
 import json
-import multiprocessing
 import shutil
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import numpy as np
 
 import mer
 from mer.files import write_whole
+from mer.lock import is_empty, only_run
 from mer.split import SPLITS, split_of
 from mer.synth import facialflownet
 from mer.synth.camera import draw_background, draw_lens, take
@@ -27,6 +29,7 @@ from mer.synth.models import load_face_model
 from mer.synth.motion import LENGTHS, Clip, ffn_clip, micro_clip
 from mer.synth.people import Person, draw_portrait, find_people
 from mer.synth.scene import Scene, frame_camera, label, landmarks_at, render
+from mer.workers import in_order, run_jobs
 
 NOTE = "Synthetic: rendered faces with exact labels. Results on it say nothing about accuracy on people."
 PRESETS = ("ffn", "micro")
@@ -66,6 +69,7 @@ def make_dataset(
     settings: Settings,
     workers: int = 1,
     track: Callable[[Iterable, int, str], Iterable] | None = None,
+    cluster: str | None = None,
 ) -> Path:
     """Render a dataset into `out` in FacialFlowNet's layout (see :mod:`mer.synth.facialflownet`).
 
@@ -80,19 +84,21 @@ def make_dataset(
         Processes. The bytes written do not depend on it.
     track : function, optional
         Wraps the iterator over sequences' pairs, to show progress.
+    cluster : str, optional
+        Address of a Dask scheduler, whose workers render; they have to see `out` (:mod:`mer.cluster`).
     """
     out = Path(out)
     check_settings(settings)
     load_face_model(settings.face_model, settings.face_model_path)  # fails here rather than in every process
-    begin_run(out, settings)
-    people = find_people(settings.faces, out / "faces.json") if settings.faces else []
-    jobs = list(plan(settings, people))
-    _check_space(out, settings, jobs)
-    total = len(jobs)
-    done = run_jobs(_render_job, [(str(out), settings, job) for job in jobs], workers)
-    for _ in track(done, total, "identities") if track else done:
-        pass
-    write_table(out)
+    with the_run(out, settings):
+        people = find_people(settings.faces, out / "faces.json") if settings.faces else []
+        jobs = list(plan(settings, people))
+        _check_space(out, settings, jobs)
+        total = len(jobs)
+        done = render_all(_render_job, [(str(out), settings, job) for job in jobs], out, settings, workers, cluster)
+        for _ in track(done, total, "identities") if track else done:
+            pass
+        write_table(out)
     return out
 
 
@@ -110,27 +116,37 @@ def check_settings(settings: Settings) -> None:
         raise ValueError(f"sequences of {settings.frames} frames; expected 2, 5, 10, 15 or 20")
 
 
-def begin_run(out: Path, settings: Any) -> None:
-    """Write `run.json`, or check that the one there is of the same run."""
+@contextmanager
+def the_run(out: Path, settings: Any) -> Iterator[None]:
+    """Hold the folder; write its `run.json`, or check that the one there is of the same run.
+
+    `ValueError` for a folder that holds another run or something else.
+    """
     run = json.loads(json.dumps({"made_by": f"mer {mer.__version__}", "note": NOTE, "settings": asdict(settings)}))
     path = out / "run.json"
-    if path.exists():
-        try:
-            before = json.loads(path.read_text(encoding="utf-8"))["settings"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{path}: not written by mer synth ({error}); choose another folder") from error
-        differ = sorted(key for key in {*before, *run["settings"]} if before.get(key) != run["settings"].get(key))
-        if differ:
-            was = ", ".join(f"{key}={before.get(key)}" for key in differ)
-            raise ValueError(
-                f"{out} holds a run with other settings ({was}); repeat it with those, or choose another folder"
-            )
-        return
-    if out.exists() and any(out.iterdir()):
+    if not path.exists() and not is_empty(out):
         raise ValueError(f"{out} is not empty and holds no run of mer synth; choose another folder")
-    with write_whole(path) as file:
-        json.dump(run, file, indent=1, sort_keys=True)
-        file.write("\n")
+    with only_run(out):
+        if path.exists():
+            _refuse_other(path, run["settings"])
+        else:
+            with write_whole(path) as file:
+                json.dump(run, file, indent=1, sort_keys=True)
+                file.write("\n")
+        yield
+
+
+def _refuse_other(path: Path, settings: dict[str, Any]) -> None:
+    try:
+        before = json.loads(path.read_text(encoding="utf-8"))["settings"]
+        differ = sorted(key for key in {*before, *settings} if before.get(key) != settings.get(key))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path}: not written by mer synth ({error}); choose another folder") from error
+    if differ:
+        was = ", ".join(f"{key}={before.get(key)}" for key in differ)
+        raise ValueError(
+            f"{path.parent} holds a run with other settings ({was}); repeat it with those, or choose another folder"
+        )
 
 
 def plan(settings: Settings, people: list[Person]) -> Iterator[Job]:
@@ -155,26 +171,22 @@ def plan(settings: Settings, people: list[Person]) -> Iterator[Job]:
         identity += 1
 
 
-def run_jobs(function: Callable, jobs: list, workers: int) -> Iterator[Any]:
-    """Call `function` on each job, in this process or in several, and yield results in order.
-
-    Linear algebra runs on one thread everywhere: how its sums are split over threads shows in the last bit.
-    """
-    calls = [(function, job) for job in jobs]
-    if workers <= 1:
-        yield from map(_call, calls)
-        return
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        yield from pool.imap(_call, calls, chunksize=1)
+def render_all(
+    function: Callable, jobs: list, out: Path, settings: Any, workers: int, cluster: str | None
+) -> Iterator[Any]:
+    """Call `function` on each job, in this process or in others, and yield results in order."""
+    shared = [path for path in (out / "run.json", settings.faces, settings.face_model_path) if path]
+    return in_order(run_jobs(partial(_on_one_thread, function), jobs, workers, cluster=cluster, shared=shared))
 
 
-def _call(task: tuple[Callable, Any]) -> Any:
+def _on_one_thread(function: Callable, job: Any) -> Any:
+    """How the sums of linear algebra are split over threads shows in the last bit."""
     import cv2
     from threadpoolctl import threadpool_limits
 
     cv2.setNumThreads(1)
     with threadpool_limits(1):
-        return task[0](task[1])
+        return function(job)
 
 
 _models: dict[tuple[str, str | None], FaceModel] = {}
