@@ -40,6 +40,8 @@ def _file_name(name: str) -> str:
 
 
 def refuse_equal_paths(table: pd.DataFrame) -> None:
+    """`SamplesError` where two clips would be written to one file; clips that already failed won't be written."""
+    table = table[table["status"] == ""]
     twice = table[table["path"].str.lower().duplicated()]
     if len(twice):
         row = twice.iloc[0]

@@ -1,7 +1,8 @@
 """A plain folder of videos, `VIDEOS/<subject>/<clip>`, as a samples table.
 
 A clip is a video file, or a folder of numbered pictures. `VIDEOS/labels.csv`, where there is one, has the columns
-`subject, clip` and any of `label, onset, apex, offset, fps, aus, dataset`.
+`subject, clip` and any of `label, onset, apex, offset, fps, aus, dataset`. A row whose numbers are none is listed as
+`bad_annotation`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from mer.samples import KEY, SamplesError, conform
+from mer.samples import BLANKS, FRAMES, KEY, SamplesError, conform, parse_numbers
 from mer.video import VIDEO_SUFFIXES, ClipError, frame_files
 
 LABEL_COLUMNS = ("subject", "clip", "label", "onset", "apex", "offset", "fps", "aus", "dataset")
@@ -84,14 +85,12 @@ def _find(videos: Path) -> dict[tuple[str, str], list[Path]]:
 
 
 def _is_clip(path: Path) -> bool:
-    if path.is_file():
-        return path.suffix.lower() in VIDEO_SUFFIXES
-    if not path.is_dir():
-        return False
     try:
-        return bool(frame_files(path))
-    except ClipError:  # two pictures with one number: a clip still, whose fault is reported when it is opened
-        return True
+        if path.is_file():
+            return path.suffix.lower() in VIDEO_SUFFIXES
+        return path.is_dir() and bool(frame_files(path))
+    except (ClipError, OSError):  # two pictures with one number, a folder that may not be read: its fault is told when
+        return True  # it is opened
 
 
 def _read_labels(path: str | Path) -> pd.DataFrame:
@@ -99,14 +98,19 @@ def _read_labels(path: str | Path) -> pd.DataFrame:
     if not path.is_file():
         raise FileNotFoundError(f"{path} is not there; it should be a table with the columns subject, clip, label, ...")
     try:
-        labels = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", skipinitialspace=True)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        labels = pd.read_csv(
+            path, dtype=str, keep_default_na=False, encoding="utf-8-sig", skipinitialspace=True, index_col=False
+        )
+    except (ValueError, OverflowError) as error:  # pandas has several kinds, and UnicodeDecodeError is one
         raise SamplesError(f"{path} is not a table of comma-separated values in UTF-8 ({error})") from error
     labels.columns = labels.columns.str.strip().str.lower()
     missing = [column for column in ("subject", "clip") if column not in labels]
     if missing:
         raise SamplesError(f"{path} has no column {' and '.join(missing)}; its columns are {', '.join(labels.columns)}")
+    if labels.columns.has_duplicates:
+        raise SamplesError(f"{path} has the column {labels.columns[labels.columns.duplicated()][0]!r} twice")
     labels = labels[[column for column in LABEL_COLUMNS if column in labels]].apply(lambda column: column.str.strip())
+    labels = _blank_what_is_no_number(labels)
     key = [column for column in KEY if column in labels]
     twice = labels[labels.duplicated(key)]
     if len(twice):
@@ -114,10 +118,18 @@ def _read_labels(path: str | Path) -> pd.DataFrame:
         raise SamplesError(
             f"{path}: {row['subject']}/{row['clip']} stands there twice with the same onset; remove one row"
         )
-    try:
-        conform(labels)
-    except SamplesError as error:
-        raise SamplesError(f"{path}: {error}") from None
+    return labels
+
+
+def _blank_what_is_no_number(labels: pd.DataFrame) -> pd.DataFrame:
+    """The labels with blank cells in the place of text for numbers, and `fault`, what was wrong with each row."""
+    labels = labels.assign(fault="")
+    for column in [name for name in (*FRAMES, "fps") if name in labels]:
+        cells = labels[column].where(~labels[column].str.casefold().isin(BLANKS), "")
+        wrong = parse_numbers(cells, column)[1]
+        kind = "a number" if column == "fps" else "the number of a frame"
+        labels.loc[wrong, "fault"] = [f"{column} {cell!r} is not {kind}" for cell in cells[wrong]]
+        labels[column] = cells.where(~wrong, "")
     return labels
 
 
@@ -129,7 +141,10 @@ def _join(labels: pd.DataFrame, clips: dict[tuple[str, str], list[Path]]) -> pd.
         if key not in clips and (label["clip"], label["clip"]) in clips:
             key = (label["clip"], label["clip"])  # it lies directly in the folder; the labels know whose it is
         labeled.add(key)
-        rows.append({**label, **_source(clips.get(key, []))})
+        row = {**label, **_source(clips.get(key, []))}
+        if row.pop("fault") and not row["status"]:
+            row |= {"status": "bad_annotation", "message": label["fault"]}
+        rows.append(row)
     for (subject, clip), paths in clips.items():
         if (subject, clip) not in labeled:
             rows.append({"subject": subject, "clip": clip, **_source(paths)})

@@ -34,8 +34,10 @@ COLUMNS = (
     "dataset", "subject", "clip", "onset", "apex", "offset", "apex_source", "fps",
     "label", "aus", "status", "message", "scale", "path",
 )  # fmt: skip
+HIGHEST = 10**15  # of frames; more digits than this are a time or a mistake, and doubles would round them
 KEY = ["dataset", "subject", "clip", "onset"]
 FRAMES = ("onset", "apex", "offset")
+BLANKS = ("", "/", "-", "?", "nan", "none", "n/a", "na", "null")  # what stands for "not annotated" in sheets
 STATUSES = {
     "ok": "the flow was written",
     "no_face": "no face in the onset frame",
@@ -81,20 +83,25 @@ def readable(value: object) -> str:
     return str(value).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def _numbers(values: pd.Series, column: str) -> pd.Series:
-    blank = values.map(lambda value: pd.isna(value) or str(value).strip() == "")
-    numbers = pd.to_numeric(values.where(~blank), errors="coerce")
-    whole = column in FRAMES
+def parse_numbers(values: pd.Series, column: str) -> tuple[pd.Series, pd.Series]:
+    """The cells of a column of numbers as floats, NaN where blank, and which cells are no such number."""
+    blank = values.map(lambda value: pd.isna(value) or str(value).strip() == "").astype(bool)
+    numbers = pd.to_numeric(values.where(~blank), errors="coerce").astype("float64")
     wrong = numbers.isna() & ~blank
-    if whole:
-        wrong |= numbers.notna() & (numbers % 1 != 0)
+    if column in FRAMES:
+        wrong |= numbers.notna() & ((numbers % 1 != 0) | (numbers.abs() > HIGHEST))
+    return numbers, wrong
+
+
+def _numbers(values: pd.Series, column: str) -> pd.Series:
+    numbers, wrong = parse_numbers(values, column)
     if wrong.any():
         row = int(wrong.to_numpy().argmax())
-        kind = "a frame number" if whole else "a number"
+        kind = "a frame number" if column in FRAMES else "a number"
         raise SamplesError(
             f"column {column!r}, row {row + 1}: {values.iloc[row]!r} is not {kind}; leave it blank if unknown"
         )
-    return numbers.astype("Int64" if whole else "float64")
+    return numbers.astype("Int64" if column in FRAMES else "float64")
 
 
 def read_samples(path: str | Path) -> pd.DataFrame:

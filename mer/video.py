@@ -31,6 +31,8 @@ VIDEO_SUFFIXES = {
     ".3gp", ".ogv", ".mxf", ".mjpeg", ".mjpg",
 }  # fmt: skip
 
+DIGITS = 15  # of a frame's number at most
+
 Image = np.ndarray  # uint8 (H, W, 3), RGB
 
 
@@ -111,6 +113,10 @@ def frame_files(folder: Path) -> dict[int, Path]:
         numbers = re.findall(r"\d+", file.stem)
         if file.suffix.lower() not in IMAGE_SUFFIXES or file.name.startswith(".") or not numbers:
             continue
+        if len(numbers[-1]) > DIGITS:
+            raise ClipError(
+                f"{folder}: {file.name} ends with a number of {len(numbers[-1])} digits, which is no frame's"
+            )
         number = int(numbers[-1])
         if number in files:
             raise ClipError(

@@ -77,7 +77,7 @@ def test_two_files_with_one_name_are_one_faulty_row(tmp_path):
     ("text", "message"),
     [
         ("person,clip\nbo,a\n", "no column subject"),
-        ("subject,clip,onset\nbo,a,three\n", "column 'onset', row 1: 'three'"),
+        ("subject,clip,Clip\nbo,a,b\n", "the column .clip. twice"),
         ("subject,clip\nbo,a\nbo,a\n", "bo/a stands there twice"),
         ("", "not a table"),
     ],

@@ -11,7 +11,7 @@ import re
 from typing import NamedTuple
 
 _UNIT = re.compile(
-    r"(?:AU)?(?P<side>[LRTBA](?:/[LRTBA])?)?\s*(?P<number>\d+)(?P<intensity>[A-E](?:/[A-E])?)?(?P<doubt>\?|\(k\))?'?",
+    r"(?:AU)?(?P<side>[LRTBA](?:/[LRTBA])?)?\s*(?P<number>\d{1,3})(?P<intensity>[A-E](?:/[A-E])?)?(?P<doubt>\?|\(k\))?'?",
     re.IGNORECASE,
 )
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from mer.samples import SamplesError
+from mer.samples import BLANKS, SamplesError
 
 SUFFIXES = (".xlsx", ".xls", ".csv")
 HEADER_ROWS = 40  # the header is looked for in so many rows; SAMM's is the 14th
@@ -33,7 +33,6 @@ HEADERS: dict[str, tuple[str, ...]] = {
     "objective": ("objectiveclasses", "objectiveclass"),
 }
 REQUIRED = ("subject", "clip", "onset", "label")
-BLANKS = ("", "/", "-", "?", "nan", "none", "n/a", "na", "null")  # what stands for "not annotated"
 
 Book = dict[str, list[list[str]]]  # name of the tab -> rows of cells, as text
 

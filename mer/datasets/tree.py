@@ -12,7 +12,7 @@ from typing import NamedTuple
 from mer.samples import SamplesError
 from mer.video import IMAGE_SUFFIXES
 
-DEPTH = 8  # levels below the root; also what stops a link that leads back into itself
+DEPTH = 8  # levels below the root
 
 
 class Place(NamedTuple):
@@ -70,7 +70,7 @@ def find_frames(root: Path, identify: Identify, prefer: tuple[str, ...] = (), sk
     """
     versions: dict[int, dict[Place, Path]] = {}
     strange: list[str] = []
-    for folder in _picture_folders(root, 0):
+    for folder in _picture_folders(root, 0, set()):
         relative = folder.relative_to(root)
         name = relative.as_posix().lower()
         if skip and re.search(skip, name):
@@ -98,22 +98,30 @@ def find_frames(root: Path, identify: Identify, prefer: tuple[str, ...] = (), sk
     return Frames(versions[best], _common(root, versions[best]), others, strange)
 
 
-def _picture_folders(folder: Path, depth: int) -> Iterator[Path]:
+def _picture_folders(folder: Path, depth: int, above: set[str]) -> Iterator[Path]:
+    """Folders of numbered pictures, and folders that may not be read; `above` are the folders that lead here."""
+    real = os.path.realpath(folder)
+    if depth > DEPTH or real in above:  # a link that leads back
+        return
     below, pictures = [], False
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.startswith((".", "__MACOSX")):
-                continue
-            if entry.is_dir():
-                below.append(entry.name)
-            elif not pictures:
-                stem, suffix = os.path.splitext(entry.name)
-                pictures = suffix.lower() in IMAGE_SUFFIXES and re.search(r"\d", stem) is not None
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.startswith((".", "__MACOSX")):
+                    continue
+                if entry.is_dir():
+                    below.append(entry.name)
+                elif not pictures:
+                    stem, suffix = os.path.splitext(entry.name)
+                    pictures = suffix.lower() in IMAGE_SUFFIXES and re.search(r"\d", stem) is not None
+    except OSError:
+        if not depth:
+            raise
+        pictures = True  # perhaps: what is wrong with it is told where its frames are looked for
     if pictures:
         yield folder
-    if depth < DEPTH:
-        for name in sorted(below):
-            yield from _picture_folders(folder / name, depth + 1)
+    for name in sorted(below):
+        yield from _picture_folders(folder / name, depth + 1, above | {real})
 
 
 def _common(root: Path, folders: dict[Place, Path]) -> str:

@@ -1,0 +1,144 @@
+"""Kill a run again and again at random moments, then let it end, and compare it with one that nobody touched.
+
+    python benchmarks/soak.py                          # extraction, 30 kills
+    python benchmarks/soak.py --part synth --kills 10  # rendering
+    python benchmarks/soak.py --part evaluate --kills 10
+
+Half of the kills are SIGKILL, half SIGTERM, in random order. Each comes after one to three more files were written, and
+then at a random moment of the time that a file takes; every fifth comes at a random moment of the start. The program
+runs in a process that is forked from this one, which has everything imported: what is killed is work. Prints a row of a
+table; the exit status is 1 where a byte differs, or where a run that got SIGTERM did not end with 143 and its one line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+from mer.cli import main as run_mer
+from mer.evaluation import evaluate
+from mer.extract import extract_flow
+from mer.sample_set import make_sample_set
+
+IMPORTED = (evaluate, extract_flow)  # what is killed is work, not the loading of libraries
+
+LEFT_OUT = {"run.json", ".mer.lock", "scores.json", "report.html"}  # they name the folder, or the command
+
+
+def files(folder: Path) -> list[Path]:
+    """What stands in a folder and is no part of something unfinished."""
+    return [file for file in sorted(folder.rglob("*")) if file.is_file() and file.suffix != ".part"]
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """Relative path -> SHA-256."""
+    return {
+        file.relative_to(folder).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in files(folder)
+        if file.name not in LEFT_OUT
+    }
+
+
+def start(arguments: list[str], log: Path) -> int:
+    """Run `mer` in a process forked from this one; its number."""
+    child = os.fork()
+    if child:
+        return child
+    sys.argv = ["mer", *arguments]
+    with open(log, "w") as stream:
+        os.dup2(stream.fileno(), 1)
+        os.dup2(stream.fileno(), 2)
+    status = 1
+    try:
+        run_mer()
+        status = 0
+    except SystemExit as end:
+        status = int(end.code or 0)
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def wait(child: int) -> int:
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def kill(child: int, out: Path, rng: random.Random, pace: float, startup: bool) -> int | None:
+    """Kill the process at a random moment; its exit status, or None where it had ended before."""
+    wanted = len(files(out)) + (0 if startup else rng.randint(1, 3))
+    while len(files(out)) < wanted:
+        if os.waitpid(child, os.WNOHANG)[0]:
+            return None
+        time.sleep(0.01)
+    time.sleep(rng.uniform(0, pace))
+    if os.waitpid(child, os.WNOHANG)[0]:
+        return None
+    os.kill(child, rng.choice([signal.SIGKILL, signal.SIGTERM]))
+    return wait(child)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--part", choices=("extract", "synth", "evaluate"), default="extract")
+    parser.add_argument("--kills", type=int, default=30)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--method", default="farneback")
+    options = parser.parse_args()
+    rng = random.Random(options.seed)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if options.part != "synth":
+            make_sample_set(folder / "videos", people=6, clips=3, seed=options.seed)
+        extract = ["extract-flow", str(folder / "videos"), "--method", options.method, "--size", "128", "--out"]
+        if options.part == "evaluate" and wait(start([*extract, str(folder / "flows")], folder / "log")):
+            sys.exit((folder / "log").read_text())
+        command = {
+            "extract": extract,
+            "synth": ["synth", "--preset", "micro", "--pairs", "36", "--size", "96"],
+            "evaluate": ["evaluate", str(folder / "flows"), "--model", "off-apexnet", "--seeds", "6", "--report"],
+        }[options.part]
+        began = time.monotonic()
+        if wait(start([*command, str(folder / "whole")], folder / "log")):
+            sys.exit((folder / "log").read_text())
+        whole = digests(folder / "whole")
+        pace = (time.monotonic() - began) / len(files(folder / "whole"))
+
+        out, ends, runs, differ, parts = folder / "killed", Counter[int](), 0, 0, 0
+        out.mkdir()
+        while ends.total() < options.kills:
+            runs += 1
+            child = start([*command, str(out)], folder / "log")
+            status = kill(child, out, rng, pace, startup=runs % 5 == 0)
+            if status is None:  # it came to its end: compared, and begun anew
+                differ += digests(out) != whole
+                shutil.rmtree(out)
+                out.mkdir()
+                continue
+            ends[status] += 1
+            parts += len(list(out.rglob("*.part")))
+            if status not in (-9, 143) or (
+                status == 143 and "terminated; run the same" not in (folder / "log").read_text()
+            ):
+                sys.exit(f"ended with {status}: {(folder / 'log').read_text()}")
+        if wait(start([*command, str(out)], folder / "log")):
+            sys.exit((folder / "log").read_text())
+        differ += digests(out) != whole
+        left = len(list(out.rglob("*.part")))
+    print("| part | files | SIGKILL | SIGTERM | runs | parts left by kills | parts left at the end | differing |")
+    print("|---|---|---|---|---|---|---|---|")
+    print(f"| {options.part} | {len(whole)} | {ends[-9]} | {ends[143]} | {runs + 1} | {parts} | {left} | {differ} |")
+    sys.exit(1 if differ or left else 0)
+
+
+if __name__ == "__main__":
+    main()
