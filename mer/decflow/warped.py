@@ -59,6 +59,7 @@ class Motion:
     still_face: float = 0.15  # share of pairs without expression
     noise: tuple[float, float] = (0.3, 3.0)  # grey levels, log-uniform
     light: float = 0.06  # relative change of brightness between the frames
+    coarse: float = 0.4  # share of pairs that are blurred, and of pairs that are compressed
 
 
 def read_photos(folders: Iterable[str | Path], split: str) -> list[Photo]:
@@ -121,7 +122,7 @@ def warped_pair(photo: Photo, rng: np.random.Generator, size: int = 224, motion:
     for moved in (facial, np.zeros_like(facial)):
         points = np.stack([x, y], axis=-1) + moved - offset
         frames.append(sample_exactly(image, points @ inverse.T))
-    onset, apex = spoil(frames, rng, noise=motion.noise, light=motion.light)
+    onset, apex = spoil(frames, rng, noise=motion.noise, light=motion.light, coarse=motion.coarse)
     return Pair(onset, apex, facial.astype(np.float32), head.astype(np.float32), mask, onset_points.astype(np.float32))
 
 
@@ -143,9 +144,11 @@ def _head_flow(
     axis = rng.normal(0, 1, 3)
     degrees = np.exp(rng.uniform(*np.log(motion.turn)))
     turn = Rotation.from_rotvec(np.deg2rad(degrees) * axis / np.linalg.norm(axis)).as_matrix()
-    strength = degrees / motion.turn[1]
-    shift = rng.normal(0, motion.shift * unit, 3) * np.array([1, 1, 2]) * (0.2 + strength)
-    middle = np.array([*apex[list(OVAL), :2].mean(axis=0), unit * rng.uniform(0.5, 1.3)])  # the neck's joint
+    # A head turns about the neck and takes the face along; where crops are aligned, what is left is a turn in place.
+    strength = degrees / motion.turn[1] * rng.choice([1.0, 0.2])
+    shift = rng.normal(0, motion.shift * unit, 3) * np.array([1, 1, 2]) * (0.2 * rng.random() + strength)
+    joint = [*apex[list(OVAL), :2].mean(axis=0), unit * rng.uniform(-0.3, 1.3)]
+    middle = np.array(joint) + rng.normal(0, 0.2 * unit, 3) * [1, 1, 0]
     far = unit * rng.uniform(6, 25)  # the camera's distance
 
     def project(points: NDArray) -> NDArray:
@@ -238,6 +241,7 @@ def spoil(
     *,
     noise: tuple[float, float] = (0.3, 4.0),
     light: float = 0.06,
+    coarse: float = 0.4,
 ) -> list[NDArray[np.uint8]]:
     """What a camera does to frames: one color and blur for both; light, noise and compression that change between them.
 
@@ -247,9 +251,9 @@ def spoil(
     gamma, gain, lift = np.exp(rng.normal(0, 0.2)), rng.uniform(0.7, 1.1), rng.uniform(0, 20)
     tint = np.exp(rng.normal(0, 0.06, 3)).astype(np.float32)
     gray = rng.random() < 0.15
-    blur = rng.uniform(0.3, 1.2) if rng.random() < 0.4 else 0.0
+    blur = rng.uniform(0.3, 1.2) if rng.random() < coarse else 0.0
     grain = np.float32(np.exp(rng.uniform(*np.log(noise))))
-    quality = int(rng.uniform(60, 98)) if rng.random() < 0.4 else None
+    quality = int(rng.uniform(60, 98)) if rng.random() < coarse else None
     spoiled = []
     for frame in frames:
         levels = 255 * (np.arange(256, dtype=np.float32) / 255) ** gamma * gain + lift

@@ -14,7 +14,7 @@ from mer.decflow.warped import Motion, _bumps, _patches, _waves, read_photos, wa
 from mer.face.canonical import canonical_landmarks
 from tests.decflow.faces import write_faces
 
-QUIET = Motion(noise=(0.01, 0.011), light=1e-6, still_head=0, still_face=0)
+QUIET = Motion(noise=(0.01, 0.011), light=1e-6, coarse=0, still_head=0, still_face=0)
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,8 @@ def test_scaled_pairs_still_explain_their_frames(faces):
     bigger = resample(pair, np.array([1.3, 1.2]), np.array([-20.3, -10.7]), 144)
     assert bigger.onset.shape == (144, 144, 3)
     assert error_within(bigger, bigger.facial) < 2
-    assert np.abs(bigger.facial).max() > np.abs(pair.facial).max()
+    lengths = [np.linalg.norm(p.facial[p.mask > 0], axis=1).mean() for p in (bigger, pair)]
+    assert 1.1 < lengths[0] / lengths[1] < 1.4
     assert np.allclose(bigger.landmarks[:, 0], 1.3 * pair.landmarks[:, 0] - 20.3, atol=1e-3)
 
 
@@ -151,15 +152,19 @@ def test_each_kind_of_skin_motion_is_smooth(kind):
 
 
 def test_generic_pairs_show_no_face_and_their_flow_explains_them():
-    source, left = open_source("generic", "train"), []
-    for seed in range(6):
+    source, better = open_source("generic", "train"), []
+    for seed in range(25):
         pair = source(np.random.default_rng(seed), 96)
         assert pair.mask.all()
         assert not pair.head.any()
+        left = []
         for flow in (0 * pair.facial, pair.facial):
-            d = pulled_back(pair.apex, flow) - pair.onset
+            d = (pulled_back(pair.apex, flow) - pair.onset)[8:-8, 8:-8]
             left.append(np.abs(cv2.GaussianBlur(d, (0, 0), 1) - cv2.GaussianBlur(d, (0, 0), 6)).mean())
-    assert sum(left[1::2]) < 0.7 * sum(left[::2])
+        if np.linalg.norm(pair.facial, axis=-1).mean() > 1:
+            better.append(left[1] < 0.8 * left[0])
+    assert len(better) > 3
+    assert all(better)
     assert set(Batches([source], 96, seed=0)[0]) >= {"onset", "apex", "facial", "prior", "start"}
 
 
