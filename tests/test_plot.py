@@ -138,19 +138,30 @@ def test_a_spotted_interval_is_shaded_with_its_apex_on_the_curve(ax):
     found = pd.DataFrame({"onset": [11], "apex": [12], "offset": [13]})
     truth = pd.DataFrame({"onset": [10, 12], "offset": [11, 13]})
     plot.plot_spotting(curve, found, truth, threshold=2, fps=2, ax=ax)
-    shaded, *labeled = ax.patches
+    *labeled, shaded = ax.patches
     assert (shaded.get_x(), shaded.get_width()) == (5.5, 1)
     assert [bar.get_x() for bar in labeled] == [5, 6]
     assert all(bar.get_hatch() for bar in labeled)
     apex = next(line for line in ax.lines if line.get_marker() == "v")
     assert (apex.get_xdata()[0], apex.get_ydata()[0]) == (6, 4)
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["found", "apex", "labeled"]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["labeled", "found", "apex"]
 
 
 def test_an_interval_without_an_apex_has_no_triangle(ax):
     plot.plot_spotting(np.arange(9.0), pd.DataFrame({"onset": [2], "apex": [np.nan], "offset": [5]}), ax=ax)
     assert not [line for line in ax.lines if line.get_marker() == "v"]
     assert ax.get_xlabel() == "frame"
+
+
+def test_micro_is_darker_than_macro_and_a_lost_face_is_told(ax):
+    curve = pd.DataFrame({"frame": [0, 2, 4, 6, 8], "strength": [1.0, np.nan, np.nan, 2, 3]})
+    found = pd.DataFrame({"onset": [0, 5], "offset": [1, 9], "kind": ["micro", "macro"]})
+    plot.plot_spotting(curve, found, column="strength", ax=ax)
+    micro, macro, lost = ax.patches
+    assert micro.get_facecolor()[0] < macro.get_facecolor()[0]
+    assert (lost.get_x(), lost.get_width()) == (2, 2)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["micro", "macro", "no face"]
+    assert ax.get_ylabel() == "strength"
 
 
 def test_each_person_is_a_column_of_clips(ax):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -55,9 +55,9 @@ def plot_spotting(
     intervals: pd.DataFrame | None = None,
     truth: pd.DataFrame | None = None,
     *,
+    column: str = "value",
     threshold: float | None = None,
     fps: float | None = None,
-    label: str = "motion",
     ax: Axes | None = None,
 ) -> Axes:
     """The expressions found in a long video: its curve of motion, and what was found and what was labeled.
@@ -65,10 +65,13 @@ def plot_spotting(
     Parameters
     ----------
     curve : (n,) or DataFrame
-        The motion at frames 0, 1, ..., or the columns `frame, value`.
+        The motion at frames 0, 1, ..., or the columns `frame` and `column`. Where it is NaN, no face was found: a black
+        bar at the top says so.
     intervals, truth : DataFrame, optional
-        One row an expression: `onset, offset` in frames and, where known, `apex`. What was found is shaded, its apex
-        a triangle on the curve; the truth is a hatched bar below.
+        One row an expression: `onset, offset` in frames and, where known, `apex` and `kind`. What was found is shaded,
+        micro darker than macro, its apex a triangle on the curve; the truth is a hatched bar below.
+    column : str
+        The curve's column, such as `strength` of :func:`mer.spotting.spot`.
     threshold : float, optional
         Drawn as a horizontal, broken line.
     fps : float, optional
@@ -76,39 +79,41 @@ def plot_spotting(
     """
     import pandas as pd
 
-    if isinstance(curve, pd.DataFrame):
-        frames, values = curve["frame"].to_numpy(), curve["value"].to_numpy()
-    else:
-        frames, values = np.arange(len(curve)), np.asarray(curve)
-    rate = fps or 1.0
+    table = curve if isinstance(curve, pd.DataFrame) else pd.DataFrame({"frame": range(len(curve)), column: curve})
+    frames, values, rate = table["frame"].to_numpy(), table[column].to_numpy(float), fps or 1.0
     ax = plot_curve(
-        values,
-        frames / rate,
-        threshold=threshold,
-        unit="second" if fps else "frame",
-        label=label,
-        ax=new_axes(ax, (9, 3)),
-    )
-    for i, row in enumerate(_rows(intervals)):
-        ax.axvspan(
-            row["onset"] / rate, row["offset"] / rate, color="0.82", linewidth=0, zorder=0, label="" if i else "found"
-        )
-        if "apex" in row and row["apex"] == row["apex"]:
-            height = np.interp(row["apex"], frames, values)
-            ax.plot(
-                row["apex"] / rate, height, "v", color=COLORS[2], markeredgecolor="black", label="" if i else "apex"
-            )
+        values, frames / rate, threshold=threshold, unit="second" if fps else "frame",
+        label="motion" if column == "value" else column, ax=new_axes(ax, (9, 3)),
+    )  # fmt: skip
+    low, high = ax.get_ylim()
     if truth is not None:
-        low, high = ax.get_ylim()
         ax.set_ylim(low - 0.08 * (high - low), high)  # so that the bars hide nothing
-    for i, row in enumerate(_rows(truth)):
-        ax.axvspan(
-            row["onset"] / rate, row["offset"] / rate, 0, 0.06, facecolor="white", edgecolor="black", hatch="////",
-            label="" if i else "labeled",
-        )  # fmt: skip
-    if ax.get_legend_handles_labels()[0]:
-        ax.legend(fontsize="small", frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
+    for row in _rows(truth):
+        _span(ax, row, rate, (0, 0.06), facecolor="white", edgecolor="black", hatch="////", label="labeled")
+    for row in _rows(intervals):
+        kind = row.get("kind", "found")
+        _span(ax, row, rate, (0, 1), color="0.65" if kind == "micro" else "0.85", linewidth=0, zorder=0, label=kind)
+        if row.get("apex", np.nan) == row.get("apex", np.nan):
+            height = np.interp(row["apex"], frames, values)
+            ax.plot(row["apex"] / rate, height, "v", color=COLORS[2], markeredgecolor="black", label="apex")
+    for first, last in _runs(np.isnan(values)):
+        _span(ax, {"onset": frames[first], "offset": frames[last]}, rate, (0.97, 1), color="black", label="no face")
+    key = dict(zip(*reversed(ax.get_legend_handles_labels())))  # one entry of each
+    if key:
+        ax.legend(
+            key.values(), key.keys(), fontsize="small", frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=5
+        )
     return ax
+
+
+def _span(ax: Axes, row: dict, rate: float, height: tuple[float, float], **style: Any) -> None:
+    ax.axvspan(row["onset"] / rate, row["offset"] / rate, *height, **style)
+
+
+def _runs(where: np.ndarray) -> np.ndarray:
+    """First and last position of each run of True, `(runs, 2)`."""
+    edges = np.diff(np.concatenate([[0], where.astype(int), [0]]))
+    return np.column_stack([np.flatnonzero(edges == 1), np.flatnonzero(edges == -1) - 1])
 
 
 def _rows(table: pd.DataFrame | None) -> list[dict]:
