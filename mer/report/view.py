@@ -134,25 +134,24 @@ def make_view(
         "frames": frames,
         "intervals": [
             {"onset": one.onset, "apex": one.apex, "offset": one.offset}
-            | _pack(kept[k])
+            | _pack(kept[k], one.flow)
             | {"outline": outline(one.landmarks)}
             for k, one in enumerate(expressions)
         ],
     }
 
 
-def _pack(frames: list[tuple[dict[str, Any], Flow]]) -> dict[str, Any]:
-    """Put the flow of one expression into its frames, in steps that they have in common."""
+def _pack(frames: list[tuple[dict[str, Any], Flow]], apex: Flow) -> dict[str, Any]:
+    """Put the flow of one expression into its frames, in steps that they have in common; full color is for the apex."""
     fields = [(resize(flow.expression, GRID), resize(flow.head, GRID)) for _, flow in frames]
     largest = [max((float(np.abs(both[part]).max()) for both in fields), default=0.0) for part in (0, 1)]
     steps = [max(value, 1e-6) / 127 for value in largest]
     for (frame, _), both in zip(frames, fields):
         values = np.concatenate([np.round(field / step).ravel() for field, step in zip(both, steps)])
         frame["flow"] = base64.b64encode(values.astype(np.int8).tobytes()).decode()
-    longest = [
-        max((float(np.percentile(magnitude(field), 99)) for field in parts), default=0.0)
-        for parts in ([e + h for e, h in fields], [h for _, h in fields], [e for e, _ in fields])
-    ]
+    inside = apex.mask > 0
+    fields_at_apex = (apex.facial, apex.head, apex.expression)
+    longest = [float(np.percentile(magnitude(field)[inside], 99)) if inside.any() else 0.0 for field in fields_at_apex]
     return {"step": [round(step, 7) for step in steps], "longest": [max(round(value, 4), 1e-4) for value in longest]}
 
 

@@ -10,7 +10,7 @@ from mer.models import ststnet
 from mer.report import render_report
 from tests.drawn_flows import write_drawn_flows
 
-VOID = {"meta", "img", "br", "line", "circle"}
+VOID = {"meta", "img", "br", "input"}
 
 
 class Page(HTMLParser):
@@ -53,13 +53,13 @@ def record(tmp_path_factory) -> dict:
 def page(record: dict, **changes: object) -> Page:
     counts = np.array([[12, 0, 0, 0], [1, 10, 0, 1], [0.4, 0, 11.6, 0]])
     people = pd.DataFrame({"dataset": "videos", "subject": ["s00"], "clips": 12, "failed": 0, "accuracy": 1.0})
-    return Page(render_report(record | changes, counts, people, b"picture"))
+    return Page(render_report(record | changes, counts, people))
 
 
 def test_the_page_is_whole_and_needs_nothing_else(record):
     found = page(record)
     assert found.open == []
-    assert all(link.startswith(("#", "data:image/png;base64,")) for link in found.links)
+    assert all(link.startswith(("#", "data:image/jpeg;base64,")) for link in found.links)
     assert {link[1:] for link in found.links if link.startswith("#")} <= set(found.ids)
 
 
@@ -87,10 +87,13 @@ def test_words_from_outside_are_escaped(record):
     ]
     outside = {"failed": failed, "n_failed": 1, "flow_run": {"note": "<b>bold</b>"}}
     people = pd.DataFrame(columns=["dataset", "subject", "clips", "failed", "accuracy"])
-    html = render_report(record | outside, np.ones((3, 4)), people, b"")
-    assert "<script>" not in html
+    clip = dict(dataset="a", subject="<i>", clip="c", onset=0, seeds=1, pictures=[], faces=[], missing="<u>")
+    worst = [{"truth": "<s>", "answer": "b", "times": 1, "of": 2, "clips": [clip]}]
+    html = render_report(record | outside, np.ones((3, 4)), people, worst)
+    assert not re.search("<script>|<i>|<u>|<s>", html)
     assert "&lt;script&gt;" in html
     assert "&lt;b&gt;bold" in html
+    assert "&lt;s&gt; taken for b: 1 of 2 clips (50 %)" in html
 
 
 def test_a_note_on_the_data_is_a_banner_at_the_top(record):
@@ -128,4 +131,6 @@ def test_seeds_are_told_apart_where_there_are_any(tmp_path):
 def test_no_font_or_style_comes_from_outside(record):
     counts = np.ones((3, 4))
     people = pd.DataFrame(columns=["dataset", "subject", "clips", "failed", "accuracy"])
-    assert not re.search(r"https?://|@import|url\(", render_report(record, counts, people, b""))
+    html = render_report(record, counts, people)
+    assert not re.search(r"https?://|@import|url\(", html)
+    assert "default-src 'none'" in html
