@@ -84,8 +84,9 @@ def _share_out(
     """The results of jobs; `suspects` gets the numbers of those whose workers died."""
     from distributed import KilledWorker, wait
 
-    left, running = iter(jobs.items()), {}
-    workers = seen = looked = 0.0
+    left = iter(jobs.items())
+    running: dict[Any, int] = {}
+    workers, seen, looked = 0, 0.0, 0.0
     while True:
         if time.monotonic() - looked > LOOK:
             looked, workers = time.monotonic(), _count_workers(client)

@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import sklearn
-from sklearn.pipeline import Pipeline
 
 import mer
 from mer.fitting import Answer, Data, Task, answers, can_watch, candidates_of, features_of, full_grid
@@ -28,7 +27,7 @@ from mer.flow.files import COMPONENTS
 from mer.flow_folder import versions
 from mer.folds import Fold, people_of
 from mer.kept import keep_answers
-from mer.models import PerClip, is_seeded, new_model
+from mer.models import PerClip, is_seeded, name_of, new_model, seen_before
 from mer.protocol import Protocol, find_protocol
 from mer.result import Result
 from mer.samples import KEY, STATUSES, read_samples
@@ -134,7 +133,7 @@ def evaluate(
         )
     if workers is None:
         workers = -1 if seeded and all(isinstance(one, str) for one in models) and cluster is None else 1
-    names = [one if isinstance(one, str) else _class_name(new_model(one)) for one in models]
+    names = list(map(name_of, models))
     name = ",".join(names)
     hashes = _hashes(samples, chosen, folder, megc_csv) | {"flows": digest}
     terms = {
@@ -146,7 +145,7 @@ def evaluate(
     tables, settings = [], []
     for unit, truth in _questions(samples, chosen).items():
         data = Data([rows for rows, _, _ in read], truth, people_of(samples), classes)
-        settled = {"data": data, "models": models, "candidates": candidates, "watch": oracle_epoch}
+        settled: dict[str, Any] = {"data": data, "models": models, "candidates": candidates, "watch": oracle_epoch}
         compute = partial(answers, **settled, workers=workers, cluster=cluster)
         running = keep_answers(tasks, compute, candidates, kept, {**terms, "unit": unit})
         what = f"{name}, fold by fold" if unit is None else f"{name}, AU {unit}"
@@ -172,6 +171,7 @@ def evaluate(
             "grid": grid,
             "oracle_epoch": oracle_epoch,
             "megc_csv": None if megc_csv is None else str(megc_csv),
+            "pretrained": "; ".join(dict.fromkeys(seen_before(new_model(one)) for one in models)),
             "estimator": "; ".join(_described(new_model(one)) for one in models),
             "apex": {str(source or "unknown"): int(n) for source, n in samples["apex_source"].value_counts().items()},
         },
@@ -185,10 +185,6 @@ def evaluate(
 
 def _untracked(items: Iterable[Any], total: int, what: str) -> Iterable[Any]:
     return items
-
-
-def _class_name(estimator: Any) -> str:
-    return type(estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator).__name__
 
 
 def _described(estimator: Any) -> str:

@@ -145,7 +145,7 @@ def extract_flow(
     refuse_foreign(out, overwrite)
     record = run_record(settings.record(), videos, table)
     with only_run(out):
-        return _extract_all(table, out, settings, record, workers, overwrite, track)
+        return _extract_all(table, out, settings, record, workers, overwrite, track, cluster)
 
 
 def _extract_all(
@@ -231,7 +231,10 @@ def _extract(row: dict[str, Any], settings: Settings) -> tuple[Flow, dict[str, A
 
     apex, apex_source, note = _apex(clip, row, onset, offset, image, face)
     notes += note
-    image = clip.frame(apex)
+    before, image = image.shape, clip.frame(apex)
+    if image.shape != before:
+        sizes = " and ".join(f"{width} x {height}" for height, width, _ in (before, image.shape))
+        raise ClipFault("unreadable", f"frames {onset} and {apex} differ in size: {sizes}")
     faces = detect_faces(image, settings.align)
     if not faces:
         raise ClipFault("face_lost", f"a face in frame {onset}, none in frame {apex}")
