@@ -21,6 +21,7 @@ counts       database -> class -> number of clips, or a list of numbers where re
 people       database -> number of people; `"*"` for all databases together
 hints        database -> what to look at when its numbers differ
 split        who is tested on whom (:mod:`mer.folds`); one person at a time, unless it says otherwise
+spotting     for long videos (:mod:`mer.spotting`): `{iou: 0.5, kinds: [micro, macro], recognize: false}`
 list_sha256  SHA-256 of the organizers' own list of clips (:mod:`mer.sample_list`), which can then be joined
 ===========  =========================================================================================================
 """
@@ -68,6 +69,7 @@ class Protocol:
     hints: Mapping[str, str] = field(default_factory=dict)
     split: Split = "person"
     list_sha256: str = ""
+    spotting: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def databases(self) -> tuple[str, ...]:
@@ -80,6 +82,8 @@ class Protocol:
     def sha256(self) -> str:
         """SHA-256 of the rules (not of the name, the prose or the comments) as JSON with sorted keys."""
         rules = {key: value for key, value in asdict(self).items() if key not in ("name", "title", "source", "hints")}
+        if not self.spotting:  # as it was before there were such protocols
+            del rules["spotting"]
         return hashlib.sha256(json.dumps(rules, sort_keys=True).encode()).hexdigest()
 
     def class_of(self, dataset: str, label: str, aus: str = "") -> str | None:
@@ -123,6 +127,11 @@ class Protocol:
             Where no clip is left, or where the numbers differ from the protocol's: the message names the database and
             the class, and with the list the clips.
         """
+        if self.spotting:
+            raise ProtocolError(
+                f"{self.name} scores spotted intervals: `mer spot VIDEOS --out spotted`, then "
+                f"`mer evaluate spotted --protocol {self.name}`"
+            )
         columns = samples[["dataset", "label", "aus"]].itertuples(index=False)
         names = [self.class_of(*row) or "" for row in columns]
         table = samples.assign(**{"class": np.array(names, dtype=object)})
@@ -229,7 +238,7 @@ def read_protocol(path: str | Path | Traversable, name: str = "") -> Protocol:
         content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except (OSError, UnicodeDecodeError) as error:
         raise ProtocolError(f"cannot read the protocol {path} ({error})") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError, ValueError) as error:  # ValueError: a date or a number that is none
         raise ProtocolError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
         raise ProtocolError(f"{path}: expected keys such as classes and labels, found {type(content).__name__}")

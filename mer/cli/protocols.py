@@ -31,18 +31,25 @@ def protocols(
     typer.echo(f"{protocol.name}: {protocol.title}")
     typer.echo(f"source: {protocol.source}")
     typer.echo(f"databases: {', '.join(protocol.databases) or 'any'}")
+    if protocol.spotting:
+        rules = protocol.spotting
+        then = ", then their emotions recognized" if rules["recognize"] else ""
+        typer.echo(
+            f"spots {' and '.join(rules['kinds'])}-expressions{then}; overlap at least {rules['iou']:g} of the union"
+        )
     if protocol.units:
         typer.echo(f"action units, each present or absent: {', '.join(map(str, protocol.units))}")
-    else:
+    elif protocol.classes or not protocol.spotting:
         typer.echo(f"classes: {', '.join(protocol.classes) or 'the labels found'}")
-    typer.echo(f"tested: {_tested(protocol.split)}")
+    if not protocol.spotting:
+        typer.echo(f"tested: {_tested(protocol.split)}")
     for dataset, labels in protocol.labels.items():
         for value in dict.fromkeys(labels.values()):
             merged = ", ".join(label for label, to in labels.items() if to == value)
             where = "any database" if dataset == "*" else dataset
             typer.echo(f"  {where}: {merged} {'left out' if value is None else f'-> {value}'}")
     if protocol.counts:
-        typer.echo("clips expected:")
+        typer.echo("expressions published:" if protocol.spotting else "clips expected:")
         for dataset, counts in protocol.counts.items():
             people = f", of {protocol.people[dataset]} people" if dataset in protocol.people else ""
             names = {name: _or(number) for name, number in counts.items()}

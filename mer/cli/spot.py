@@ -21,8 +21,19 @@ class Face(str, Enum):
 
 
 def spot(
-    video: Annotated[Path, typer.Argument(help="A video, or a folder of numbered frames.")],
-    out: Annotated[Path | None, typer.Option(help="Folder for the results.", show_default="spotted/VIDEO")] = None,
+    video: Annotated[Path, typer.Argument(help="A video or a folder of numbered frames; or a folder of these.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the results.", show_default="spotted/VIDEO; of a folder, spotted")
+    ] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="VIDEO is this database: casme-sq, samm-lv, ...; its sheet is the truth.")
+    ] = None,
+    annotations: Annotated[
+        Path | None, typer.Option(help="Of a folder: the label file, or the database's sheet.")
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="Of a folder: a file of `mer train classifier`, which names the emotions.")
+    ] = None,
     method: Annotated[str | None, typer.Option(help="Flow method; `mer doctor` lists them.")] = None,
     fps: Annotated[
         float | None, typer.Option(help="Frames a second, for a folder of frames, or where the file says it wrongly.")
@@ -37,12 +48,30 @@ def spot(
     Prints them, and writes intervals.csv, curve.csv and curve.png. The head's own motion, blinks and speech should not
     count; docs/spotting.md says how far that holds.
 
-    Example: `mer spot interview.mp4 --out spotted/`
+    Of a folder of videos, or a database, it spots each, and writes spotted.csv beside truth.csv, what is annotated:
+    `mer evaluate spotted --protocol spotting` scores that.
+
+    Example: `mer spot interview.mp4 --out spotted/`, or `mer spot CASME_sq/ --dataset casme-sq --out spotted/`
     """
     from mer.cli.progress import track
     from mer.spotting import spot as run
+    from mer.spotting import spot_folder
     from mer.spotting.spotting import METHOD
+    from mer.video import frame_files
 
+    if dataset or (video.is_dir() and not frame_files(video)):
+        folder = out or Path("spotted")
+        videos = spot_folder(
+            video, folder, dataset=dataset, annotations=annotations, method=method or METHOD, fps=fps, rate=rate,
+            face=face.value, align=align.value, model=model, device=device, track=track,
+        )  # fmt: skip
+        failed = videos[videos["status"] != "ok"]
+        for row in failed.to_dict("records"):
+            typer.echo(f"{row['subject']}/{row['clip']}: {row['status']}: {row['message']}", err=True)
+        typer.echo(f"{len(videos) - len(failed)} of {len(videos)} videos spotted; written to {folder}")
+        raise typer.Exit(1 if len(failed) else 0)
+    if annotations or model:
+        raise ValueError("--annotations and --model are for a folder of videos; `mer analyze` takes one, and a model")
     found = run(
         video, method=method or METHOD, fps=fps, rate=rate, face=face.value, align=align.value, device=device,
         track=track,

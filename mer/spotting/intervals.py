@@ -25,10 +25,10 @@ THRESHOLD = 4.0  # how much stronger than everything else a motion must be
 # What the distance from rest is weighed against; per cent of the interocular distance, and shares.
 FLOOR = 0.25
 NOISE = 1.0  # of the region's median distance in the whole video
-HABIT = 1.0  # of its median distance in the seconds around
+HABIT = 1.5  # of what the region does all the time just before or after, as in speech: its median distance
 HEAD = 0.05  # of the head's own motion
 LIDS = {"brows": 0.30, "nose": 0.10, "mouth": 0.03}  # of the lids' motion, which pulls on the skin around
-AROUND = 5.0  # seconds
+AROUND = 1.3  # seconds before, or after: more than twice a micro-expression, so that one does not count as a habit
 FOOT = 0.15  # an expression begins and ends at this share of its apex's motion
 OVERLAP = 0.2  # of two intervals, in shares of the shorter: the stronger one stays
 
@@ -83,11 +83,14 @@ def _analyze(motion: Motion, part: slice) -> tuple[Array, Array, list[dict[str, 
     head = motion.head[part].astype(np.float64)
     found: list[dict[str, float]] = []
     both = []
+    habit = np.zeros((len(sites), len(SITES)))
     for band in BANDS:
         deviation = _from_rest(sites, band, motion.rate)
         distances = _by_region(deviation)
         moved = np.sqrt((_from_rest(head, band, motion.rate) ** 2).sum(axis=2).mean(axis=1))
-        strength = _strength(distances, moved, motion.rate)
+        if band is BANDS[0]:  # slow motions are weighed against quick ones too: a talking mouth does both
+            habit = _habit(distances, motion.rate)
+        strength = _strength(distances, habit, moved)
         both.append((distances, strength))
         for peak in find_peaks(strength, height=THRESHOLD, prominence=THRESHOLD / 2)[0]:
             interval = _extent(deviation, int(peak))
@@ -118,13 +121,22 @@ def _by_region(deviation: Array) -> Array:
     return np.sqrt(np.stack([squares[:, regions == region].mean(axis=1) for region in SITES], axis=1))
 
 
-def _strength(distances: Array, head: Array, rate: float) -> Array:
+def _habit(distances: Array, rate: float) -> Array:
+    """How far a region usually is from its resting place just before or just after, the larger: `(n, regions)`."""
+    window = max(3, round(AROUND * rate))
+    table = pd.DataFrame(distances)
+    enough = max(1, window // 2)
+    before = table.rolling(window, min_periods=enough).median().fillna(0).to_numpy()
+    after = table[::-1].rolling(window, min_periods=enough).median().fillna(0).to_numpy()[::-1]
+    return np.maximum(before, after)
+
+
+def _strength(distances: Array, habits: Array, head: Array) -> Array:
+    """The regions' distances, each in shares of what else moves it, together: `(n,)`."""
     lids = distances[:, list(SITES).index("eyes")]
     total = np.zeros(len(distances))
-    window = max(3, round(AROUND * rate) | 1)
     for region in COUNTED:
-        own = distances[:, list(SITES).index(region)]
-        habit = pd.Series(own).rolling(window, center=True, min_periods=1).median().to_numpy()
+        own, habit = (values[:, list(SITES).index(region)] for values in (distances, habits))
         against = np.sqrt(
             FLOOR**2 + (NOISE * np.median(own)) ** 2 + (HABIT * habit) ** 2 + (HEAD * head) ** 2
             + (LIDS[region] * lids) ** 2

@@ -86,9 +86,11 @@ class Spotting:
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """The curve with its intervals, apexes and threshold."""
-        from mer.spotting.picture import plot_spotting
+        from mer.plot import plot_spotting
 
-        return plot_spotting(self.curve, self.intervals, self.threshold, ax=ax)
+        return plot_spotting(
+            self.curve, self.intervals, column="strength", threshold=self.threshold, fps=self.fps, ax=ax
+        )
 
 
 def spot(

@@ -5,13 +5,18 @@ that moves in between. Rendered, so that onset, apex and offset of each expressi
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from mer.synth.head import Head
+from mer.synth.camera import draw_background, draw_lens, take
+from mer.synth.dataset import cached_model
+from mer.synth.head import Head, make_head
 from mer.synth.motion import EXPRESSIONS, MICRO, draw_light, draw_units, peak_motion
-from mer.synth.scene import State
+from mer.synth.people import Person, draw_portrait
+from mer.synth.scene import Scene, State, frame_camera, render
+from mer.video import write_video
 
 MICRO_SECONDS = (0.16, 0.5)
 MACRO_SECONDS = (0.7, 3.0)
@@ -245,3 +250,55 @@ def _head_course(
         course[:, rng.integers(0, 2)] += size * _bump(times, start, start + length) ** 2
         events.append(("nod", float(start), float(start + length)))
     return course[:, :3], course[:, 3:], events
+
+
+# --- videos in files ---
+
+
+@dataclass(frozen=True)
+class LongVideoSettings:
+    """What rendered long videos depend on."""
+
+    seconds: float = 30.0
+    fps: int = 30
+    micro: int = 5
+    macro: int = 2
+    talk: float = 0.15
+    head_motion: float = 1.0
+    seed: int = 0
+    size: int = 256
+    face_model: str = "makehuman"
+
+
+def make_long_video(
+    out: str | Path, number: int, settings: LongVideoSettings, person: Person | None = None
+) -> LongClip:
+    """Render one person's long video to `out/s<number>/video.mp4`; rendered already, it is only described.
+
+    `person` is one of :func:`mer.synth.people.find_people`; by default a face that belongs to nobody.
+    """
+    rng = np.random.default_rng([settings.seed, 7, number])
+    portrait = draw_portrait(person, 0, rng)
+    head = make_head(portrait, cached_model(settings.face_model, None))
+    size = settings.size
+    camera = frame_camera(size, size * rng.uniform(0.30, 0.36), (size * 0.5, size * 0.43))
+    background = draw_background(size, camera, portrait, rng, own=person is not None)
+    scene, lens = Scene(head, settings.face_model, background, camera, size), draw_lens(rng, 0.6)
+    clip = long_clip(
+        head, settings.face_model, rng, settings.seconds, settings.fps, micro=settings.micro, macro=settings.macro,
+        talk=settings.talk, head_motion=settings.head_motion,
+    )  # fmt: skip
+    path = Path(out) / f"s{number:02d}" / "video.mp4"
+    if not path.exists():
+        write_video(path, (take(render(scene, state), lens, rng) for state in clip.states), size, settings.fps)
+    return clip
+
+
+def label_rows(number: int, clip: LongClip) -> list[dict[str, object]]:
+    """The expressions as rows of `labels.csv`: `subject, clip, onset, apex, offset, kind, label, aus, fps`."""
+    return [
+        {"subject": f"s{number:02d}", "clip": "video", "onset": shown.onset, "apex": shown.apex,
+         "offset": shown.offset, "kind": shown.kind, "label": shown.emotion, "aus": "+".join(shown.units),
+         "fps": clip.fps}
+        for shown in clip.expressions
+    ]  # fmt: skip

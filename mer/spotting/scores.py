@@ -1,0 +1,142 @@
+"""How well spotted intervals agree with annotated ones, as the MEGC counts it.
+
+A spotted interval is a true positive where its overlap with an annotated one of its own kind in the same video is at
+least half of their union. Each interval is matched once. All videos of a database are taken together as one long video:
+with `m` annotated, `n` spotted and `a` true positives, precision is `a / n`, recall `a / m`, `F1 = 2 a / (m + n)`; no F1 of
+a single video is ever averaged (Li, Soladie, Seguier, Wang and Yap, "Spotting micro-expressions on long videos
+sequences", FG 2019; guidelines of the MEGC 2019 to 2022). Overall counts are the sums of the kinds' counts.
+"""  # noqa: E501
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import linear_sum_assignment
+
+IOU = 0.5
+KINDS = ("micro", "macro")
+VIDEO = ["dataset", "subject", "clip"]
+
+
+def iou(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Intersection over union of frame intervals, `(n, m)` from `(n, 2)` and `(m, 2)`.
+
+    Both ends count: `[10, 19]` has ten frames.
+
+    >>> iou(np.array([[10, 19]]), np.array([[10, 19], [15, 24], [20, 29]])).round(2)
+    array([[1.  , 0.33, 0.  ]])
+    """
+    first, second = np.asarray(first, float).reshape(-1, 2), np.asarray(second, float).reshape(-1, 2)
+    low = np.maximum(first[:, None, 0], second[None, :, 0])
+    high = np.minimum(first[:, None, 1], second[None, :, 1])
+    common = np.clip(high - low + 1, 0, None)
+    lengths = [interval[:, 1] - interval[:, 0] + 1 for interval in (first, second)]
+    return common / (lengths[0][:, None] + lengths[1][None, :] - common)
+
+
+def match(truth: pd.DataFrame, spotted: pd.DataFrame, threshold: float = IOU) -> pd.DataFrame:
+    """Who agrees with whom: one row an annotated or spotted interval, or pair of them.
+
+    Parameters
+    ----------
+    truth, spotted : DataFrame
+        Columns `dataset, subject, clip, onset, offset, kind`; others are kept in the pair (`label` of the truth,
+        `prediction` of what was spotted, `apex`).
+    threshold : float
+        Of the intersection over union, above 0.
+
+    Returns
+    -------
+    DataFrame
+        `dataset, subject, clip, kind, outcome` (`TP`, `FP` or `FN`), `onset, apex, offset, label` of the truth,
+        `spotted_onset, spotted_apex, spotted_offset, prediction` and `iou`; blank where there is no such interval.
+    """
+    if not 0 < threshold <= 1:
+        raise ValueError(f"the threshold of the overlap is {threshold:g}; expected more than 0, up to 1")
+    rows: list[dict[str, Any]] = []
+    key = [*VIDEO, "kind"]
+    groups = {name: dict(list(table.groupby(key))) for name, table in (("truth", truth), ("spotted", spotted))}
+    for video in sorted({*groups["truth"], *groups["spotted"]}):
+        true = groups["truth"].get(video, truth.iloc[:0]).sort_values("onset")
+        found = groups["spotted"].get(video, spotted.iloc[:0]).sort_values("onset")
+        overlap = iou(_ends(true), _ends(found))
+        # Pairs below the threshold are worth nothing; of the others, as many as possible, then as good as possible.
+        worth = np.where(overlap >= threshold - 1e-9, 1 + overlap / (1 + len(true) + len(found)), 0.0)
+        pairs = {int(i): int(j) for i, j in zip(*linear_sum_assignment(worth, maximize=True)) if worth[i, j] > 0}
+        where = dict(zip(key, video))
+        trues, founds = true.to_dict("records"), found.to_dict("records")
+        for i, row in enumerate(trues):
+            pair = {"outcome": "TP" if i in pairs else "FN", **_of_truth(row)}
+            if i in pairs:
+                pair |= {**_of_spotted(founds[pairs[i]]), "iou": round(float(overlap[i, pairs[i]]), 4)}
+            rows.append({**where, **pair})
+        rows += [
+            {**where, "outcome": "FP", **_of_spotted(row)}
+            for j, row in enumerate(founds)
+            if j not in set(pairs.values())
+        ]
+    columns = [
+        *key, "outcome", "onset", "apex", "offset", "label", "spotted_onset", "spotted_apex", "spotted_offset",
+        "prediction", "iou",
+    ]  # fmt: skip
+    table = pd.DataFrame(rows, columns=columns)
+    frames = [column for column in columns if column.removeprefix("spotted_") in ("onset", "apex", "offset")]
+    return table.astype(dict.fromkeys(frames, "Int64"))
+
+
+def _ends(table: pd.DataFrame) -> np.ndarray:
+    return table[["onset", "offset"]].to_numpy(float)
+
+
+def _of_truth(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: row.get(name) for name in ("onset", "apex", "offset", "label")}
+
+
+def _of_spotted(row: dict[str, Any]) -> dict[str, Any]:
+    frames = {f"spotted_{name}": row.get(name) for name in ("onset", "apex", "offset")}
+    return {**frames, "prediction": row.get("prediction")}
+
+
+def score(matches: pd.DataFrame, kinds: Sequence[str] = KINDS) -> pd.DataFrame:
+    """Precision, recall and F1 of each kind and overall, from :func:`match`.
+
+    Returns
+    -------
+    DataFrame
+        `kind, annotated, spotted, tp, fp, fn, precision, recall, f1`; a score whose denominator is zero is 0.
+    """
+    rows = []
+    for kind in [*kinds, "overall"]:
+        own = matches[matches["kind"].isin(list(kinds) if kind == "overall" else [kind])]
+        tp, fp, fn = (int((own["outcome"] == outcome).sum()) for outcome in ("TP", "FP", "FN"))
+        rows.append(
+            {"kind": kind, "annotated": tp + fn, "spotted": tp + fp, "tp": tp, "fp": fp, "fn": fn,
+             "precision": _share(tp, tp + fp), "recall": _share(tp, tp + fn), "f1": _share(2 * tp, 2 * tp + fp + fn)}
+        )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def score_recognition(matches: pd.DataFrame, classes: Sequence[str]) -> dict[str, float]:
+    """How well the emotions of the true positives were told: `n, f1, uf1, uar`.
+
+    `f1` is the harmonic mean of the mean precision and the mean recall over the classes, as the organizers' program
+    counts it for the STRS (Liong, See and Chan, "Spot-then-recognize", Signal Processing: Image Communication 110,
+    2023); a class without an answer or without a clip counts 0. `uf1` is the mean of the classes' F1.
+    """
+    pairs = matches[(matches["outcome"] == "TP") & matches["label"].isin(list(classes))]
+    truth, answer = (pairs[column].to_numpy(dtype=object) for column in ("label", "prediction"))
+    precision, recall, f1 = [], [], []
+    for name in classes:
+        tp = int(((truth == name) & (answer == name)).sum())
+        precision.append(_share(tp, int((answer == name).sum())))
+        recall.append(_share(tp, int((truth == name).sum())))
+        f1.append(_share(2 * tp, int((answer == name).sum() + (truth == name).sum())))
+    p, r = float(np.mean(precision)), float(np.mean(recall))
+    return {"n": len(pairs), "f1": _share(2 * p * r, p + r), "uf1": float(np.mean(f1)), "uar": r}
+
+
+def _share(part: float, whole: float) -> float:
+    return part / whole if whole else 0.0

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mer.spotting.intervals import THRESHOLD, find_intervals
+from tests.spotting.drawn import bump, motion
+
+N = 600
+
+
+def blinks(depth: float = 9.0) -> np.ndarray:
+    return sum(depth * bump(N, at, at + 3, at + 8) for at in range(40, N - 20, 90))
+
+
+def talk(depth: float = 2.0) -> np.ndarray:
+    t = np.arange(N)
+    return depth * np.abs(np.sin(np.pi * t / 7)) * ((t > 150) & (t < 450)) * (1 + 0.4 * np.sin(t))
+
+
+@pytest.mark.parametrize(
+    ("onset", "apex", "offset", "kind"), [(300, 305, 312, "micro"), (300, 306, 314, "micro"), (280, 310, 350, "macro")]
+)
+def test_an_expression_is_found_where_it_is(onset: int, apex: int, offset: int, kind: str) -> None:
+    _, intervals = find_intervals(motion({"brows": 1.5 * bump(N, onset, apex, offset)}))
+    assert len(intervals) == 1
+    row = intervals.iloc[0]
+    assert (row["kind"], abs(row["apex"] - apex) <= 1) == (kind, True)
+    assert abs(row["onset"] - onset) <= max(2, (apex - onset) // 3)
+    assert abs(row["offset"] - offset) <= max(2, (offset - apex) // 3)
+    assert row["apex_time"] == pytest.approx(row["apex"] / 30, abs=0.02)
+
+
+def test_a_face_at_rest_shows_none() -> None:
+    curve, intervals = find_intervals(motion({}))
+    assert intervals.empty
+    assert curve["strength"].max() < THRESHOLD
+    assert list(curve) == ["frame", "time", "brows", "eyes", "nose", "mouth", "whole", "strength"]
+
+
+def test_blinks_are_no_expressions() -> None:
+    _, intervals = find_intervals(motion({"eyes": blinks(), "brows": 0.2 * blinks()}))
+    assert intervals.empty
+
+
+def test_speech_is_none_and_a_brow_raised_in_it_is_one() -> None:
+    assert find_intervals(motion({"mouth": talk()}))[1].empty
+    _, intervals = find_intervals(motion({"mouth": talk(), "brows": 1.5 * bump(N, 300, 306, 313)}))
+    assert len(intervals) == 1
+    assert abs(intervals["apex"][0] - 306) <= 1
+
+
+def test_what_a_nod_leaves_in_the_expression_flow_is_none() -> None:
+    nod = 40 * bump(N, 300, 310, 322)
+    assert find_intervals(motion({"head": nod, "nose": 0.03 * nod, "mouth": 0.03 * nod}))[1].empty
+    assert len(find_intervals(motion({"nose": 0.03 * nod, "mouth": 0.03 * nod}))[1]) == 1  # without the head, it is
+
+
+def test_a_slow_drift_is_none() -> None:
+    assert find_intervals(motion({"brows": np.linspace(0, 20, N)}))[1].empty
+
+
+def test_a_face_that_is_lost_leaves_a_gap_and_the_rest_is_searched() -> None:
+    moved = motion({"brows": 1.5 * bump(N, 300, 306, 313)})
+    moved.sites[100:140], moved.head[100:140] = np.nan, np.nan
+    curve, intervals = find_intervals(moved)
+    assert curve["strength"].isna().sum() == 40
+    assert len(intervals) == 1
+    assert abs(intervals["apex"][0] - 306) <= 1
+
+
+def test_frame_numbers_are_the_videos_where_every_seventh_was_looked_at() -> None:
+    moved = motion({"brows": 1.5 * bump(N, 300, 306, 313)})
+    numbers = moved.numbers * 7 + 11
+    shifted = type(moved)(numbers, moved.times, moved.rate, moved.sites, moved.head, moved.keys)
+    apex = find_intervals(shifted)[1]["apex"][0]
+    assert abs(apex - (306 * 7 + 11)) <= 7
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 5])
+def test_very_short_videos_have_none(n: int) -> None:
+    curve, intervals = find_intervals(motion({}, n=n))
+    assert len(curve) == n
+    assert intervals.empty
