@@ -27,6 +27,9 @@ $(VENV)/installed: setup.py constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev,notebooks,synth,train,cluster]"
 	@touch $@
 
+notebooks: $(VENV)/installed
+	$(BIN)/python notebooks/run.py
+
 docs: $(VENV)/docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 	@echo "site/index.html"

@@ -24,11 +24,15 @@ def _table(text: str) -> str:
     """A simple table of reStructuredText in Markdown; the first row of its cells is the head."""
     rule, *lines = text.splitlines()
     starts = [0, *(found.end() for found in re.finditer(r" +", rule))]
-    rows = [
-        [line[a:b].strip() for a, b in zip(starts, [*starts[1:], None])]
-        for line in lines
-        if line and set(line) - {"=", " "}
-    ]
+    rows: list[list[str]] = []
+    for line in lines:
+        if not set(line) - {"=", " "}:
+            continue
+        cells = [line[a:b].strip() for a, b in zip(starts, [*starts[1:], None])]
+        if cells[0]:
+            rows.append(cells)
+        else:  # the cells above go on
+            rows[-1] = [f"{above} {cell}".strip() for above, cell in zip(rows[-1], cells)]
     rows.insert(1, ["---"] * len(starts))
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows) + "\n"
 

@@ -1,0 +1,59 @@
+"""Run the notebooks from start to end and keep what they show: `python notebooks/run.py [NOTEBOOK ...]`.
+
+Each runs in an empty folder of its own. Pictures are kept in 128 colors and warnings of libraries are left out, so that
+the files stay small and the same run gives nearly the same file.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from PIL import Image
+
+HERE = Path(__file__).parent
+
+
+def run(path: Path, folder: Path) -> nbformat.NotebookNode:
+    """The notebook with fresh outputs; `nbclient.exceptions.CellExecutionError` where a cell fails."""
+    notebook = nbformat.read(path, as_version=4)
+    client = NotebookClient(
+        notebook,
+        timeout=1800,
+        resources={"metadata": {"path": str(folder)}},
+        record_timing=False,
+        kernel_name="python3",
+    )
+    client.execute()
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [_small(output) for output in cell.outputs if output.get("name") != "stderr"]
+    notebook.metadata = {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    }
+    return notebook
+
+
+def _small(output: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    if "image/png" in output.get("data", {}):
+        image = Image.open(io.BytesIO(base64.b64decode(output.data["image/png"]))).convert("RGB")
+        file = io.BytesIO()
+        image.quantize(128).save(file, format="PNG", optimize=True)
+        output.data["image/png"] = base64.b64encode(file.getvalue()).decode()
+    return output
+
+
+if __name__ == "__main__":
+    for path in map(Path, sys.argv[1:] or sorted(HERE.glob("*.ipynb"))):
+        began = time.monotonic()
+        with tempfile.TemporaryDirectory() as folder:
+            notebook = run(path, Path(folder))
+        nbformat.write(notebook, path)
+        print(f"{path.name}: {time.monotonic() - began:.0f} s, {path.stat().st_size / 1000:.0f} kB", flush=True)
