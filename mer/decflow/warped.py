@@ -112,6 +112,7 @@ def warped_pair(photo: Photo, rng: np.random.Generator, size: int = 224, motion:
 
     head, onset_points = _head_flow(apex_points, rng, size, unit, motion)
     mask = face_mask(onset_points, size)
+    head *= _reach(mask, float(np.abs(head).max()), rng, unit)
     still = rng.random() < motion.still_face
     expression = np.zeros_like(head) if still else _skin_flow(onset_points, mask, rng, size, unit, motion)
     facial = head + expression
@@ -167,6 +168,16 @@ def _head_flow(
     places = np.stack([x, y], axis=-1)
     moved = (lift(places, depth.astype(np.float64)) - middle) @ turn.T + middle + shift
     return project(moved) - places, onset
+
+
+def _reach(mask: NDArray, largest: float, rng: np.random.Generator, unit: float) -> NDArray:
+    """How much of the head's flow `(size, size, 1)` hair, neck and background take part in: all, or less and less."""
+    if rng.random() < 0.4:
+        return np.ones((*mask.shape, 1))
+    width = max(rng.uniform(0.05, 1.0) * unit, 3 * largest)  # steeper, and the picture would fold over itself
+    outside = cv2.distanceTransform(1 - mask, cv2.DIST_L2, 5) - rng.uniform(0.0, 0.15) * unit
+    fade = np.clip(1 - outside.astype(np.float64) / width, rng.choice([0.0, 0.4]), 1)
+    return cv2.GaussianBlur(fade, (0, 0), 0.02 * unit)[..., None]
 
 
 def _skin_flow(
