@@ -1,0 +1,229 @@
+"""What extraction costs as there is more of it: `python benchmarks/scale.py OUT [--clips 10 30 100 300 1000]`.
+
+Clips per second against the number of clips, of processes and of cluster workers, the length of the video and the size
+of its frames; memory against the length; what a job costs that does nothing. Writes `OUT/scale.csv` and `scale.png`.
+
+The clips are one portrait (NASA, public domain, comes with scikit-image) moved by a fraction of a pixel: what is
+measured is the work, not what is found. There are many of them with frames of 160 px, farneback and crops of 64 px, so
+that what is not the flow shows. Seconds of a shared machine's clock say little: CPU seconds stand beside them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import multiprocessing
+import os
+import resource
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+FPS = 50
+LIGHT = {"method": "farneback", "size": 64}  # what costs least
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--clips", type=int, nargs="+", default=[10, 30, 100, 300, 1000])
+    parser.add_argument("--lengths", type=int, nargs="+", default=[25, 50, 100, 200, 400, 1600])
+    parser.add_argument("--sizes", type=int, nargs="+", default=[160, 320, 640, 1280, 2560])
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
+    options = parser.parse_args()
+    rows: list[dict[str, Any]] = []
+
+    def note(found: list[dict[str, Any]]) -> None:
+        rows.extend(found)
+        for row in found:
+            print("  ".join(f"{name} {value}" for name, value in row.items() if value != ""), flush=True)
+        write(rows, options.out)
+
+    for length in options.lengths:  # memory only grows, so each length has a process of its own
+        note(fresh(length_of_video, length))
+    note(fresh(size_of_frames, options.sizes))
+    for workers in options.workers:
+        note(fresh(number_of_workers, workers, False))
+    note(fresh(number_of_workers, max(options.workers), True))
+    note(fresh(number_of_clips, options.clips))
+    draw(rows, options.out / "scale.png")
+
+
+def fresh(function: Callable[..., list[dict[str, Any]]], *arguments: Any) -> list[dict[str, Any]]:
+    """Call in a process of its own."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(function, *arguments).result()
+
+
+# --- what is measured ---
+
+
+def number_of_clips(numbers: list[int]) -> list[dict[str, Any]]:
+    rows = []
+    with scratch() as folder:
+        video = write_clip(folder / "clip.mp4", 5, 160)
+        extract(copies(video, folder / "warm", 1, labeled=True), folder / "flows", **LIGHT)
+        for n in numbers:
+            videos = copies(video, folder / f"{n}", n, labeled=True)
+            row = measured("clips", n, lambda videos=videos, n=n: extract(videos, folder / f"flows{n}", **LIGHT))
+            rows.append({**row, "clips": n})
+            again = measured("clips, all there", n, lambda v=videos, n=n: extract(v, folder / f"flows{n}", **LIGHT))
+            rows.append({**again, "clips": n})
+    return rows
+
+
+def length_of_video(length: int) -> list[dict[str, Any]]:
+    """The apex is spotted, so all frames are read."""
+    with scratch() as folder:
+        extract(copies(write_clip(folder / "a.mp4", 5, 160), folder / "warm", 1, labeled=False), folder / "f", **LIGHT)
+        videos = copies(write_clip(folder / "b.mp4", length, 160), folder / "videos", 1, labeled=False)
+        return [{**measured("frames", length, lambda: extract(videos, folder / "flows", **LIGHT)), "clips": 1}]
+
+
+def size_of_frames(sizes: list[int], clips: int = 4) -> list[dict[str, Any]]:
+    rows = []
+    with scratch() as folder:
+        for size in sizes:
+            videos = copies(write_clip(folder / f"{size}.mp4", 5, size), folder / f"{size}", clips, labeled=True)
+            extract(copies(folder / f"{size}.mp4", folder / f"w{size}", 1, labeled=True), folder / f"f{size}", **LIGHT)
+            row = measured("side", size, lambda v=videos, s=size: extract(v, folder / f"flows{s}", **LIGHT))
+            rows.append({**row, "clips": clips})
+    return rows
+
+
+def number_of_workers(workers: int, cluster: bool, clips: int = 40, nothing: int = 200) -> list[dict[str, Any]]:
+    """Extraction, and jobs that do nothing, once the processes are there and have loaded what they need."""
+    from mer.workers import run_jobs
+
+    what = "cluster workers" if cluster else "processes"
+    with scratch() as folder, dask(workers) if cluster else nullcontext() as address:
+        how: dict[str, Any] = {"cluster": address} if cluster else {"workers": workers}
+        video = write_clip(folder / "clip.mp4", 5, 160)
+        extract(copies(video, folder / "warm", 4 * workers, labeled=True), folder / "flows", **LIGHT, **how)
+        videos = copies(video, folder / "videos", clips, labeled=True)
+        row = measured(what, workers, lambda: extract(videos, folder / "flows1", **LIGHT, **how))
+        jobs = measured(f"{what}, empty jobs", workers, lambda: list(run_jobs(abs, range(nothing), **how)))
+        return [{**row, "clips": clips}, {**jobs, "clips": nothing}]
+
+
+def measured(what: str, value: int, function: Callable[[], Any]) -> dict[str, Any]:
+    """Seconds and CPU seconds of a call, with those of all processes that this one has started, and peak memory."""
+    before, began = cpu(), time.perf_counter()
+    function()
+    seconds, spent = time.perf_counter() - began, cpu() - before
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {
+        "what": what, "value": value, "clips": "", "seconds": round(seconds, 3), "cpu_seconds": round(spent, 3),
+        "peak_mib": round(peak), "load": round(os.getloadavg()[0], 1),
+    }  # fmt: skip
+
+
+def cpu() -> float:
+    import psutil
+
+    this = psutil.Process()
+    return sum(sum(one.cpu_times()[:2]) for one in (this, *this.children(recursive=True)))
+
+
+# --- what it is measured on ---
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
+@contextmanager
+def dask(workers: int) -> Iterator[str]:
+    from distributed import LocalCluster
+
+    with LocalCluster(workers, threads_per_worker=1, dashboard_address=None, silence_logs=50) as cluster:
+        yield cluster.scheduler_address
+
+
+def extract(videos: Path, out: Path, **options: Any) -> None:
+    from mer.extract import extract_flow
+
+    table = extract_flow(videos, out, **options)
+    assert (table["status"] == "ok").all(), table
+
+
+def write_clip(path: Path, frames: int, side: int) -> Path:
+    """The portrait, `side` px, its mouth moving up and down by less than a pixel."""
+    import cv2
+    from skimage.data import astronaut
+
+    from mer.video import write_video
+
+    face = cv2.resize(np.ascontiguousarray(astronaut()[:320, 64:384]), (side, side), interpolation=cv2.INTER_CUBIC)
+    y, x = np.mgrid[:side, :side].astype(np.float32)
+    mouth = np.exp(-(((x - 0.5 * side) ** 2 + (y - 0.58 * side) ** 2) / (0.08 * side) ** 2))
+
+    def frame(t: int) -> np.ndarray:
+        shift = 0.006 * side * np.sin(np.pi * t / max(frames - 1, 1)) * mouth
+        return cv2.remap(face, x, (y + shift).astype(np.float32), cv2.INTER_LINEAR)
+
+    write_video(path, map(frame, range(frames)), side, FPS)
+    return path
+
+
+def copies(video: Path, folder: Path, n: int, labeled: bool) -> Path:
+    """`n` clips of ten people, all the same file."""
+    rows = [(f"s{i % 10:02d}", f"c{i:06d}") for i in range(n)]
+    for subject, clip in rows:
+        (folder / subject).mkdir(parents=True, exist_ok=True)
+        os.link(video, folder / subject / f"{clip}.mp4")
+    with open(folder / "labels.csv", "w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(("subject", "clip", "onset", "apex") if labeled else ("subject", "clip"))
+        table.writerows((*row, 0, 2) if labeled else row for row in rows)
+    return folder
+
+
+# --- what is shown ---
+
+
+def write(rows: list[dict[str, Any]], out: Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    with open(out / "scale.csv.part", "w", newline="") as file:
+        table = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
+    shutil.move(out / "scale.csv.part", out / "scale.csv")
+
+
+def draw(rows: list[dict[str, Any]], path: Path) -> None:
+    from matplotlib.figure import Figure
+
+    def of(what: str) -> list[dict[str, Any]]:
+        return [row for row in rows if row["what"] == what]
+
+    figure = Figure(figsize=(10, 6), layout="constrained")
+    axes = figure.subplots(2, 2).ravel()
+    for what, label in (("clips", "extracted"), ("clips, all there", "found there already")):
+        axes[0].loglog(
+            [r["value"] for r in of(what)], [1e3 * r["cpu_seconds"] / r["clips"] for r in of(what)], "o-", label=label
+        )
+    axes[0].set(xlabel="clips", ylabel="CPU ms per clip")
+    axes[0].legend(frameon=False)
+    axes[1].loglog([r["value"] for r in of("side")], [1e3 * r["cpu_seconds"] / r["clips"] for r in of("side")], "o-")
+    axes[1].set(xlabel="side of a frame, px", ylabel="CPU ms per clip")
+    axes[2].loglog([r["value"] for r in of("frames")], [r["cpu_seconds"] for r in of("frames")], "o-")
+    axes[2].set(xlabel="frames, apex spotted", ylabel="CPU seconds per clip")
+    axes[3].semilogx([r["value"] for r in of("frames")], [r["peak_mib"] for r in of("frames")], "o-")
+    axes[3].set(xlabel="frames, apex spotted", ylabel="peak memory, MiB", ylim=(0, None))
+    for axis in axes:
+        axis.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=120)
+
+
+if __name__ == "__main__":
+    main()
