@@ -14,14 +14,18 @@ and say nothing about accuracy on people.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 from sklearn.metrics import f1_score
 from sklearn.model_selection import GroupKFold
+from sklearn.pipeline import Pipeline
 
 from mer.face import align, crop
 from mer.face.align import CROP_CENTER, CROP_SCALE
@@ -131,6 +135,12 @@ def on_people_not_seen(make: object, X: np.ndarray, y: np.ndarray, owner: np.nda
     return float(f1_score(y, answers.astype(str), average="macro", labels=LABELS))
 
 
+def _score(make: Callable[..., Pipeline], weights: Path, rows: np.ndarray, y: np.ndarray) -> float:
+    """UF1 of networks that have seen no clip of the set, adapted to all of them or to none."""
+    answers = make(weights=weights).fit(rows, y).predict(rows)
+    return float(f1_score(y, answers, average="macro", labels=LABELS))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--faces", type=Path, nargs="*", default=[], help="folders with landmarks478.json")
@@ -140,17 +150,22 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=2800, help="rendered people to train on")
     parser.add_argument("--networks", type=int, default=3)
     parser.add_argument("--train", action="store_true", help="also networks trained without the tested face model")
-    parser.add_argument("--write", action="store_true", help=f"train on all, and write {WEIGHTS.name}")
+    parser.add_argument("--write", type=Path, nargs="?", const=WEIGHTS, help=f"train on all; writes {WEIGHTS.name}")
+    parser.add_argument("--weights", type=Path, nargs="+", default=[], help="also score these networks, unchanged")
+    parser.add_argument("--seed", type=int, default=0, help="of --write; the same seed gives the same networks")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     models = {"makehuman": load_face_model("makehuman")}
     if arguments.ict:
         models["ict"] = load_face_model("ict", arguments.ict)
     if arguments.write:
-        rendered = micro_flows([*models.values()], arguments.people)
+        rendered = micro_flows([*models.values()], arguments.people, seed=arguments.seed)
         record = {"data": "rendered micro-expressions", "faces": [*models, "drawn"], "people": arguments.people,
-                  "clips": len(rendered.labels), "networks": arguments.networks}  # fmt: skip
-        save_weights(train_networks(rendered, arguments.networks), WEIGHTS, record)
+                  "clips": len(rendered.labels), "networks": arguments.networks, "seed": arguments.seed,
+                  "torch": torch.__version__.partition("+")[0]}  # fmt: skip
+        networks = train_networks(rendered, arguments.networks, seed=arguments.seed)
+        save_weights(networks, arguments.write, record)
+        print(f"{arguments.write}: SHA-256 {hashlib.sha256(arguments.write.read_bytes()).hexdigest()}", flush=True)
     if not arguments.faces:
         return
     faces = find_faces(arguments.faces)
@@ -163,14 +178,16 @@ def main() -> None:
         print(f"{person}: {len(y)} clips of {len(set(owner))} people, {time.perf_counter() - start:.0f} s", flush=True)
         for name in ("svm-hoof", "zero-shot-strict", "zero-shot", "svm-hoof-synth"):
             print(f"{person:18} {name:18} {on_people_not_seen(name, X, y, owner):.3f}", flush=True)
+        rows = X.reshape(len(X), -1)
+        for weights in arguments.weights:
+            for make in (zero_shot_strict, zero_shot):
+                print(f"{person:18} {make.__name__}, {weights}: {_score(make, weights, rows, y):.3f}", flush=True)
         if arguments.train and person in models:
             others = [model for name, model in models.items() if name != person]
             weights = Path(f"zero_shot_without_{person}.safetensors")
             save_weights(train_networks(micro_flows(others, arguments.people), 1), weights, {"without": person})
-            rows = X.reshape(len(X), -1)
             for make in (zero_shot_strict, zero_shot):
-                answers = make(weights=weights).fit(rows, y).predict(rows)
-                score = f1_score(y, answers, average="macro", labels=LABELS)
+                score = _score(make, weights, rows, y)
                 print(f"{person:18} {make.__name__}, trained without {person}: {score:.3f}", flush=True)
 
 

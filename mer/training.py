@@ -1,8 +1,8 @@
 """`mer train classifier`: fit a model to all clips there are, and save it with what it scored on others.
 
 What a model will be worth on new people is what an evaluation person by person says, so that is run first, and its
-scores go into the file. The networks that read rendered micro-expressions can be trained anew (`pretrain="synth"`); the
-file says so.
+scores go into the file. With `pretrain="synth"`, the networks that read rendered micro-expressions are trained anew,
+and the networks of the field see rendered ones before the clips of people; the result and the file say so.
 """
 
 from __future__ import annotations
@@ -11,18 +11,23 @@ import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mer.evaluation import evaluate
 from mer.flow import load_component
 from mer.models import MODELS, new_model
+from mer.models.pretraining import PRETRAINABLE
+from mer.models.pretraining import pretrain as pretrain_network
 from mer.models.saved import save_model
-from mer.models.zero_shot import CLASSES, WEIGHTS
+from mer.models.zero_shot import CLASSES, WEIGHTS, has_margins
 from mer.protocol import find_protocol
 from mer.result import Result
 from mer.samples import read_samples
+
+if TYPE_CHECKING:
+    from mer.synth.clips import MicroFlows
 
 Track = Callable[[Iterable[Any], int, str], Iterable[Any]]
 # Models that the rendered clips are for.
@@ -56,11 +61,13 @@ def train_classifier(
     protocol, component, workers
         As :func:`mer.evaluate` takes them, for the score.
     pretrain : {None, "synth"}
-        `synth`: the networks of a model in :data:`READ_RENDERED` are trained anew instead of taken from mer.
+        `synth`: the networks of a model in :data:`READ_RENDERED` are trained anew instead of taken from mer; one of
+        :data:`mer.models.pretraining.PRETRAINABLE` sees rendered clips first, and in each fold is then trained on the
+        training people from there, with its own settings.
     face_models : sequence of (name, path)
         Whose faces are rendered (:data:`mer.synth.FACE_MODELS`), besides those drawn by hand; may be empty.
     people, networks : int
-        Rendered people, 12 clips each; networks, whose answers are averaged.
+        Rendered people, 12 clips each; networks, whose answers are averaged, of a model in :data:`READ_RENDERED`.
     seed : int
     track : function, optional
         Wraps iterators, to show progress.
@@ -74,8 +81,9 @@ def train_classifier(
         raise ValueError(f"no model {model!r}; there are {', '.join(MODELS)}")
     if pretrain not in (None, "synth"):
         raise ValueError(f"no pre-training {pretrain!r}; there is synth")
-    if pretrain and model not in READ_RENDERED:
-        raise ValueError(f"--pretrain synth is for {', '.join(READ_RENDERED)}; {model} learns from labeled clips alone")
+    able = (*READ_RENDERED, *PRETRAINABLE)
+    if pretrain and model not in able:
+        raise ValueError(f"--pretrain synth is for {', '.join(able)}; {model} learns from labeled clips alone")
     if flows is None and not model.startswith("zero-shot"):
         raise ValueError(f"{model} needs a flow folder with labels; zero-shot can do without")
     if Path(out).suffix != ".npz":
@@ -86,8 +94,14 @@ def train_classifier(
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder) / "networks.safetensors" if pretrain else WEIGHTS
         if pretrain:
-            record["pretrain"] = _train_on_rendered(weights, face_models, people, networks, seed, track)
-        options = {"weights": weights} if pretrain else {}
+            aligned = model in PRETRAINABLE and _is_aligned(Path(str(flows)), protocol, component)
+            rendered, seen = _render(face_models, people, seed, "aligned" if aligned else "box", track)
+            record["pretrain"] = seen
+            if model in PRETRAINABLE:
+                pretrain_network(model, rendered, weights, seen, seed)
+            else:
+                _train_readers(weights, rendered, seen, networks, seed, track)
+        options = {"pretrained" if model in PRETRAINABLE else "weights": weights} if pretrain else {}
         if flows is None:
             estimator = new_model(partial(MODELS[model], **options))
             fit_on_nothing(estimator)
@@ -106,31 +120,40 @@ def train_classifier(
     return result
 
 
-def _train_on_rendered(
-    path: Path,
-    face_models: Sequence[tuple[str, str | None]],
-    people: int,
-    networks: int,
-    seed: int,
-    track: Track | None,
-) -> dict[str, Any]:
-    """Write networks that were trained on rendered clips; returns how."""
-    from mer.models.zero_shot_training import save_weights, train_networks
+def _render(
+    face_models: Sequence[tuple[str, str | None]], people: int, seed: int, crop: str, track: Track | None
+) -> tuple[MicroFlows, dict[str, Any]]:
+    """Rendered clips, and what they are."""
     from mer.synth.clips import micro_flows
     from mer.synth.models import load_face_model
 
     models = [load_face_model(name, source) for name, source in face_models]
-    rendered = micro_flows(models, people, seed=seed, track=track)
+    rendered = micro_flows(models, people, seed=seed, crop=crop, track=track)
     record = {
         "data": "rendered micro-expressions",
         "faces": [*(name for name, _ in face_models), "drawn"],
         "people": people,
         "clips": len(rendered.labels),
-        "networks": networks,
         "seed": seed,
     }
+    return rendered, record
+
+
+def _train_readers(
+    path: Path, rendered: MicroFlows, record: dict[str, Any], networks: int, seed: int, track: Track | None
+) -> None:
+    """Write networks that read rendered clips, and add to the record how many they are."""
+    from mer.models.zero_shot_training import save_weights, train_networks
+
+    record["networks"] = networks
     save_weights(train_networks(rendered, networks, seed=seed, track=track), path, record)
-    return record
+
+
+def _is_aligned(folder: Path, protocol: str, component: str) -> bool:
+    """Whether the first clip shows mer's aligned crop, and not a face box, as published images do."""
+    samples, _ = find_protocol(protocol).select(read_samples(folder))
+    readable = samples.loc[samples["status"] == "ok", "path"]
+    return len(readable) > 0 and has_margins(load_component(folder / readable.iloc[0], component))
 
 
 def fit_on_nothing(estimator: Any) -> None:

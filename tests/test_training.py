@@ -1,10 +1,16 @@
+from functools import partial
+
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from mer.cli import app
 from mer.flow import load_component
+from mer.models import MODELS, name_of
+from mer.models.pretrained import read_record, seen_before
+from mer.models.pretraining import pretrain
 from mer.models.saved import load_model
+from mer.synth.clips import micro_flows
 from mer.training import train_classifier
 from tests.drawn_flows import write_drawn_flows
 
@@ -60,3 +66,29 @@ def test_what_cannot_be(options, message, tmp_path):
 def test_a_model_is_an_npz(tmp_path):
     with pytest.raises(ValueError, match=r"call it model\.npz"):
         train_classifier(tmp_path / "model.pkl", "zero-shot")
+
+
+def test_a_network_sees_rendered_clips_first_and_the_result_says_so(flows, tmp_path):
+    folder, _ = flows
+    out = tmp_path / "model.npz"
+    short = partial(MODELS["symnet"], epochs=2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(MODELS, "symnet", short)
+        result = train_classifier(out, "symnet", folder, pretrain="synth", face_models=(), people=4, workers=1)
+    assert result.settings["pretrained"].startswith("rendered micro-expressions: 48 clips of 4 synthetic people")
+    assert name_of(short) == "symnet"
+    model, record = load_model(out)
+    assert record["pretrain"]["clips"] == 48
+    assert model[-1].classes_.tolist() == ["disgust", "happiness", "surprise"]  # the last layer is new
+
+    weights = tmp_path / "weights.safetensors"
+    rendered = micro_flows([], 6, 6, seed=3)
+    pretrain("symnet", rendered, weights, {"data": "drawn faces"}, epochs=8)
+    assert read_record(weights)["head"] == ["head.weight", "head.bias", "direct.weight", "direct.bias"]
+    still = MODELS["symnet"](0, epochs=1, learning_rate=0.0, pretrained=weights).fit(rendered.flows, rendered.labels)
+    fresh = MODELS["symnet"](0, epochs=1, learning_rate=0.0).fit(rendered.flows, rendered.labels)
+    assert still.score(rendered.flows, rendered.labels) > fresh.score(rendered.flows, rendered.labels)
+    assert seen_before(still).startswith("drawn faces")
+    assert seen_before(fresh) == "none"
+    with pytest.raises(ValueError, match="another network"):
+        MODELS["ststnet"](pretrained=weights, epochs=1).fit(rendered.flows, rendered.labels)

@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any
 
 from sklearn.base import clone
+from sklearn.pipeline import Pipeline
 
 from mer.models.classic import (
     gbm,
@@ -42,6 +43,7 @@ from mer.models.deep import (
 )
 from mer.models.ensemble import Twins, ensemble
 from mer.models.per_clip import PerClip
+from mer.models.pretrained import seen_before
 from mer.models.rendered import ensemble_synth, svm_hoof_synth, zero_shot, zero_shot_strict
 from mer.models.torch_classifier import TorchClassifier
 
@@ -59,10 +61,12 @@ __all__ = [
     "logistic",
     "majority",
     "mmnet",
+    "name_of",
     "new_model",
     "off_apexnet",
     "r3d",
     "rcn_a",
+    "seen_before",
     "sssnet",
     "ststnet",
     "svm_3dhog",
@@ -103,6 +107,18 @@ MODELS: dict[str, Callable[..., Any]] = {
     "zero-shot": zero_shot,
     "zero-shot-strict": zero_shot_strict,
 }
+
+
+def name_of(model: Any) -> str:
+    """The name of a model in :data:`MODELS`, of one of their factories with other settings too; otherwise its class."""
+    if isinstance(model, str):
+        return model
+    function = model.func if isinstance(model, partial) else model
+    found = [name for name, factory in MODELS.items() if factory is function]
+    if found:
+        return found[0]
+    estimator = new_model(model)
+    return type(estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator).__name__
 
 
 def is_seeded(model: Any) -> bool:

@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from mer.features import block_hoof
 from mer.models.ensemble import ensemble
 from mer.models.per_clip import PerClip
-from mer.models.zero_shot import SIDE, ZeroShot, form_of_motion
+from mer.models.zero_shot import SIDE, WEIGHTS, ZeroShot, form_of_motion
 
 _FORM = SIDE * SIDE * 2
 _BLOCKS, _BINS = 7, 8
@@ -93,6 +93,11 @@ class TwoOpinions(ClassifierMixin, BaseEstimator):
         self.C = C
         self.say = say
         self.weights = weights
+
+    @property
+    def pretrained_file(self) -> str | Path:
+        """What it has seen before."""
+        return self.weights or WEIGHTS
 
     def fit(self, X: np.ndarray, y: np.ndarray) -> TwoOpinions:
         """Fit the classifier to `X` and `y`, and let the networks adapt to `X`, whose last 1568 columns are theirs."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,10 +12,15 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from mer.models.pretrained import take_weights
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     Augment = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+
+# What is prepared ahead of the epochs takes much more memory than the images; of more clips, each batch is.
+_PREPARED_AHEAD = 2000
 
 
 class TorchClassifier(ClassifierMixin, BaseEstimator):
@@ -46,6 +52,9 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
         Weigh the loss of each clip by one over the number of training clips of its class.
     augment : function, optional
         `(images, targets) -> (images, targets)`, of each batch in training; targets are `(n, n_classes)`, summing to 1.
+    pretrained : str or Path, optional
+        Weights of the same network that it starts from (:func:`mer.models.pretraining.pretrain`); each result tells
+        what they have seen.
     device : str
         Where the network is trained and answers: `"cpu"`, `"cuda"`, ...
     random_state : int, optional
@@ -77,6 +86,7 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
         decay_every: int = 1,
         balanced: bool = False,
         augment: Augment | None = None,
+        pretrained: str | Path | None = None,
         device: str = "cpu",
         random_state: int | None = None,
     ) -> None:
@@ -94,8 +104,14 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
         self.decay_every = decay_every
         self.balanced = balanced
         self.augment = augment
+        self.pretrained = pretrained
         self.device = device
         self.random_state = random_state
+
+    @property
+    def pretrained_file(self) -> str | Path | None:
+        """What it has seen before."""
+        return self.pretrained
 
     def fit(
         self, X: np.ndarray, y: np.ndarray, watch: Callable[[TorchClassifier, int], None] | None = None
@@ -113,15 +129,18 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
         images, labels = self._images(X), torch.from_numpy(target.astype(np.int64)).to(self.device)
         with _one_thread(self.random_state):
             self.network_ = self.network(self.channels, images.shape[-1], len(self.classes_)).to(self.device)
+            if self.pretrained is not None:
+                take_weights(self.network_, self.pretrained, self.classes_.tolist())
             if self.frames is None:
                 self.network_.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
             self.network_.train()
             steps = self._steps()
             schedule = torch.optim.lr_scheduler.StepLR(steps, self.decay_every, self.decay)
-            prepared = self._prepared(images) if self.augment is None else images
+            ahead = self.augment is None and len(images) <= _PREPARED_AHEAD
+            prepared = self._prepared(images) if ahead else images
             self.losses_ = []
             for epoch in range(1, self.epochs + 1):
-                self.losses_.append(self._epoch(prepared, labels, steps))
+                self.losses_.append(self._epoch(prepared, labels, steps, ahead))
                 schedule.step()
                 if watch is not None:
                     self.network_.eval()
@@ -147,7 +166,7 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
         prepare = getattr(self.network_, "prepare", None)
         return images if prepare is None else prepare(images)
 
-    def _epoch(self, images: Tensor, labels: Tensor, steps: Any) -> float:
+    def _epoch(self, images: Tensor, labels: Tensor, steps: Any, ahead: bool) -> float:
         import torch
 
         n, n_classes, total = len(images), len(self.classes_), 0.0
@@ -160,7 +179,7 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
             x, target = images[rows], labels[rows]
             if self.augment is not None:
                 x, target = self.augment(x, torch.nn.functional.one_hot(target, n_classes).to(x.dtype))
-                x = self._prepared(x)
+            x = x if ahead else self._prepared(x)
             steps.zero_grad()
             loss = torch.nn.functional.cross_entropy(self.network_(x), target, weights)
             loss.backward()

@@ -111,6 +111,11 @@ class ZeroShot(ClassifierMixin, BaseEstimator):
         self.adapt = adapt
         self.weights = weights
 
+    @property
+    def pretrained_file(self) -> str | Path:
+        """What it has seen before."""
+        return self.weights or WEIGHTS
+
     def fit(self, X: np.ndarray, y: np.ndarray | None = None) -> ZeroShot:
         """Adapt to the clips `X`. Of `y`, the names of the classes are checked, and not who has which."""
         X = validate_data(self, X, dtype=np.float32)

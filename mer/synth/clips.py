@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from mer.face.box import face_box
@@ -44,6 +45,8 @@ class MicroFlows:
         How far each unit moves the skin at most, interocular distances. Unlike intensities, which every face model
         counts in its own way, it can be compared between units and faces.
     people : int (n,)
+    crop : {"box", "aligned"}
+        What the fields show: the face box, as published images do, or mer's aligned crop, masked.
     """
 
     flows: np.ndarray
@@ -51,6 +54,7 @@ class MicroFlows:
     intensities: np.ndarray
     motion: np.ndarray
     people: np.ndarray
+    crop: str = "box"
 
 
 def draw_person(rng: np.random.Generator, models: Sequence[FaceModel], blend: bool) -> Motions:
@@ -68,6 +72,7 @@ def micro_flows(
     seed: int = 0,
     hardship: float = 1.0,
     any_units: bool = False,
+    crop: str = "box",
     track: Track | None = None,
 ) -> MicroFlows:
     """Draw `people` with `clips` each; half of them have the face of one model, half a mixture.
@@ -82,9 +87,13 @@ def micro_flows(
     any_units : bool
         One to four units by chance instead of an expression of a class; the label is blank. A readout has to learn
         each unit apart from those that it mostly comes with.
+    crop : {"box", "aligned"}
+        `aligned` gives what is seen on mer's aligned crop, zero around the face, as expression flow is.
     track : function, optional
         Wraps the iterator over people, to show progress.
     """
+    if crop not in ("box", "aligned"):
+        raise ValueError(f"no crop {crop!r}; there are box and aligned")
     if people < 1 or clips < 1:
         raise ValueError(f"{people} people with {clips} clips; expected at least 1")
     share = np.array(list(PRIOR.values())) / sum(PRIOR.values())
@@ -97,9 +106,10 @@ def micro_flows(
         for _ in range(clips):
             label = "" if any_units else str(rng.choice(list(PRIOR), p=share))
             shown = _units_by_chance(rng) if any_units else draw_intensities(label, rng, 1.0)
-            flow, intensities = _clip(motions, recording, shown, rng)
+            flow, intensities = _clip(motions, recording, shown, rng, crop)
             parts.append((flow, label, intensities, intensities * reach, person))
-    return MicroFlows(*(np.array(column) for column in zip(*parts)))
+    flows, labels, intensities, motion, owners = (np.array(column) for column in zip(*parts))
+    return MicroFlows(flows, labels, intensities, motion, owners, crop)
 
 
 def _units_by_chance(rng: np.random.Generator) -> np.ndarray:
@@ -113,7 +123,7 @@ def _units_by_chance(rng: np.random.Generator) -> np.ndarray:
 
 
 def _clip(
-    motions: Motions, recording: Recording, intensities: np.ndarray, rng: np.random.Generator
+    motions: Motions, recording: Recording, intensities: np.ndarray, rng: np.random.Generator, crop: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """Flow `(28, 28, 2)` and intensities `(units,)` of a clip that shows units in these proportions."""
     wanted = np.clip(0.01 * np.exp(rng.normal(0, 0.6)), 0.002, 0.06)  # the strongest motion, interocular distances
@@ -125,6 +135,9 @@ def _clip(
         intensities[_BLINK] += rng.uniform(0.02, 0.5) * rng.uniform(0.3, 1)
     seen = estimate(expression_flow(motions, intensities), motions, recording, rng)
     box = np.array(recording.box) + rng.normal(0, 0.02, 4)
+    if crop == "aligned":
+        inside = (seen * motions.mask[..., None]).astype(np.float32)
+        return cv2.resize(inside, (28, 28), interpolation=cv2.INTER_AREA), intensities.astype(np.float32)
     return face_box(seen, (box[0], box[1], box[2], box[3])), intensities.astype(np.float32)
 
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from mer.models.zero_shot import has_margins
 from mer.synth.clips import micro_flows
 from mer.synth.flows import UNITS
 
@@ -49,3 +50,13 @@ def test_faces_of_a_model(makehuman):
 def test_nobody_is_an_error():
     with pytest.raises(ValueError, match="at least 1"):
         micro_flows([], 0)
+
+
+def test_the_aligned_crop_is_zero_around_the_face():
+    box, aligned = micro_flows([], 2, 2), micro_flows([], 2, 2, crop="aligned")
+    assert all(map(has_margins, aligned.flows))
+    assert not any(map(has_margins, box.flows))
+    assert (box.labels == aligned.labels).all()
+    assert (box.crop, aligned.crop) == ("box", "aligned")
+    with pytest.raises(ValueError, match="box and aligned"):
+        micro_flows([], 1, 1, crop="face")
