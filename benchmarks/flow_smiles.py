@@ -27,7 +27,7 @@ from mer.face.regions import OUTER_EYE_CORNERS, OVAL, REGIONS
 from mer.split import person_of
 
 PEAKS = (0.25, 0.5, 1.0, 2.0)  # px, the longest vector
-_RESTING = [*REGIONS["forehead"], 6, 168, 197, 8, 9, 33, 133, 362, 263, 127, 356, 162, 389]
+RESTING = [*REGIONS["forehead"], 6, 168, 197, 8, 9, 33, 133, 362, 263, 127, 356, 162, 389]
 
 Array = NDArray[np.float64]
 
@@ -47,7 +47,7 @@ def displacement(neutral: Array, smiling: Array) -> Array:
     x = np.array([*(left - right)[:2], 0]) / np.linalg.norm((left - right)[:2])
     axes = np.stack([x, [-x[1], x[0], 0], [0, 0, 1]])
     before, after = ((points - neutral.mean(axis=0)) @ axes.T / interocular(neutral) for points in (neutral, smiling))
-    a, b = after[_RESTING], before[_RESTING]
+    a, b = after[RESTING], before[RESTING]
     u, stretch, vt = np.linalg.svd((b - b.mean(axis=0)).T @ (a - a.mean(axis=0)))
     sign = np.array([1, 1, np.sign(np.linalg.det(u @ vt))])
     scale = (stretch * sign).sum() / ((a - a.mean(axis=0)) ** 2).sum()

@@ -21,6 +21,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
 from pathlib import Path
 
@@ -63,6 +64,8 @@ def start(arguments: list[str], log: Path) -> int:
         status = 0
     except SystemExit as end:
         status = int(end.code or 0)
+    except BaseException:
+        traceback.print_exc()
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -98,7 +101,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if options.part != "synth":
-            make_sample_set(folder / "videos", people=6, clips=3, seed=options.seed)
+            make_sample_set(folder / "videos", people=4, clips=3, seed=options.seed)
         extract = ["extract-flow", str(folder / "videos"), "--method", options.method, "--size", "128", "--out"]
         if options.part == "evaluate" and wait(start([*extract, str(folder / "flows")], folder / "log")):
             sys.exit((folder / "log").read_text())
