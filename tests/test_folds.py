@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from mer.folds import ProtocolError, folds_of, people_of
+from mer.folds import ProtocolError, check_split, folds_of, people_of
 from mer.samples import conform
 
 
@@ -77,3 +77,66 @@ def test_the_same_people_in_two_databases_are_never_on_both_sides():
 def test_tables_that_a_split_does_not_fit(split, words):
     with pytest.raises(ProtocolError, match=words):
         list(folds_of(clips(a_01=3), split))
+
+
+@pytest.mark.parametrize("version", ["smic-vis", "smic-nir", "smic-e"])
+def test_the_cameras_of_smic_saw_the_same_people(version):
+    table = clips(smic_s01=1, smic_s02=1, **{f"{version}_s01": 1})
+    assert people_of(table).tolist() == ["smic/s01", "smic/s02", "smic/s01"]
+
+
+def test_as_many_folds_as_people_is_one_person_a_fold():
+    assert [len(set(people_of(TABLE)[test])) for _, _, test in folds_of(TABLE, {"folds": 5})] == [1] * 5
+
+
+def test_a_person_named_with_the_database_comes_before_the_bare_subject():
+    split = {"folds": {"x": ["01", "02", "03"], "y": ["b/01"]}}
+    folds = {name: set(people_of(TABLE)[test]) for name, _, test in folds_of(TABLE, split)}
+    assert folds == {"x": {"a/01", "a/02", "b/02", "c/03"}, "y": {"b/01"}}
+
+
+def test_five_people_without_a_fold_are_named_and_more_are_others():
+    split = {"folds": {"x": ["y"], "z": ["w"]}}
+    for n, words in ((5, "no fold has a/0, a/1, a/2, a/3, a/4$"), (6, "a/3, a/4 and others$")):
+        with pytest.raises(ProtocolError, match=words):
+            list(folds_of(clips(**{f"a_{i}": 1 for i in range(n)}), split))
+
+
+def test_a_side_without_clips_is_named():
+    with pytest.raises(ProtocolError, match="there is no clip of d, e, which test"):
+        list(folds_of(TABLE, {"train": ["a", "b", "c"], "test": ["d", "e"]}))
+    with pytest.raises(ProtocolError, match="there is no clip of d, which train"):
+        list(folds_of(clips(a_01=3), {"train": ["d"], "test": ["a"]}))
+
+
+@pytest.mark.parametrize(
+    "split",
+    ["person", "dataset", {"folds": 2}, {"folds": {"a": ["01"], "b": ["x/02"]}}, {"train": ["a"], "test": ["b", "c"]}],
+)
+def test_splits_that_can_be(split):
+    assert check_split(split) == split
+
+
+@pytest.mark.parametrize(
+    ("split", "words"),
+    [
+        ("people", r"split is person, dataset, \{folds: ...\}.*found 'people'"),
+        (None, "found None"),
+        ({"train": ["a"]}, "split is person"),
+        ({"train": ["a"], "test": ["b"], "folds": 2}, "split is person"),
+        ({"train": ["a"], "test": ["a", "b"]}, "none in common"),
+        ({"train": [], "test": ["b"]}, "lists of databases"),
+        ({"train": "a", "test": ["b"]}, "lists of databases"),
+        ({"train": ["a"], "test": [1]}, "lists of databases"),
+        ({"folds": 1}, "number above 1"),
+        ({"folds": True}, "number above 1"),
+        ({"folds": {"a": ["01"]}}, "number above 1"),
+        ({"folds": {"a": ["01"], "b": ["01"]}}, "each in one fold"),
+        ({"folds": {"a": ["01"], "b": "02"}}, "list of people"),
+        ({"folds": {"a": ["01"], "b": [2]}}, "in quotes"),
+        ({"folds": {"a": ["01"], 2: ["02"]}}, "in quotes"),
+    ],
+)
+def test_splits_that_cannot_be(split, words):
+    with pytest.raises(ValueError, match=words):
+        check_split(split)

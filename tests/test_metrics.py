@@ -97,3 +97,38 @@ def test_summary_is_the_mean_over_seeds():
     assert summary["uf1_sd"] == pytest.approx(np.std([1, 0], ddof=1))
     assert (summary["n"], summary["n_subjects"], summary["n_failed"]) == (6, 3, 0)
     assert summarize(np.stack([good[None]] * 3))["uf1_sd"] is None
+
+
+def test_the_interval_of_two_people_is_that_of_their_three_mixtures():
+    """One is always right, one always wrong: resamples score 0, 1/2 and 1 in 1, 2 and 1 of 4 cases."""
+    counts = np.zeros((2, 1, 1, 2), np.int64)
+    counts[0, 0, 0, 0] = counts[1, 0, 0, 1] = 5
+    assert bootstrap(counts)["accuracy"] == [0, 1]
+    assert bootstrap(counts, level=0.4)["accuracy"] == [0.5, 0.5]
+    low, high = bootstrap(counts, level=0.6, resamples=20000)["accuracy"]
+    assert (low, high) == (0, 1)
+
+
+def test_the_interval_is_of_the_mean_over_seeds():
+    """Under one seed all is right, under the other all is wrong, for everybody."""
+    counts = np.zeros((5, 2, 1, 2), np.int64)
+    counts[:, 0, 0, 0] = counts[:, 1, 0, 1] = 3
+    assert bootstrap(counts)["accuracy"] == [0.5, 0.5]
+
+
+def test_the_summary_counts_the_clips_and_the_failed_once_whatever_the_seeds():
+    counts = np.stack([count(["a", "b", "b"], ["a", "b", ""], "ab"), count(["a", "b", "b"], ["", "", ""], "ab")])
+    summary = summarize(np.stack([counts, counts]))
+    assert (summary["n"], summary["n_subjects"], summary["n_failed"]) == (6, 2, 2)
+    assert list(summary)[:6] == ["uf1", "uf1_interval", "uf1_sd", "uar", "uar_interval", "uar_sd"]
+    assert summary["accuracy"] == pytest.approx((4 / 6 + 0) / 2)
+
+
+def test_no_clips_of_nobody():
+    assert count([], [], CLASSES, np.array([], int)).shape == (0, 3, 4)
+    assert accuracy(count([], [], CLASSES)) == uf1(count([], [], CLASSES)) == 0
+
+
+def test_the_first_unknown_class_is_named_with_the_classes_there_are():
+    with pytest.raises(ValueError, match=r"^'joy' is not one of the classes negative, positive, surprise$"):
+        count(["negative", "positive"], ["zeal", "joy"], CLASSES)

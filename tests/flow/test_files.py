@@ -7,7 +7,7 @@ import struct
 import numpy as np
 import pytest
 
-from mer.flow import Flow, load_component, load_flow, read_flo, save_flow, write_flo
+from mer.flow import Flow, is_flow_file, load_component, load_flow, read_flo, save_flow, write_flo
 
 
 @pytest.fixture
@@ -114,4 +114,50 @@ def test_flo_is_laid_out_as_middlebury_says(tmp_path):
 def test_a_damaged_flo_is_one_clear_error(tmp_path, data):
     (tmp_path / "a.flo").write_bytes(data)
     with pytest.raises(ValueError, match=r"a\.flo"):
+        read_flo(tmp_path / "a.flo")
+
+
+def test_a_mask_is_of_zeros_and_ones_whatever_it_was_written_with(tmp_path, flow):
+    path = tmp_path / "a.npz"
+    arrays = {"facial": flow.facial, "head": flow.head, "expression": flow.expression}
+    np.savez(path, **arrays, mask=flow.mask * 255)
+    assert np.array_equal(load_flow(path).mask, flow.mask)
+    np.savez(path, **arrays, mask=flow.mask[:3])
+    with pytest.raises(ValueError, match=r"a\.npz: its arrays differ in size: .*'mask': \(3, 9\)"):
+        load_flow(path)
+    np.savez(path, **arrays)
+    with pytest.raises(ValueError, match="no array 'mask' in it; was it written by mer"):
+        load_flow(path)
+
+
+def test_each_component_is_the_one_asked_for(tmp_path, flow):
+    save_flow(tmp_path / "a.npz", flow)
+    for name in ("facial", "head", "expression"):
+        assert np.array_equal(load_component(tmp_path / "a.npz", name), getattr(flow, name))
+
+
+def test_a_flow_file_is_known_by_its_size_without_reading_it(tmp_path, flow):
+    path = tmp_path / "a.npz"
+    square = Flow.split(flow.facial[:7, :7], flow.head[:7, :7], flow.mask[:7, :7])
+    save_flow(path, square)
+    assert is_flow_file(path, 7)
+    assert not is_flow_file(path, 8)
+    assert not is_flow_file(tmp_path / "none.npz", 7)
+    good = path.read_bytes()
+    for damaged in (good[:-1], good[: len(good) // 2], b"", b"text"):
+        path.write_bytes(damaged)
+        assert not is_flow_file(path, 7)
+    arrays = {"facial": square.facial, "head": square.head, "expression": square.expression, "mask": square.mask}
+    for name in arrays:
+        np.savez(path, **{**arrays, name: arrays[name][:6]})
+        assert not is_flow_file(path, 7)
+        np.savez(path, **{other: array for other, array in arrays.items() if other != name})
+        assert not is_flow_file(path, 7)
+
+
+def test_the_smallest_flo(tmp_path):
+    write_flo(tmp_path / "a.flo", np.ones((1, 1, 2)))
+    assert read_flo(tmp_path / "a.flo").shape == (1, 1, 2)
+    (tmp_path / "a.flo").write_bytes(b"PIEH" + struct.pack("<ii", 3, 2) + bytes(40))
+    with pytest.raises(ValueError, match=r"a\.flo: 52 bytes do not hold a flow of 3 x 2"):
         read_flo(tmp_path / "a.flo")
