@@ -38,7 +38,9 @@ def plot_confusion(counts: np.ndarray, classes: Sequence[str], ax: Axes | None =
         number = f"{counts[row, column]:.1f}".removesuffix(".0")
         color = "white" if share[row, column] > 0.5 else "black"
         ax.text(column, row, f"{number}\n{100 * share[row, column]:.0f} %", ha="center", va="center", color=color)
-    ax.set_xticks(range(len(answers)), answers, rotation=45 if max(map(len, answers)) > 8 else 0)
+    ax.set_xticks(range(len(answers)), answers)
+    if len(answers) * max(map(len, answers)) > 36:
+        ax.tick_params("x", labelrotation=45)
     ax.set_yticks(range(len(classes)), classes)
     ax.set_xlabel("answer")
     ax.set_ylabel("truth")
