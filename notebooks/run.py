@@ -1,7 +1,7 @@
 """Run the notebooks from start to end and keep what they show: `python notebooks/run.py [NOTEBOOK ...]`.
 
-Each runs in an empty folder of its own. Pictures are kept in 128 colors and warnings of libraries are left out, so that
-the files stay small and the same run gives nearly the same file.
+Each runs in an empty folder of its own. Pictures are packed and warnings of libraries are left out, so that the files
+stay small and the same run gives nearly the same file.
 """
 
 from __future__ import annotations
@@ -42,11 +42,16 @@ def run(path: Path, folder: Path) -> nbformat.NotebookNode:
 
 
 def _small(output: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    if "image/png" in output.get("data", {}):
-        image = Image.open(io.BytesIO(base64.b64decode(output.data["image/png"]))).convert("RGB")
-        file = io.BytesIO()
-        image.quantize(128).save(file, format="PNG", optimize=True)
-        output.data["image/png"] = base64.b64encode(file.getvalue()).decode()
+    """Pictures of few colors as palettes, others as JPEG: flow is colorful, and a PNG of it large."""
+    data = output.get("data", {})
+    if "image/png" in data:
+        image = Image.open(io.BytesIO(base64.b64decode(data.pop("image/png")))).convert("RGB")
+        file, few = io.BytesIO(), image.getcolors(1 << 12)
+        if few:
+            image.quantize(256).save(file, format="PNG", optimize=True)
+        else:
+            image.save(file, format="JPEG", quality=85, subsampling=0, optimize=True)
+        data["image/png" if few else "image/jpeg"] = base64.b64encode(file.getvalue()).decode()
     return output
 
 

@@ -15,7 +15,7 @@ def test_what_is_committed_was_run_from_start_to_end(path):
     assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
     outputs = [output for cell in cells for output in cell["outputs"]]
     assert not [output for output in outputs if output["output_type"] == "error" or output.get("name") == "stderr"]
-    assert sum("image/png" in output.get("data", {}) for output in outputs) >= 2
+    assert sum(bool({"image/png", "image/jpeg"} & {*output.get("data", {})}) for output in outputs) >= 2
     assert len(text) < 400_000
     assert not [folder for folder in ("/tmp/", "/home/", "/root/", "/Users/") if folder in text]
 
