@@ -21,7 +21,9 @@ import pandas as pd
 import sklearn
 
 import mer
-from mer.fitting import Answer, Data, Task, answers, can_watch, candidates_of, features_of, full_grid
+from mer.clip_files import load_clip
+from mer.features import resample_time
+from mer.fitting import Answer, Data, Task, answers, can_watch, candidates_of, features_of, full_grid, sees_frames
 from mer.flow import load_component
 from mer.flow.files import COMPONENTS
 from mer.flow_folder import versions
@@ -166,6 +168,7 @@ def evaluate(
             "model": name,
             "named": all(isinstance(one, str) for one in models) and not isinstance(protocol, Protocol),
             "component": component,
+            "sees": "; ".join(dict.fromkeys(map(partial(_sees, component), models))),
             "seeds": seeds,
             "seeded": seeded,
             "grid": grid,
@@ -181,6 +184,11 @@ def evaluate(
         hashes=hashes,
         chosen=pd.concat(settings, ignore_index=True),
     )
+
+
+def _sees(component: str, model: Any) -> str:
+    """What a model is given of each clip."""
+    return "gray frames" if sees_frames(features_of(new_model(model))) else f"{component} flow"
 
 
 def _untracked(items: Iterable[Any], total: int, what: str) -> Iterable[Any]:
@@ -208,8 +216,12 @@ def _read(
             failures[i] = (clip["status"], clip["message"] or STATUSES.get(clip["status"], "no flow"))
             continue
         try:
-            field = load_component(folder / clip["path"], component)
-            scaled = field / np.float32(scales[i])
+            if sees_frames(features):
+                field = load_clip(folder / clip["path"])
+                scaled = resample_time(field, features.frames)  # type: ignore[union-attr,arg-type]
+            else:
+                field = load_component(folder / clip["path"], component)
+                scaled = field / np.float32(scales[i])
             row = scaled.ravel() if features is None else features.transform(scaled[None])[0]
         except FileNotFoundError:
             failures[i] = ("unreadable", f"{folder / clip['path']} is not there")

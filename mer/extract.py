@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from mer.apex import apex_curve, peak
+from mer.clip_files import SIDE, clip_path, kept_frames, save_clip
 from mer.datasets import load_dataset
 from mer.face import Face, align, check_detector, crop, detect_faces, transform
 from mer.files import write_json
@@ -48,10 +49,12 @@ class Settings:
     stabilize: bool = False
     face: str = "largest"
     device: str = "auto"
+    clips: bool = False
 
     def record(self) -> dict[str, Any]:
         """The settings as they stand in `run.json`."""
-        plain = {"align": self.align, "size": self.size, "stabilize": self.stabilize, "face": self.face}
+        plain = {"align": self.align, "size": self.size, "stabilize": self.stabilize, "face": self.face,
+                 "clips": self.clips}  # fmt: skip
         return {**describe_method(self.method), **plain}
 
 
@@ -80,6 +83,7 @@ def extract_flow(
     overwrite: bool = False,
     track: Track | None = None,
     cluster: str | None = None,
+    clips: bool = False,
 ) -> pd.DataFrame:
     """Estimate the flow from onset to apex for each clip of a folder, and write a flow folder.
 
@@ -120,6 +124,9 @@ def extract_flow(
     cluster : str, optional
         Address of a Dask scheduler, whose workers extract; they have to see the videos and `out` at the same paths
         (:mod:`mer.cluster`).
+    clips : bool
+        Also keep the aligned gray frames of each clip beside its flow (:mod:`mer.clip_files`), for `svm-lbptop`,
+        `svm-3dhog` and `r3d`. They show faces; they are as private as the videos.
 
     Returns
     -------
@@ -133,7 +140,7 @@ def extract_flow(
     OSError
         Where `out` cannot be written, as on a full disk, or another run is writing into it. What was done is kept.
     """
-    settings = Settings(method, align, size, stabilize, face, device)
+    settings = Settings(method, align, size, stabilize, face, device, clips)
     _check(settings)
     if dataset is None and labels != "emotion":
         raise ValueError(f"labels {labels!r} are those of a database; name it with --dataset")
@@ -165,7 +172,7 @@ def _extract_all(
 
     done = {row["path"]: row for row in earlier.to_dict("records") if row["status"] == "ok"}
     for i, row in enumerate(table.to_dict("records")):
-        if row["status"] == "" and _still_good(row, done.get(row["path"]), out, settings.size):
+        if row["status"] == "" and _still_good(row, done.get(row["path"]), out, settings):
             for column in RESULT:
                 table.loc[i, column] = done[row["path"]][column]
 
@@ -198,13 +205,15 @@ def extract_clip(row: dict[str, Any], out: Path, settings: Settings) -> dict[str
     fault of the clip: it would befall all others too, and raises `OSError`.
     """
     try:
-        flow, fields = _extract(row, settings)
+        flow, crops, fields = _extract(row, settings)
     except ClipFault as fault:
         return {"status": fault.status, "message": str(fault)}
     except (ClipError, OSError) as error:
         return {"status": "unreadable", "message": str(error)}
     except Exception as error:  # a method, perhaps a user's own, that fails on this clip: the others go on
         return {"status": "failed", "message": f"{type(error).__name__}: {error}".splitlines()[0]}
+    if crops:
+        save_clip(out / row["path"], crops)
     save_flow(out / row["path"], flow)
     return {**fields, "status": "ok"}
 
@@ -213,7 +222,8 @@ def _died(job: tuple[int, dict[str, Any]]) -> dict[str, Any]:
     return {"status": "failed", "message": DIED}
 
 
-def _extract(row: dict[str, Any], settings: Settings) -> tuple[Flow, dict[str, Any]]:
+def _extract(row: dict[str, Any], settings: Settings) -> tuple[Flow, list[np.ndarray], dict[str, Any]]:
+    """Flow, the frames of the clip where they are wanted, and the columns to fill in."""
     clip = open_clip(row["source"])
     onset, offset = _interval(clip, row)
     notes = [row["message"]] if row["message"] else []
@@ -245,11 +255,19 @@ def _extract(row: dict[str, Any], settings: Settings) -> tuple[Flow, dict[str, A
         apex_crop = crop(image, alignment)
 
     flow = estimate_flow(onset_crop, apex_crop, method=settings.method, landmarks=landmarks, device=settings.device)
+    crops = _aligned_frames(clip, onset, offset, face) if settings.clips else []
     fps = clip.fps if pd.isna(row["fps"]) else row["fps"]
-    return flow, {
+    return flow, crops, {
         "onset": onset, "apex": apex, "offset": offset, "apex_source": apex_source, "fps": fps,
         "scale": round(alignment.scale, 4), "message": "; ".join(notes),
     }  # fmt: skip
+
+
+def _aligned_frames(clip: Clip, onset: int, offset: int, face: Face) -> list[np.ndarray]:
+    """Crops `(64, 64, 3)` of the frames from onset to offset, all placed by the onset's landmarks."""
+    numbers = kept_frames(clip.numbers[(clip.numbers >= onset) & (clip.numbers <= offset)])
+    small = align(face.landmarks, SIDE)
+    return [crop(image, small) for _, image in clip.frames(numbers)]
 
 
 def _interval(clip: Clip, row: dict[str, Any]) -> tuple[int, int]:
@@ -309,9 +327,11 @@ def _onset(row: dict[str, Any]) -> int | None:
         return 0
 
 
-def _still_good(row: dict[str, Any], done: dict[str, Any] | None, out: Path, size: int) -> bool:
+def _still_good(row: dict[str, Any], done: dict[str, Any] | None, out: Path, settings: Settings) -> bool:
     """Whether an earlier run's flow is there, undamaged, and was made from the same frames as this row asks for."""
-    if done is None or not inside(out, done["path"]) or not is_flow_file(out / done["path"], size):
+    if done is None or not inside(out, done["path"]) or not is_flow_file(out / done["path"], settings.size):
+        return False
+    if settings.clips and not clip_path(out / done["path"]).is_file():
         return False
     if pd.isna(row["apex"]):
         return done["apex_source"] != "label" and (pd.isna(row["offset"]) or done["offset"] == row["offset"])

@@ -74,6 +74,11 @@ def features_of(estimator: Any) -> PerClip | None:
     return first if isinstance(first, PerClip) else None
 
 
+def sees_frames(features: PerClip | None) -> bool:
+    """Whether a model is for clips of gray frames, and not for flow."""
+    return features is not None and features.frames is not None and features.channels == 1
+
+
 def full_grid(model: Any, grid: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
     """The grid with the full names of its parameters: `C` may stand for `classifier__C` where there is only one.
 

@@ -44,6 +44,10 @@ def extract_flow(
     cluster: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="A Dask scheduler whose workers extract, or its .json file.")
     ] = None,
+    clips: Annotated[
+        bool,
+        typer.Option("--clips", help="Also keep aligned gray frames, which svm-lbptop, svm-3dhog, r3d see."),
+    ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda, for methods that are networks.")] = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Discard flows made with other settings.")] = False,
 ) -> None:
@@ -62,7 +66,7 @@ def extract_flow(
     table = extract(
         videos, out, method=method or DEFAULT_METHOD, align=align.value, size=size, dataset=dataset,
         annotations=annotations, labels=labels.value, stabilize=stabilize, face=face.value, workers=workers,
-        device=device, overwrite=overwrite, track=track, cluster=cluster,
+        device=device, overwrite=overwrite, track=track, cluster=cluster, clips=clips,
     )  # fmt: skip
     ok = table["status"] == "ok"
     for row in table[~ok].to_dict("records"):
