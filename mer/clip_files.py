@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from mer.files import write_whole
+from mer.flow.files import LARGEST
 
 SIDE = 64  # pixels
 LONGEST = 128  # frames that are kept of a clip, equally spaced
@@ -41,6 +42,8 @@ def load_clip(flow: str | Path) -> np.ndarray:
     path = clip_path(flow)
     try:
         with np.load(path, allow_pickle=False) as archive:
+            if sum(member.file_size for member in archive.zip.infolist()) > LARGEST:
+                raise ValueError("it would unpack to more than a clip can be")
             clip = archive["frames"]
     except FileNotFoundError:
         raise ValueError(f"{path.name} is not there; this model sees frames: extract with --clips") from None

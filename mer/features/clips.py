@@ -25,7 +25,7 @@ def as_clips(rows: np.ndarray, frames: int, channels: int = 1) -> np.ndarray:
         if side < 2 or frames * channels * side * side != rows.shape[1]:
             raise ValueError(
                 f"expected clips of {frames} square frames, {what} or their rows, found rows of {rows.shape[1]} "
-                "values; a flow folder holds no clips: see docs/models.md, 'Clips'"
+                "values; see docs/models.md, 'Clips'"
             )
         rows = rows.reshape(len(rows), frames, side, side, *tail)
     if rows.ndim != 4 + len(tail) or rows.shape[1] != frames or rows.shape[4:] != tail:
