@@ -137,7 +137,7 @@ def analyze(
     clip = open_clip(video)
 
     table = _begin(folder / "flows", video, spotted, settings)
-    strongest = set(table["strength"].nlargest(SHOWN).index)
+    strongest = set(table["strength"].astype(float).nlargest(SHOWN).index)
     rows, units, shown, seen = [], [], [], _faces_in(clip, spotted.keys[0].number, settings)
     items = table.to_dict("records")
     for k, row in enumerate(track(items, len(items), "expressions") if track and items else items):

@@ -34,9 +34,9 @@ def worst_confusions(predictions: pd.DataFrame, runs: int, pairs: int = PAIRS, c
     Returns
     -------
     list of dict
-        `truth`, `answer`, `times` (clips, a mean over the runs), `of` (clips of that truth) and `clips`: at most so many
-        dicts with `dataset, subject, clip, onset` and `seeds`, in how many of the runs the answer was that one. First
-        come those that were wrong in most runs, then those whose score was furthest from the truth's.
+        `truth`, `answer`, `times` (clips, a mean over the runs), `of` (clips of that truth) and `clips`: at most so
+        many dicts with `dataset, subject, clip, onset` and `seeds`, in how many of the runs the answer was that one.
+        First come those that were wrong in most runs, then those whose score was furthest from the truth's.
     """
     rows = predictions[predictions["seed"] < runs]
     of = rows[rows["seed"] == rows["seed"].min()]["label"].value_counts()

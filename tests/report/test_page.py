@@ -87,7 +87,8 @@ def test_words_from_outside_are_escaped(record):
     ]
     outside = {"failed": failed, "n_failed": 1, "flow_run": {"note": "<b>bold</b>"}}
     people = pd.DataFrame(columns=["dataset", "subject", "clips", "failed", "accuracy"])
-    clip = dict(dataset="a", subject="<i>", clip="c", onset=0, seeds=1, pictures=[], faces=[], missing="<u>")
+    clip = {"dataset": "a", "subject": "<i>", "clip": "c", "onset": 0, "seeds": 1, "missing": "<u>"}
+    clip |= {"pictures": [], "faces": []}
     worst = [{"truth": "<s>", "answer": "b", "times": 1, "of": 2, "clips": [clip]}]
     html = render_report(record | outside, np.ones((3, 4)), people, worst)
     assert not re.search("<script>|<i>|<u>|<s>", html)

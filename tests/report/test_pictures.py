@@ -22,7 +22,7 @@ def test_darts_point_where_the_skin_goes_and_end_there():
     field[..., 0] = 2.0  # to the right
     paths = re.findall(r"M(\S+) (\S+)L(\S+) (\S+)L(\S+) (\S+)Z", darts(field, 2.0))
     assert len(paths) == 400
-    x0, y0, tip_x, tip_y, x1, y1 = map(float, paths[0])
+    x0, y0, tip_x, tip_y, _, y1 = map(float, paths[0])
     assert tip_x > x0 + 3
     assert tip_y == (y0 + y1) / 2
     assert darts(field * 0.01, 2.0) == ""
