@@ -55,7 +55,9 @@ def evaluate(
     ] = False,
     with_faces: Annotated[
         bool,
-        typer.Option("--with-faces/--no-faces", help="Show faces in the report; most databases forbid publishing them."),
+        typer.Option(
+            "--with-faces/--no-faces", help="Show faces in the report; most databases forbid publishing them."
+        ),
     ] = False,
 ) -> None:
     """Test a classifier on people that it has not seen, under a protocol.
