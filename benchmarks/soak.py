@@ -23,6 +23,7 @@ import tempfile
 import time
 import traceback
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 from mer.cli import main as run_mer
@@ -49,8 +50,8 @@ def digests(folder: Path) -> dict[str, str]:
     }
 
 
-def start(arguments: list[str], log: Path) -> int:
-    """Run `mer` in a process forked from this one; its number."""
+def start(arguments: list[str], log: Path, run: Callable[[], object] = run_mer) -> int:
+    """Run `mer` in a process forked from this one, in which no detector has run: they don't survive a fork."""
     child = os.fork()
     if child:
         return child
@@ -60,7 +61,7 @@ def start(arguments: list[str], log: Path) -> int:
         os.dup2(stream.fileno(), 2)
     status = 1
     try:
-        run_mer()
+        run()
         status = 0
     except SystemExit as end:
         status = int(end.code or 0)
@@ -74,6 +75,13 @@ def start(arguments: list[str], log: Path) -> int:
 
 def wait(child: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def finish(child: int, log: Path) -> None:
+    """Wait for a process that has to end well."""
+    status = wait(child)
+    if status:
+        sys.exit(f"ended with {status}: {log.read_text()}")
 
 
 def kill(child: int, out: Path, rng: random.Random, pace: float, startup: bool) -> int | None:
@@ -101,18 +109,19 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if options.part != "synth":
-            make_sample_set(folder / "videos", people=4, clips=3, seed=options.seed)
+            finish(
+                start([], folder / "log", lambda: make_sample_set(folder / "videos", people=3, clips=3)), folder / "log"
+            )
         extract = ["extract-flow", str(folder / "videos"), "--method", options.method, "--size", "128", "--out"]
-        if options.part == "evaluate" and wait(start([*extract, str(folder / "flows")], folder / "log")):
-            sys.exit((folder / "log").read_text())
+        if options.part == "evaluate":
+            finish(start([*extract, str(folder / "flows")], folder / "log"), folder / "log")
         command = {
             "extract": extract,
             "synth": ["synth", "--preset", "micro", "--pairs", "36", "--size", "96"],
             "evaluate": ["evaluate", str(folder / "flows"), "--model", "off-apexnet", "--seeds", "6", "--report"],
         }[options.part]
         began = time.monotonic()
-        if wait(start([*command, str(folder / "whole")], folder / "log")):
-            sys.exit((folder / "log").read_text())
+        finish(start([*command, str(folder / "whole")], folder / "log"), folder / "log")
         whole = digests(folder / "whole")
         pace = (time.monotonic() - began) / len(files(folder / "whole"))
 
@@ -133,8 +142,7 @@ def main() -> None:
                 status == 143 and "terminated; run the same" not in (folder / "log").read_text()
             ):
                 sys.exit(f"ended with {status}: {(folder / 'log').read_text()}")
-        if wait(start([*command, str(out)], folder / "log")):
-            sys.exit((folder / "log").read_text())
+        finish(start([*command, str(out)], folder / "log"), folder / "log")
         differ += digests(out) != whole
         left = len(list(out.rglob("*.part")))
     print("| part | files | SIGKILL | SIGTERM | runs | parts left by kills | parts left at the end | differing |")

@@ -12,6 +12,7 @@ from mer.files import write_whole
 from mer.flow.field import Field, Flow, check_field
 
 COMPONENTS = ("facial", "head", "expression")
+LARGEST = 1 << 30  # bytes that a flow file may unpack to; a small one can be made to unpack to any size
 _FLO_TAG = 202021.25  # Baker et al., "A database and evaluation methodology for optical flow", IJCV 2011
 
 
@@ -67,6 +68,8 @@ def _head(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
 def _load_arrays(path: str | Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as archive:
+            if sum(member.file_size for member in archive.zip.infolist()) > LARGEST:
+                raise ValueError("it would unpack to more than a flow can be")
             missing = [name for name in names if name not in archive]
             arrays = {name: archive[name] for name in names if name not in missing}
     except FileNotFoundError:

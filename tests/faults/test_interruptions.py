@@ -1,0 +1,302 @@
+"""Runs that are killed, disks that fill up, two runs at once: nothing is lost, nothing is mixed."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from mer.cli import main
+from mer.extract import extract_flow
+from mer.files import remove_parts, write_whole
+from mer.import_flow import import_flow
+from mer.interrupt import clean_end
+from mer.lock import LOCK, FolderInUse, only_run
+from mer.samples import read_samples, write_samples
+from mer.workers import WorkerDied, run_jobs
+from tests.faults.rows import ROWS, Row, row
+from tests.faults.test_clips import frames, seen
+from tests.test_extract import contents, still
+
+UNLINK = Path.unlink
+ROOT = Path(__file__).parents[2]
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL, after which nothing runs."""
+
+
+@pytest.fixture
+def videos(tmp_path, monkeypatch) -> Path:
+    """Four clips of two frames, whose faces cost nothing to find."""
+    monkeypatch.setattr("mer.extract.detect_faces", seen)
+    for name in "abcd":
+        frames(("1", "2"))(tmp_path / "videos" / "al" / name)
+    rows = "".join(f"al,{name},2\n" for name in "abcd")
+    (tmp_path / "videos" / "labels.csv").write_text(f"subject,clip,apex\n{rows}")
+    return tmp_path / "videos"
+
+
+def extract(videos: Path, out: Path, **options) -> pd.DataFrame:
+    return extract_flow(videos, out, **{"method": still, "size": 64, **options})
+
+
+def kill_at(monkeypatch, number: int) -> None:
+    """The process dies when it is about to give its name to the file of this number."""
+    moved = []
+    replace = os.replace
+
+    def dying(source, target):
+        moved.append(target)
+        if len(moved) == number:
+            raise Killed
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", dying)
+    monkeypatch.setattr(Path, "unlink", lambda self, missing_ok=False: None)  # the dead clean up nothing
+
+
+@pytest.mark.parametrize("number", range(1, 7))
+@row("killed at any moment (SIGKILL)", "run again, it goes on; the bytes are those of a run that nobody touched")
+def test_a_killed_extraction_goes_on_to_the_same_bytes(videos, tmp_path, number):
+    extract(videos, tmp_path / "whole")
+    with pytest.MonkeyPatch.context() as patch:
+        kill_at(patch, number)
+        with pytest.raises(Killed):
+            extract(videos, tmp_path / "flows")
+    assert list((tmp_path / "flows").rglob(".mer-*.part"))
+    extract(videos, tmp_path / "flows")
+    assert contents(tmp_path / "flows") == contents(tmp_path / "whole")
+
+
+@row("unfinished files of a run that was killed", "the next run in the folder removes them; foreign `.part` files stay")
+def test_what_the_dead_left_is_removed(tmp_path):
+    with pytest.MonkeyPatch.context() as patch:
+        kill_at(patch, 1)
+        with pytest.raises(Killed), write_whole(tmp_path / "deep" / "a.txt") as file:
+            file.write("half")
+    (tmp_path / "mine.part").write_text("a download")
+    assert not (tmp_path / "deep" / "a.txt").exists()
+    with only_run(tmp_path):
+        assert [path.name for path in tmp_path.rglob("*.part")] == ["mine.part"]
+    assert remove_parts(tmp_path) == 0
+
+
+@row(
+    "full disk while flow is written",
+    "exit 2, one line; what was done is kept, no clip is blamed; run again, it goes on",
+)
+def test_a_full_disk_ends_the_run_and_blames_no_clip(videos, tmp_path, monkeypatch, capsys):
+    extract(videos, tmp_path / "whole")
+    full = OSError(errno.ENOSPC, "No space left on device")
+    with pytest.MonkeyPatch.context() as patch:
+        written = []
+
+        def fsync(number: int) -> None:
+            written.append(number)
+            if len(written) == 4:
+                raise full
+
+        patch.setattr(os, "fsync", fsync)
+        with pytest.raises(OSError, match="No space left"):
+            extract(videos, tmp_path / "flows")
+    table = read_samples(tmp_path / "flows")
+    assert set(table["status"]) == {"ok", ""}
+    assert not list((tmp_path / "flows").rglob("*.part"))
+    extract(videos, tmp_path / "flows")
+    assert contents(tmp_path / "flows") == contents(tmp_path / "whole")
+
+
+@row("two runs in one folder", "the second: exit 2, 'another run is writing into'; the first goes on unharmed")
+def test_two_runs_in_one_folder(videos, tmp_path):
+    with only_run(tmp_path / "flows"):
+        for begin in (extract, lambda *arguments: import_flow(*images(tmp_path), tmp_path / "flows")):
+            with pytest.raises(FolderInUse, match="another run is writing into"):
+                begin(videos, tmp_path / "flows")
+    assert (extract(videos, tmp_path / "flows")["status"] == "ok").all()
+
+
+@row("a run that held the folder was killed", "the system lets go of the lock; nothing has to be removed by hand")
+def test_the_lock_goes_with_the_process(tmp_path):
+    program = f"from mer.lock import only_run\nwith only_run({str(tmp_path)!r}):\n print(1, flush=True)\n input()"
+    other = subprocess.Popen([sys.executable, "-c", program], stdin=-1, stdout=-1, cwd=ROOT)
+    assert other.stdout.readline() == b"1\n"
+    with pytest.raises(FolderInUse), only_run(tmp_path):
+        pass
+    other.kill()
+    other.communicate()
+    with only_run(tmp_path):
+        assert (tmp_path / LOCK).exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [({"size": 96}, "size 64, now 96"), ({"method": "dis"}, "method"), ({"stabilize": True}, "stabilize")],
+)
+@row("other settings in a folder that holds flows", "exit 2, names the setting; `--overwrite` makes all anew")
+def test_other_settings_are_never_mixed(videos, tmp_path, change, words):
+    extract(videos, tmp_path / "flows")
+    before = contents(tmp_path / "flows")
+    with pytest.raises(ValueError, match=words):
+        extract(videos, tmp_path / "flows", **change)
+    assert contents(tmp_path / "flows") == before
+
+
+@row("other weights of the same network", "exit 2: their SHA-256 differs from that in `run.json`")
+def test_other_weights_are_never_mixed(videos, tmp_path, monkeypatch):
+    described = {"method": "decflow", "weights": "w.safetensors", "weights_sha256": "a"}
+    monkeypatch.setattr("mer.extract.describe_method", lambda method: described)
+    extract(videos, tmp_path / "flows")
+    described["weights_sha256"] = "b"
+    with pytest.raises(ValueError, match="weights_sha256 'a', now 'b'"):
+        extract(videos, tmp_path / "flows")
+
+
+@row("other videos under the same names", "exit 2: names both folders; a folder that was moved goes on")
+def test_flows_of_other_videos_are_not_taken_for_these(videos, tmp_path):
+    extract(videos, tmp_path / "flows")
+    other = shutil.copytree(videos, tmp_path / "other")
+    with pytest.raises(ValueError, match="holds flows of 'videos' from"):
+        extract(other, tmp_path / "flows")
+    videos.rename(tmp_path / "moved")
+    assert (extract(tmp_path / "moved", tmp_path / "flows")["status"] == "ok").all()
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+@row("killed while `--overwrite` begins", "no flow of the old settings is taken for one of the new")
+def test_a_killed_overwrite_mixes_nothing(videos, tmp_path, number):
+    extract(videos, tmp_path / "whole", size=96)
+    extract(videos, tmp_path / "flows")
+    with pytest.MonkeyPatch.context() as patch:
+        kill_at(patch, number)
+        patch.setattr(Path, "unlink", UNLINK)
+        with pytest.raises(Killed):
+            extract(videos, tmp_path / "flows", size=96, overwrite=True)
+    extract(videos, tmp_path / "flows", size=96, overwrite=number == 1)  # with 1, run.json is still the old one
+    assert contents(tmp_path / "flows") == contents(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"inputs": 3}', b"\xff\xfe"])
+@row("damaged `run.json`", "exit 2: it can't be known what the flows were made with; `--overwrite`")
+def test_a_damaged_record_is_not_guessed(videos, tmp_path, content):
+    extract(videos, tmp_path / "flows")
+    (tmp_path / "flows" / "run.json").write_bytes(content)
+    with pytest.raises(ValueError, match=r"run\.json is damaged"):
+        extract(videos, tmp_path / "flows")
+    assert (extract(videos, tmp_path / "flows", overwrite=True)["status"] == "ok").all()
+
+
+@row("flow file that was cut, emptied or replaced after the run", "the next run makes it again")
+def test_a_flow_that_was_damaged_is_made_again(videos, tmp_path):
+    paths = [tmp_path / "flows" / path for path in extract(videos, tmp_path / "flows")["path"]]
+    whole = contents(tmp_path / "flows")
+    paths[0].write_bytes(paths[0].read_bytes()[:-100])
+    paths[1].write_bytes(b"")
+    np.savez(paths[2], facial=np.zeros((8, 8, 2), np.float32))
+    extract(videos, tmp_path / "flows")
+    assert contents(tmp_path / "flows") == whole
+
+
+@row("a path in `samples.csv` that leads out of the folder", "nothing outside is read, removed or kept")
+def test_a_table_does_not_reach_out_of_its_folder(videos, tmp_path):
+    (tmp_path / "precious.npz").write_bytes(b"mine")
+    table = extract(videos, tmp_path / "flows")
+    table["path"] = ["../precious.npz", str(tmp_path / "precious.npz"), "C:\\precious.npz", "a/../../precious.npz"]
+    write_samples(table, tmp_path / "flows" / "samples.csv")
+    read = read_samples(tmp_path / "flows")
+    assert (read["status"] == "unreadable").all()
+    assert read["message"].str.contains("leads out of the folder").all()
+    extract(videos, tmp_path / "flows", overwrite=True)
+    assert (tmp_path / "precious.npz").read_bytes() == b"mine"
+
+
+def images(folder: Path) -> tuple[Path, Path]:
+    (folder / "images").mkdir(exist_ok=True)
+    for name in ("s1_a", "s1_b"):
+        cv2.imwrite(str(folder / "images" / f"{name}.png"), np.random.default_rng(0).integers(0, 255, (8, 8, 3)))
+    (folder / "table.csv").write_text("subject,clip,label\ns1,a,x\ns1,b,y\n")
+    return folder / "images", folder / "table.csv"
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+@row("`mer import-flow` killed at any moment", "run again, it replaces what is there")
+def test_a_killed_import_goes_on(tmp_path, number):
+    import_flow(*images(tmp_path), tmp_path / "whole")
+    with pytest.MonkeyPatch.context() as patch:
+        kill_at(patch, number)
+        with pytest.raises(Killed):
+            import_flow(*images(tmp_path), tmp_path / "flows")
+    import_flow(*images(tmp_path), tmp_path / "flows")
+    assert contents(tmp_path / "flows") == contents(tmp_path / "whole")
+    assert json.loads((tmp_path / "flows/run.json").read_text())["size"] == 8
+
+
+@row("Ctrl-C", "exit 130, one line: run the same command again to go on")
+def test_ctrl_c_is_130(monkeypatch, capsys):
+    def interrupted(*arguments: object, **keywords: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mer.cli.protocols.find_protocol", interrupted, raising=False)
+    monkeypatch.setattr("mer.protocol.find_protocol", interrupted)
+    monkeypatch.setattr(sys, "argv", ["mer", "protocols", "loso"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 130
+    assert capsys.readouterr().err == "mer: interrupted; run the same command again to go on\n"
+
+
+@row("SIGTERM, as a batch system sends it", "exit 143, one line; files are put in order as on Ctrl-C")
+def test_sigterm_is_143_and_cleans_up(tmp_path, capsys):
+    with pytest.raises(SystemExit) as end, clean_end("mer"), write_whole(tmp_path / "a") as file:
+        file.write("half")
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(60)
+    assert end.value.code == 143
+    assert capsys.readouterr().err == "mer: terminated; run the same command again to go on\n"
+    assert list(tmp_path.iterdir()) == []
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def die(job: int) -> int:
+    """Worker processes are killed as by a system without memory: job 1 always, job 3 once."""
+    mark = Path(os.environ["MER_TEST_MARK"])
+    if job == 1 or (job == 3 and not mark.exists()):
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return job * job
+
+
+@pytest.mark.slow
+@row(
+    "a worker process dies, as where memory runs out",
+    "its clips are tried again alone; one that dies alone too: `failed`",
+)
+def test_a_worker_that_dies_loses_nothing(tmp_path, monkeypatch):
+    monkeypatch.setenv("MER_TEST_MARK", str(tmp_path / "mark"))
+    results = dict(run_jobs(die, list(range(6)), workers=2, died=lambda job: "died"))
+    assert results.pop(1) == "died"
+    assert results.pop(3) in (9, "died")  # it may have been alone when it died
+    assert results == {0: 0, 2: 4, 4: 16, 5: 25}
+    with pytest.raises(WorkerDied, match="memory"):
+        list(run_jobs(die, [1, 1], workers=2))
+
+
+ROWS += [
+    Row("interruptions", fault, happens, test)
+    for fault, happens, test in (
+        ("evaluation killed at any moment", "run again, it goes on with the next fold", "tests/test_kept.py"),
+        ("rendering killed at any moment", "run again, it goes on to the same bytes", "tests/synth/test_dataset.py"),
+        ("training killed at any moment", "`--resume` goes on, bit for bit", "tests/decflow/test_train.py"),
+    )
+]

@@ -1,0 +1,142 @@
+"""Tables that people wrote: labels, annotation sheets, tables of imports, lists."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from mer.datasets.sheet import frame_number, read_table
+from mer.datasets.tree import find_frames
+from mer.extract import extract_flow
+from mer.folder import list_clips
+from mer.import_table import read_table as read_import
+from mer.samples import SamplesError
+from tests.faults.rows import row
+from tests.faults.test_clips import frames, seen
+from tests.test_extract import still
+
+
+@pytest.fixture
+def labeled(tmp_path, monkeypatch):
+    """Extract a clip of frames 1 to 6 under a row of labels; the row of the samples table."""
+    monkeypatch.setattr("mer.extract.detect_faces", seen)
+    frames("123456")(tmp_path / "videos" / "al" / "a")
+    frames("123456")(tmp_path / "videos" / "al" / "other")
+
+    def extract(**cells: str) -> dict:
+        table = pd.DataFrame([{"subject": "al", "clip": "a", **cells}, {"subject": "al", "clip": "other"}])
+        table.to_csv(tmp_path / "videos" / "labels.csv", index=False)
+        out = extract_flow(tmp_path / "videos", tmp_path / "flows", method=still, size=64).set_index("clip")
+        assert out.loc["other", "status"] == "ok"
+        return out.loc["a"].to_dict()
+
+    return extract
+
+
+@pytest.mark.parametrize("blank", ["", "/", "-", "?", "n/a", "NaN"])
+@row("`/`, `-`, `?` or blank cells in labels", "not annotated: the apex is spotted")
+def test_blanks_are_not_annotated(labeled, blank):
+    found = labeled(onset=blank, apex=blank, offset=blank, fps=blank)
+    assert (found["status"], found["onset"]) == ("ok", 1)
+
+
+@pytest.mark.parametrize("column", ["onset", "apex", "offset", "fps"])
+@pytest.mark.parametrize("cell", ["three", "3.5.1", "1e400", "9" * 40])
+@row("text in the place of a number", "`bad_annotation`, names column and cell; the other rows go on")
+def test_text_for_a_number(labeled, column, cell):
+    found = labeled(**{column: cell})
+    if (column, cell) == ("fps", "9" * 40):
+        return  # a number
+    assert found["status"] == "bad_annotation" or (column, cell) == ("fps", "1e400")
+    assert found["status"] == "ok" or (column in found["message"] and repr(cell) in found["message"])
+
+
+@row("onset after the apex", "`ok` with a message: the apex is spotted, `apex_source` says so")
+def test_onset_after_the_apex(labeled):
+    found = labeled(onset="4", apex="2")
+    assert (found["status"], found["apex_source"]) == ("ok", "midpoint")
+    assert "labeled apex 2 is not between onset 4 and offset 6" in found["message"]
+
+
+@row("offset before the onset", "`bad_annotation`")
+def test_offset_before_the_onset(labeled):
+    assert labeled(onset="4", offset="2")["status"] == "bad_annotation"
+
+
+@pytest.mark.parametrize("onset", ["9", "-1"])
+@row("onset that is no frame of the clip", "`missing_frames`, names the frames that there are")
+def test_an_onset_that_is_not_there(labeled, onset):
+    found = labeled(onset=onset)
+    assert found["status"] == "missing_frames"
+    assert "frames are 1 to 6" in found["message"]
+
+
+@row("label of a clip that is not there", "`missing_clip`")
+def test_a_label_without_a_clip(labeled):
+    assert labeled(clip="a", label="x")["status"] == "ok"
+    assert labeled(clip="gone")["status"] == "ok"  # unlabeled now
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (b"person,clip\nal,a\n", "no column subject"),
+        (b"subject,clip,Clip\nal,a,b\n", "column 'clip' twice"),
+        (b"subject,clip\nal,a\nal,a\n", "stands there twice"),
+        (b"", "not a table"),
+        (b"\xff\xfe\x00\x01", "not a table|no column"),
+        (b'subject,clip\n"al,a\n', "not a table"),
+        (b"PK\x03\x04 a workbook", "not a table|no column"),
+    ],
+)
+@row("label file with wrong columns, rows twice, or no table at all", "exit 2, names the file and what is wrong")
+def test_label_files_that_cannot_be_used(tmp_path, text, words):
+    frames("12")(tmp_path / "al" / "a")
+    (tmp_path / "labels.csv").write_bytes(text)
+    with pytest.raises(SamplesError, match=words):
+        list_clips(tmp_path)
+
+
+@row("more cells in a row than columns", "the cells beyond are left out; no column moves")
+def test_more_cells_than_columns(tmp_path):
+    frames("12")(tmp_path / "al" / "a")
+    (tmp_path / "labels.csv").write_text("subject,clip\nal,a,beyond\n")
+    with pytest.warns(pd.errors.ParserWarning):
+        table = list_clips(tmp_path)
+    assert table[["subject", "clip", "status"]].to_numpy().tolist() == [["al", "a", ""]]
+
+
+@pytest.mark.parametrize("name", ["s.xlsx", "s.xls", "s.csv"])
+@pytest.mark.parametrize(
+    "content", [b"", b"PK\x03\x04", b"\x00" * 600, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"a,b\n1,2\n"]
+)
+@row("annotation sheet that is damaged or another one", "exit 2, names the sheet and the columns that are missing")
+def test_a_damaged_sheet(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(SamplesError, match=name):
+        read_table(tmp_path / name)
+
+
+@pytest.mark.parametrize(("cell", "number"), [("12", 12), ("12.0", 12), ("/", None), ("", None), ("nan", None)])
+@row("frame numbers as a spreadsheet writes them (`12.0`, `/`)", "the number, or not annotated")
+def test_frame_numbers_of_sheets(cell, number):
+    assert frame_number(cell) == number
+
+
+@row("a link in a database's folders that leads back", "each folder is looked at once")
+def test_links_that_lead_back(tmp_path):
+    frames("12")(tmp_path / "sub01" / "EP01")
+    (tmp_path / "sub01" / "again").symlink_to(tmp_path, target_is_directory=True)
+    (tmp_path / "sub01" / "EP01" / "self").symlink_to(tmp_path / "sub01", target_is_directory=True)
+    found = find_frames(tmp_path, lambda parts: None)
+    assert found.strange == ["sub01/EP01"]
+
+
+@pytest.mark.parametrize(
+    "text", ["a,b\n1,2\n", "sub,clip\n1,a\n", "sub,clip,label\n,a,x\n", "sub,clip,label\n1,a,x\n1,a,y\n", ""]
+)
+@row("table of an import without its columns, subjects or with rows that differ", "exit 2, names what is missing")
+def test_import_tables_that_cannot_be_used(tmp_path, text):
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(SamplesError, match=r"t\.csv"):
+        read_import(tmp_path / "t.csv")

@@ -1,0 +1,28 @@
+"""`docs/faults.md` is the table of the tests, and the tests it names are there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.faults.rows import AREAS, ROWS, table
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_page_is_what_the_tests_say():
+    expected = table()
+    page = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
+    assert expected in page, "run `python -m tests.faults.rows` and put the table into docs/faults.md"
+    assert f"{len(ROWS)} rows" in page
+
+
+def test_every_row_names_a_test_that_is_there():
+    table()
+    assert len({(row.area, row.fault) for row in ROWS}) == len(ROWS)
+    for row in ROWS:
+        if row.test.endswith(".py"):
+            assert (ROOT / row.test).is_file()
+        else:
+            source = (ROOT / "tests" / "faults" / f"test_{row.area}.py").read_text(encoding="utf-8")
+            assert f"def {row.test.split('[')[0]}(" in source
+    assert {row.area for row in ROWS} == set(AREAS)

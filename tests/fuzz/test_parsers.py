@@ -1,0 +1,23 @@
+"""A few inputs of each parser. `benchmarks/fuzz.py` runs many; what those found stands in `tests/fuzz/test_found.py`."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.fuzz.parsers import PARSERS, check
+
+
+@pytest.mark.parametrize("name", PARSERS)
+def test_what_is_read_is_taken_or_refused_in_words(name):
+    @settings(max_examples=12, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(st.data())
+    def run(data: st.DataObject) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            check(name, data.draw(PARSERS[name].inputs))
+
+    run()
