@@ -22,7 +22,8 @@ from mer.decflow.data import Batches, open_source
 from mer.decflow.lite import LiteDecFlow, LiteSizes
 from mer.decflow.losses import Loss, sequence_loss
 from mer.decflow.networks import NETWORKS, build, predict
-from mer.decflow.train import Config, train
+from mer.decflow.settings import Config
+from mer.decflow.train import train
 
 NETWORKS["lite-no-prior"] = lambda: LiteDecFlow(LiteSizes(prior=False))
 

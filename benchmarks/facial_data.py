@@ -29,7 +29,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mer.decflow.networks import NETWORKS, build, predict
-from mer.decflow.train import Config, train
+from mer.decflow.settings import Config
+from mer.decflow.train import train
 from mer.decflow.warped import read_photos
 from mer.synth import read_facialflownet
 

@@ -69,8 +69,7 @@ def steady(
     fit, _ = cv2.estimateAffinePartial2D(apex.astype(np.float32), onset.astype(np.float32))
     if fit is None:
         return None
-    fit[:, 2] += rng.normal(0, 0.3, 2)
-    return np.asarray(fit, np.float64)
+    return np.column_stack([fit[:, :2], fit[:, 2] + rng.normal(0, 0.3, 2)])
 
 
 def resample(
@@ -98,24 +97,23 @@ def resample(
     def nearest(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return np.asarray(cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_NEAREST), np.uint8)
 
-    facial, head = (
-        cv2.warpAffine(f, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        * scale.astype(np.float32)
-        for f in (pair.facial, pair.head)
-    )
-    if camera is not None:
-        places = np.stack(np.meshgrid(np.arange(size), np.arange(size)), axis=-1)
-        facial, head = (
-            ((places + f) @ camera[:, :2].T + camera[:, 2] - places).astype(np.float32) for f in (facial, head)
-        )
+    places = np.stack(np.meshgrid(np.arange(size), np.arange(size)), axis=-1)
+
+    def flowed(field: NDArray[np.float32]) -> NDArray[np.float32]:
+        found = cv2.warpAffine(field, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        found = found * scale
+        if camera is not None:
+            found = (places + found) @ camera[:, :2].T + camera[:, 2] - places
+        return np.asarray(found, np.float32)
+
     landmarks = pair.landmarks
     if landmarks is not None:
         landmarks = (landmarks * [*scale, scale.mean()] + [*shift, 0]).astype(np.float32)
     return Pair(
         moved(pair.onset, matrix),
         moved(pair.apex, again),
-        facial,
-        head,
+        flowed(pair.facial),
+        flowed(pair.head),
         nearest(pair.mask),  # outside the old frame nothing is known to be face
         landmarks,
         None if pair.visible is None else nearest(pair.visible),

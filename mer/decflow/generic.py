@@ -22,8 +22,8 @@ def generic_pair(rng: np.random.Generator, size: int) -> Pair:
     places = np.stack(np.meshgrid(np.arange(size), np.arange(size)), axis=-1) + float(margin)
     frames = [sample_exactly(texture, places + moved) for moved in (flow, np.zeros_like(flow))]
     onset, apex = spoil(frames, rng, noise=(0.3, 3.0))
-    flow = flow.astype(np.float32)
-    return Pair(onset, apex, flow, np.zeros_like(flow), np.ones((size, size), np.uint8))
+    nothing = np.zeros((size, size, 2), np.float32)
+    return Pair(onset, apex, flow.astype(np.float32), nothing, np.ones((size, size), np.uint8))
 
 
 def draw_texture(rng: np.random.Generator, size: int) -> NDArray[np.uint8]:

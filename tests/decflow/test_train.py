@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from mer.decflow.networks import build
-from mer.decflow.train import Config, learning_rate, parse, train, trainable
+from mer.decflow.settings import Config, parse
+from mer.decflow.train import learning_rate, train, trainable
 from tests.decflow.faces import write_faces
 
 
