@@ -33,10 +33,10 @@ LIGHT = {"method": "farneback", "size": 64}  # what costs least
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--clips", type=int, nargs="+", default=[10, 30, 100, 300, 1000])
-    parser.add_argument("--lengths", type=int, nargs="+", default=[25, 50, 100, 200, 400, 1600])
-    parser.add_argument("--sizes", type=int, nargs="+", default=[160, 320, 640, 1280, 2560])
-    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--clips", type=int, nargs="*", default=[10, 30, 100, 300, 1000])
+    parser.add_argument("--lengths", type=int, nargs="*", default=[25, 50, 100, 200, 400, 1600])
+    parser.add_argument("--sizes", type=int, nargs="*", default=[160, 320, 640, 1280, 2560])
+    parser.add_argument("--workers", type=int, nargs="*", default=[1, 2])
     options = parser.parse_args()
     rows: list[dict[str, Any]] = []
 
@@ -48,11 +48,14 @@ def main() -> None:
 
     for length in options.lengths:  # memory only grows, so each length has a process of its own
         note(fresh(length_of_video, length))
-    note(fresh(size_of_frames, options.sizes))
+    if options.sizes:
+        note(fresh(size_of_frames, options.sizes))
     for workers in options.workers:
         note(fresh(number_of_workers, workers, False))
-    note(fresh(number_of_workers, max(options.workers), True))
-    note(fresh(number_of_clips, options.clips))
+    if options.workers:
+        note(fresh(number_of_workers, max(options.workers), True))
+    if options.clips:
+        note(fresh(number_of_clips, options.clips))
     draw(rows, options.out / "scale.png")
 
 

@@ -8,6 +8,7 @@ import pytest
 from mer.flow_folder import (
     LIBRARIES,
     LONGEST_NAME,
+    SETTINGS,
     earlier_run,
     flow_path,
     inside,
@@ -19,7 +20,7 @@ from mer.flow_folder import (
 )
 from mer.samples import SamplesError, conform, write_samples
 
-SETTINGS = {"method": "dis", "weights": None, "weights_sha256": None, "align": "mtcnn", "size": 64, "stabilize": False}
+MADE_WITH = {**dict.fromkeys(SETTINGS), "method": "dis", "align": "mtcnn", "size": 64, "stabilize": False}
 
 
 def table(**columns) -> pd.DataFrame:
@@ -28,7 +29,7 @@ def table(**columns) -> pd.DataFrame:
 
 
 def record(videos, **changed):
-    return run_record({**SETTINGS, "face": "largest", **changed}, videos, table())
+    return run_record({**MADE_WITH, "face": "largest", **changed}, videos, table())
 
 
 @pytest.fixture
@@ -100,7 +101,7 @@ def test_the_record_says_what_flows_are_made_with(tmp_path):
     assert found["note"] == "Synthetic."
     assert found["inputs"] == {"d": str(tmp_path.resolve())}
     assert found["seed"] is None
-    assert {name: found[name] for name in SETTINGS} == SETTINGS
+    assert {name: found[name] for name in SETTINGS} == {**MADE_WITH, "face": "largest"}
     assert set(found["versions"]) == {"mer", "python", *LIBRARIES}
     assert isinstance(found["command"], list)
     assert record(tmp_path / "none")["note"] == ""
