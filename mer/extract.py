@@ -290,9 +290,10 @@ def _apex(
     notes: list[str] = []
     if not pd.isna(row["apex"]):
         labeled = int(row["apex"])
+        if labeled > clip.numbers[-1] or (onset < labeled <= offset and labeled not in clip.numbers):
+            last = f"frames are {clip.numbers[0]} to {clip.numbers[-1]}"
+            raise ClipFault("missing_frames", f"the apex, frame {labeled}, is not there; {last}")
         if onset < labeled <= offset:
-            if labeled not in clip.numbers:
-                raise ClipFault("missing_frames", f"the apex, frame {labeled}, is not there")
             return labeled, "label", notes
         notes.append(f"labeled apex {labeled} is not between onset {onset} and offset {offset}")
     numbers = clip.numbers[(clip.numbers > onset) & (clip.numbers <= offset)]

@@ -16,7 +16,7 @@ import pandas as pd
 from mer import __version__
 from mer.clip_files import clip_path
 from mer.lock import is_empty
-from mer.samples import SamplesError, empty_samples, read_samples
+from mer.samples import SamplesError, empty_samples, read_samples, readable
 
 # What all flows of a folder have in common, in run.json.
 SETTINGS = ("method", "weights", "weights_sha256", "align", "size", "stabilize", "face")
@@ -33,6 +33,7 @@ def flow_path(row: dict[str, Any]) -> str:
 
 
 def _file_name(name: str) -> str:
+    name = readable(name)
     safe = re.sub(r'[\\/:*?"<>|\x00-\x1f]|^\.+$', "_", name)
     if len(safe.encode()) <= LONGEST_NAME:
         return safe

@@ -24,6 +24,7 @@ repeat between databases.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path, PureWindowsPath
 
 import pandas as pd
@@ -80,7 +81,7 @@ def conform(table: pd.DataFrame) -> pd.DataFrame:
 
 def readable(value: object) -> str:
     """The value as text that can be written anywhere: bytes of a file name that are no UTF-8 become a mark."""
-    return str(value).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return re.sub("[\ud800-\udfff]", "\N{REPLACEMENT CHARACTER}", str(value))
 
 
 def parse_numbers(values: pd.Series, column: str) -> tuple[pd.Series, pd.Series]:

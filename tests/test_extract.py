@@ -152,7 +152,7 @@ def test_databases_gather_in_one_folder(sample_videos, tmp_path):
 def test_every_fault_has_its_status_and_stops_nothing(sample_videos, tmp_path):
     videos = tmp_path / "videos"
     good = next((sample_videos / "p01").glob("*.mp4"))
-    for name in ("good", "offset", "gone", "wrong_apex", "unsafe"):
+    for name in ("good", "offset", "gone", "wrong_apex", "cut_off"):
         (videos / "al").mkdir(parents=True, exist_ok=True)
         shutil.copy(good, videos / "al" / f"{name}.mp4")
     write_video(videos / "al" / "grey.mp4", size=(320, 240))
@@ -162,7 +162,7 @@ def test_every_fault_has_its_status_and_stops_nothing(sample_videos, tmp_path):
     write_picture(videos / "al" / "frames" / "img01.png", 9)
     (videos / "labels.csv").write_text(
         "subject,clip,onset,apex,offset\n"
-        "al,good,2,9,\nal,offset,9,,4\nal,gone,40,,\nal,wrong_apex,3,2,\nal,nowhere,,,\nal,unsafe,,99,\n"
+        "al,good,2,9,\nal,offset,9,,4\nal,gone,40,,\nal,wrong_apex,3,2,\nal,nowhere,,,\nal,cut_off,,99,\n"
     )
     table = extract_flow(videos, tmp_path / "flows", method=still).set_index("clip")
     assert table["status"].to_dict() == {
@@ -174,7 +174,7 @@ def test_every_fault_has_its_status_and_stops_nothing(sample_videos, tmp_path):
         "nowhere": "missing_clip",
         "offset": "bad_annotation",
         "short": "too_short",
-        "unsafe": "ok",
+        "cut_off": "missing_frames",
         "wrong_apex": "ok",
     }
     assert table.loc["good", ["onset", "apex", "offset", "apex_source"]].tolist() == [2, 9, 19, "label"]
@@ -183,7 +183,6 @@ def test_every_fault_has_its_status_and_stops_nothing(sample_videos, tmp_path):
     assert (table.loc[table["status"] != "ok", "message"] != "").all()
     assert sorted(path.name for path in (tmp_path / "flows").rglob("*.npz")) == [
         "good_2.npz",
-        "unsafe_0.npz",
         "wrong_apex_3.npz",
     ]
 

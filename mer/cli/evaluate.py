@@ -63,8 +63,8 @@ def evaluate(
     """Test a classifier on people that it has not seen, under a protocol.
 
     Prints UF1, UAR and accuracy with 95 % intervals over people, and writes predictions, scores, the confusion matrix
-    and a report. A clip whose flow failed counts as wrong; if there is one, the exit status is 1. If it is ended, run it
-    again: it goes on where it stopped.
+    and a report. A clip whose flow failed counts as wrong; if there is one, the exit status is 1. Ended and run again,
+    it goes on where it stopped.
 
     Example: `mer evaluate flows/ --protocol loso --model svm-hoof`
     """
@@ -122,7 +122,10 @@ def _grid(texts: list[str]) -> dict[str, list]:
         name, equals, values = text.partition("=")
         if not equals or not values:
             raise ValueError(f"--grid is {text!r}; expected a parameter and its values, as C=0.5,1,2")
-        grid[name.strip()] = [yaml.safe_load(value) for value in values.split(",")]
+        try:
+            grid[name.strip()] = [yaml.safe_load(value) for value in values.split(",")]
+        except yaml.YAMLError as error:
+            raise ValueError(f"--grid is {text!r}; {values!r} are no values") from error
     return grid
 
 

@@ -81,8 +81,9 @@ def tables(header: str, cells: tuple[str, ...]) -> st.SearchStrategy[bytes]:
 
 
 CELLS = (
-    "", "/", "-", "a", "b", "al", "x", "s01", "006", "1", "12.0", "3.5", "-7", "1e9", "1e400", "nan", "inf", "ok", "no_face",
-    "../a.npz", "/etc/passwd", "C:\\a", "..\\..\\a", '"', "'", "=1+1", "\x00", "١٢", "R4+ref(6)", "casme2", "samm",
+    "", "/", "-", "a", "b", "al", "x", "s01", "006", "1", "12.0", "3.5", "-7", "1e9", "1e400", "nan", "inf", "ok",
+    "no_face", "../a.npz", "/etc/passwd", "C:\\a", "..\\..\\a", '"', "'", "=1+1", "\x00", "١٢", "R4+ref(6)", "casme2",
+    "samm",
 )  # fmt: skip
 YAML = st.recursive(
     st.none()
@@ -295,7 +296,7 @@ PARSERS: dict[str, Parser] = {
         lambda text: read_protocol(stored("p.yaml", text.encode("utf-8", "replace"))),
         (ProtocolError,),
     ),
-    "--grid": Parser(
+    "value of a grid": Parser(
         st.builds("C={}".format, st.text(alphabet="0123456789.,[]{}:&*!'\"- ab", max_size=20)),
         lambda text: _grid([text]),
     ),

@@ -1,4 +1,4 @@
-"""A few inputs of each parser. `benchmarks/fuzz.py` runs many; what those found stands in `tests/fuzz/test_found.py`."""
+"""A few inputs of each parser. `benchmarks/fuzz.py` runs many; what they found stands in `test_found.py`."""
 
 from __future__ import annotations
 

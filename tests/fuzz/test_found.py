@@ -1,0 +1,73 @@
+"""Inputs that once ended the program with an error that is not in words, or changed what was read."""
+
+from __future__ import annotations
+
+import os
+
+import pandas as pd
+import pytest
+
+from mer.cli.evaluate import _grid
+from mer.datasets.au import parse_aus
+from mer.flow_folder import flow_path
+from mer.folder import list_clips
+from mer.protocol import ProtocolError, read_protocol
+from mer.samples import SamplesError, conform, read_samples, write_samples
+from mer.video import ClipError, frame_files
+
+
+def test_a_unit_of_five_thousand_digits():
+    assert parse_aus("1" * 5000) == ([], ["1" * 5000])
+
+
+@pytest.mark.parametrize("cell", ["9" * 19, "1e300", "-1e18"])
+def test_a_frame_that_no_integer_holds(cell):
+    with pytest.raises(SamplesError, match="column 'onset', row 1"):
+        conform(pd.DataFrame({"onset": [cell]}))
+
+
+def test_a_picture_whose_number_no_integer_holds(tmp_path):
+    (tmp_path / f"{'9' * 20}.png").touch()
+    with pytest.raises(ClipError, match="20 digits"):
+        frame_files(tmp_path)
+
+
+@pytest.mark.parametrize("key", ["labels", "counts", "people", "drop", "classes", "units", "hints"])
+def test_a_number_in_the_place_of_a_part_of_a_protocol(tmp_path, key):
+    (tmp_path / "p.yaml").write_text(f"{key}: 5\n")
+    with pytest.raises(ProtocolError, match=rf"p\.yaml: {key}"):
+        read_protocol(tmp_path / "p.yaml")
+
+
+def test_a_protocol_that_is_nested_too_deeply(tmp_path):
+    (tmp_path / "p.yaml").write_text("[" * 5000)
+    with pytest.raises(ProtocolError, match="not YAML"):
+        read_protocol(tmp_path / "p.yaml")
+
+
+@pytest.mark.parametrize("text", ["C=[", "C={", "C=*a", "C=!x 1", "C='"])
+def test_a_grid_whose_values_are_no_yaml(text):
+    with pytest.raises(ValueError, match="--grid"):
+        _grid([text])
+
+
+def test_names_of_five_hundred_bytes_and_of_bytes_that_are_no_text():
+    path = flow_path({"dataset": "é" * 250, "subject": os.fsdecode(b"\xff"), "clip": "a" * 300, "onset": 3})
+    assert all(len(part.encode("utf-8", "surrogateescape")) < 230 for part in path.split("/"))
+    other = flow_path({"dataset": "é" * 250, "subject": "b", "clip": "a" * 301, "onset": 3})
+    assert path.split("/")[2] != other.split("/")[2]
+
+
+def test_a_table_with_bytes_that_are_no_text_can_be_written(tmp_path):
+    table = conform(pd.DataFrame({"clip": [os.fsdecode(b"caf\xe9")], "message": ["\ud800"]}))
+    write_samples(table, tmp_path / "samples.csv")
+    assert read_samples(tmp_path)["clip"].tolist() == ["caf�"]
+
+
+def test_a_row_with_more_cells_than_columns_moves_none(tmp_path):
+    """pandas takes the first column as an index then: the clip became the subject."""
+    (tmp_path / "al").mkdir()
+    (tmp_path / "al" / "a.mp4").touch()
+    (tmp_path / "labels.csv").write_text("subject,clip\nal,a,b\n")
+    with pytest.warns(pd.errors.ParserWarning):
+        assert list_clips(tmp_path)[["subject", "clip"]].to_numpy().tolist() == [["al", "a"]]
