@@ -21,15 +21,16 @@ from mer.spotting.motion import REGION_OF, SITES, Motion
 Array = NDArray[np.float64]
 
 MICRO_SECONDS = 0.5  # the longest micro-expression, by the usual definition
-THRESHOLD = 4.0  # how much stronger than everything else a motion must be
+THRESHOLD = 3.5  # how much stronger than everything else a motion must be
 # What the distance from rest is weighed against; per cent of the interocular distance, and shares.
-FLOOR = 0.25
+FLOOR = 0.05
 NOISE = 1.0  # of the region's median distance in the whole video
 HABIT = 1.5  # of what the region does all the time just before or after, as in speech: its median distance
 HEAD = 0.05  # of the head's own motion
 LIDS = {"brows": 0.30, "nose": 0.10, "mouth": 0.03}  # of the lids' motion, which pulls on the skin around
 AROUND = 1.3  # seconds before, or after: more than twice a micro-expression, so that one does not count as a habit
 FOOT = 0.15  # an expression begins and ends at this share of its apex's motion
+MOST = 3  # sites of a region: one brow, or one half of the mouth, is enough
 OVERLAP = 0.2  # of two intervals, in shares of the shorter: the stronger one stays
 
 
@@ -106,19 +107,26 @@ def _analyze(motion: Motion, part: slice) -> tuple[Array, Array, list[dict[str, 
 
 
 def _from_rest(values: Array, band: Band, rate: float) -> Array:
-    """Deviation `(n, k, 2)` from the running median, smoothed."""
-    flat = pd.DataFrame(values.reshape(len(values), -1))
+    """Deviation `(n, k, 2)` from the running median, smoothed.
+
+    A clip shorter than the median's window may show an expression for most of its time: it rests where it starts.
+    """
+    flat = values.reshape(len(values), -1)
     window = max(3, round(band.window * rate) | 1)
-    rest = flat.rolling(window, center=True, min_periods=1).median().to_numpy()
-    smooth = gaussian_filter1d(flat.to_numpy() - rest, band.smooth * rate, axis=0, mode="nearest")
+    if len(flat) <= window:
+        rest = np.median(flat[:3], axis=0)
+    else:
+        rest = pd.DataFrame(flat).rolling(window, center=True, min_periods=1).median().to_numpy()
+    smooth = gaussian_filter1d(flat - rest, band.smooth * rate, axis=0, mode="nearest")
     return smooth.reshape(values.shape)
 
 
 def _by_region(deviation: Array) -> Array:
-    """Root mean square over a region's sites of their distance from rest, `(n, regions)`."""
+    """How far a region is from rest: root mean square over its :data:`MOST` sites that are farthest, `(n, regions)`."""
     squares = (deviation**2).sum(axis=2)
     regions = np.array(REGION_OF)
-    return np.sqrt(np.stack([squares[:, regions == region].mean(axis=1) for region in SITES], axis=1))
+    farthest = [np.sort(squares[:, regions == region], axis=1)[:, -MOST:] for region in SITES]
+    return np.sqrt(np.stack([each.mean(axis=1) for each in farthest], axis=1))
 
 
 def _habit(distances: Array, rate: float) -> Array:
