@@ -137,9 +137,11 @@ def evaluate(
         workers = -1 if seeded and all(isinstance(one, str) for one in models) and cluster is None else 1
     names = list(map(name_of, models))
     name = ",".join(names)
+    pretrained = "; ".join(dict.fromkeys(seen_before(new_model(one)) for one in models))
     hashes = _hashes(samples, chosen, folder, megc_csv) | {"flows": digest}
     terms = {
         "hashes": {**hashes, "flows": [one for _, _, one in read]}, "component": component, "watched": oracle_epoch,
+        "pretrained": pretrained,
         "candidates": repr(candidates), "models": [_described(new_model(one)) for one in models],
         "versions": {"mer": mer.__version__, "scikit-learn": sklearn.__version__, **versions()},
     }  # fmt: skip
@@ -174,7 +176,7 @@ def evaluate(
             "grid": grid,
             "oracle_epoch": oracle_epoch,
             "megc_csv": None if megc_csv is None else str(megc_csv),
-            "pretrained": "; ".join(dict.fromkeys(seen_before(new_model(one)) for one in models)),
+            "pretrained": pretrained,
             "estimator": "; ".join(_described(new_model(one)) for one in models),
             "apex": {str(source or "unknown"): int(n) for source, n in samples["apex_source"].value_counts().items()},
         },
