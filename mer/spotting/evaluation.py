@@ -92,12 +92,11 @@ def evaluate_spotting(folder: str | Path, protocol: str | Path | Protocol = "spo
                 f"{chosen.name} needs the emotion of each spotted interval: `mer spot VIDEOS --model FILE` names it, "
                 "or fill in the column prediction of spotted.csv"
             )
-        columns = {"label": matches["label"], "prediction": matches["prediction"]}
-        named = {
-            column: [_class(chosen, dataset, text) for dataset, text in zip(matches["dataset"], values)]
-            for column, values in columns.items()
+        classes = {
+            column: [_class(chosen, dataset, text) for dataset, text in zip(matches["dataset"], matches[column])]
+            for column in ("label", "prediction")
         }
-        matches = matches.assign(**named)
+        matches = matches.assign(**classes)
     rows = []
     databases = sorted(set(truth["dataset"]))
     for dataset in [*databases, "all"] if len(databases) > 1 else databases:
