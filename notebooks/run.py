@@ -50,7 +50,7 @@ def _small(output: nbformat.NotebookNode) -> nbformat.NotebookNode:
         if few:
             image.quantize(256).save(file, format="PNG", optimize=True)
         else:
-            image.save(file, format="JPEG", quality=85, subsampling=0, optimize=True)
+            image.save(file, format="JPEG", quality=70, optimize=True, progressive=True)
         data["image/png" if few else "image/jpeg"] = base64.b64encode(file.getvalue()).decode()
     return output
 
