@@ -26,8 +26,8 @@ import mer
 if TYPE_CHECKING:
     from distributed import Client
 
-CONNECT = 10.0  # seconds for the scheduler to answer
-NO_WORKERS = 60.0  # seconds without any worker until the run ends
+CONNECT = 30.0  # seconds for the scheduler to answer
+NO_WORKERS = 300.0  # seconds without any worker until the run ends; Dask starts those that died anew
 LOOK = 2.0  # seconds between two looks at which workers there are
 AHEAD = 4  # jobs that a worker is given ahead of their turn: fewer let it wait, more keep the others from helping
 # Other releases of these give other bits, or can't read what they are sent.
