@@ -1,13 +1,16 @@
 """Kill a run again and again at random moments, then let it end, and compare it with one that nobody touched.
 
     python benchmarks/soak.py                          # extraction, 30 kills
+    python benchmarks/soak.py --real                   # of the sample set's videos, with the real detector
     python benchmarks/soak.py --part synth --kills 10  # rendering
     python benchmarks/soak.py --part evaluate --kills 10
 
 Half of the kills are SIGKILL, half SIGTERM, in random order. Each comes after one to three more files were written, and
 then at a random moment of the time that a file takes; every fifth comes at a random moment of the start. The program
-runs in a process that is forked from this one, which has everything imported: what is killed is work. Prints a row of a
-table; the exit status is 1 where a byte differs, or where a run that got SIGTERM did not end with 143 and its one line.
+runs in a process that is forked from this one, which has everything imported: what is killed is work. Unless `--real`,
+the clips are drawn textures and the detector says that the face is in the middle: a clip then takes a moment, and most
+of what is killed is the writing of files. Prints a row of a table; the exit status is 1 where a byte differs, or where
+a run that got SIGTERM did not end with 143 and its one line.
 """
 
 from __future__ import annotations
@@ -26,13 +29,16 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
+import numpy as np
+
+import mer.evaluation
+import mer.extract
 from mer.cli import main as run_mer
-from mer.evaluation import evaluate
-from mer.extract import extract_flow
+from mer.face import Face, crop_landmarks
 from mer.sample_set import make_sample_set
 
-IMPORTED = (evaluate, extract_flow)  # what is killed is work, not the loading of libraries
-
+IMPORTED = (mer.extract, mer.evaluation)  # what is killed is work, not the loading of libraries
 LEFT_OUT = {"run.json", ".mer.lock", "scores.json", "report.html"}  # they name the folder, or the command
 
 
@@ -84,6 +90,24 @@ def finish(child: int, log: Path) -> None:
         sys.exit(f"ended with {status}: {log.read_text()}")
 
 
+def draw_clips(folder: Path, clips: int = 24, size: int = 96) -> None:
+    """Folders of two frames: a texture, and the same texture moved by a pixel."""
+    noise = np.random.default_rng(0)
+    for k in range(clips):
+        clip = folder / f"p{k % 4}" / f"c{k:02}"
+        clip.mkdir(parents=True)
+        texture = cv2.GaussianBlur(noise.integers(0, 256, (size + 2, size + 2, 3)).astype(np.uint8), (0, 0), 2)
+        cv2.imwrite(str(clip / "1.png"), cv2.normalize(texture[1:-1, 1:-1], None, 0, 255, cv2.NORM_MINMAX))
+        cv2.imwrite(str(clip / "2.png"), cv2.normalize(texture[1:-1, :-2], None, 0, 255, cv2.NORM_MINMAX))
+    rows = "".join(f"p{k % 4},c{k:02},2,{'ab'[k % 2]}\n" for k in range(clips))
+    (folder / "labels.csv").write_text(f"subject,clip,apex,label\n{rows}")
+
+
+def in_the_middle(image: np.ndarray, method: str) -> list[Face]:
+    side = min(image.shape[:2])
+    return [Face(crop_landmarks(side), np.float32([0, 0, side, side]), 1.0)]
+
+
 def kill(child: int, out: Path, rng: random.Random, pace: float, startup: bool) -> int | None:
     """Kill the process at a random moment; its exit status, or None where it had ended before."""
     wanted = len(files(out)) + (0 if startup else rng.randint(1, 3))
@@ -104,14 +128,16 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--method", default="farneback")
+    parser.add_argument("--real", action="store_true")
     options = parser.parse_args()
+    if not options.real:
+        mer.extract.detect_faces = in_the_middle
     rng = random.Random(options.seed)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if options.part != "synth":
-            finish(
-                start([], folder / "log", lambda: make_sample_set(folder / "videos", people=3, clips=3)), folder / "log"
-            )
+            make = partial(make_sample_set, people=3, clips=3) if options.real else draw_clips
+            finish(start([], folder / "log", lambda: make(folder / "videos")), folder / "log")
         extract = ["extract-flow", str(folder / "videos"), "--method", options.method, "--size", "128", "--out"]
         if options.part == "evaluate":
             finish(start([*extract, str(folder / "flows")], folder / "log"), folder / "log")

@@ -63,7 +63,7 @@ def motion_of(video: Path, method: str) -> Motion:
         np.savez(
             file, numbers=motion.numbers, times=motion.times, rate=motion.rate, sites=motion.sites, head=motion.head
         )
-    with np.load(file) as kept:
+    with np.load(file, allow_pickle=False) as kept:
         return Motion(
             kept["numbers"], kept["times"], float(kept["rate"]), kept["sites"], kept["head"], []
         )  # fmt: skip

@@ -34,7 +34,7 @@ def flow_path(row: dict[str, Any]) -> str:
 
 def _file_name(name: str) -> str:
     name = readable(name)
-    safe = re.sub(r'[\\/:*?"<>|\x00-\x1f]|^\.+$', "_", name)
+    safe = re.sub(r'[\\/:*?"<>|\x00-\x1f]|^\.+$', "_", name) or "_"
     if len(safe.encode()) <= LONGEST_NAME:
         return safe
     digest = hashlib.sha256(name.encode()).hexdigest()[:12]

@@ -31,7 +31,11 @@ def read_list(path: str | Path, sha256: str) -> pd.DataFrame:
         raise ProtocolError(
             f"{path} is not the organizers' list: its SHA-256 is {found}, not {sha256}; download it again, unchanged"
         )
-    rows = [[cell.strip() for cell in row] for row in csv.reader(content.decode("utf-8-sig").splitlines()) if any(row)]
+    try:
+        lines = content.decode("utf-8-sig").splitlines()
+        rows = [[cell.strip() for cell in row] for row in csv.reader(lines) if any(row)]
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise ProtocolError(f"{path} is not a table of comma-separated values ({error})") from error
     odd = next((i for i, row in enumerate(rows, 1) if len(row) != len(COLUMNS)), None)
     if odd is not None:
         raise ProtocolError(f"{path}, line {odd}: expected {', '.join(COLUMNS)}, found {','.join(rows[odd - 1])}")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -181,6 +181,21 @@ def _open_video(path: Path) -> Clip:
     return Clip(path, np.arange(len(ticks)), times, round(fps, 6), partial(_read_video, path, ticks, keys))
 
 
+def _in_words(read: Callable[..., Iterator[Image]]) -> Callable[..., Iterator[Image]]:
+    """A reader of frames whose errors are all `ClipError`: damaged files can fail in any part of FFmpeg."""
+
+    def reading(path: Path, *rest: Any) -> Iterator[Image]:
+        import av
+
+        try:
+            yield from read(path, *rest)
+        except (av.error.FFmpegError, OverflowError, IndexError) as error:
+            raise ClipError(f"{path} cannot be decoded ({error})") from error
+
+    return reading
+
+
+@_in_words
 def _read_video(path: Path, ticks: list[int], keys: list[int], positions: Sequence[int]) -> Iterator[Image]:
     """Decode on from the frame before, or from the last key frame before the wanted one where that is nearer."""
     frames: Iterator[VideoFrame] = iter(())
@@ -228,13 +243,17 @@ def _open_without_timestamps(path: Path, fps: float) -> Clip:
     """A raw stream, or an old container, that gives no usable timestamps: frames are counted by decoding them."""
     import av
 
-    with av.open(str(path)) as container:
-        n = sum(1 for _ in _decode(container, container.streams.video[0]))
+    try:
+        with av.open(str(path)) as container:
+            n = sum(1 for _ in _decode(container, container.streams.video[0]))
+    except av.error.FFmpegError as error:
+        raise ClipError(f"{path} cannot be decoded ({error})") from error
     if not n:
         raise ClipError(f"{path} has no frames that can be decoded")
     return Clip(path, np.arange(n), np.arange(n) / (fps or np.nan), fps or float("nan"), partial(_read_in_order, path))
 
 
+@_in_words
 def _read_in_order(path: Path, positions: Sequence[int]) -> Iterator[Image]:
     import av
 

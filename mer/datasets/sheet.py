@@ -101,7 +101,12 @@ def _read_csv(path: Path) -> list[list[str]]:
     else:
         raise SamplesError(f"{path} is not text in UTF-8; save it again as .xlsx")
     separator = max(",;\t", key=text.count)
-    return [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(text), delimiter=separator)]
+    try:
+        return [
+            [cell.strip() for cell in row] for row in csv.reader(io.StringIO(text, newline=None), delimiter=separator)
+        ]
+    except csv.Error as error:
+        raise SamplesError(f"{path} is not a table of separated values ({error}); save it again as .xlsx") from error
 
 
 def cell_text(cell: object) -> str:

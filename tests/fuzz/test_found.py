@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 
 import pandas as pd
@@ -9,9 +10,11 @@ import pytest
 
 from mer.cli.evaluate import _grid
 from mer.datasets.au import parse_aus
+from mer.datasets.sheet import read_table
 from mer.flow_folder import flow_path
 from mer.folder import list_clips
 from mer.protocol import ProtocolError, read_protocol
+from mer.sample_list import read_list
 from mer.samples import SamplesError, conform, read_samples, write_samples
 from mer.video import ClipError, frame_files
 
@@ -62,6 +65,25 @@ def test_a_table_with_bytes_that_are_no_text_can_be_written(tmp_path):
     table = conform(pd.DataFrame({"clip": [os.fsdecode(b"caf\xe9")], "message": ["\ud800"]}))
     write_samples(table, tmp_path / "samples.csv")
     assert read_samples(tmp_path)["clip"].tolist() == ["caf�"]
+
+
+@pytest.mark.parametrize("content", [b"a,b\rc,d\x00", b'"' + b"a" * 200_000, b"Subject,Filename\rs,a"])
+def test_a_sheet_that_is_no_table(tmp_path, content):
+    (tmp_path / "s.csv").write_bytes(content)
+    with pytest.raises(SamplesError, match=r"s\.csv"):
+        read_table(tmp_path / "s.csv")
+
+
+def test_a_list_of_organizers_that_is_no_table(tmp_path):
+    content = b"a,b\x00\xff"
+    (tmp_path / "l.csv").write_bytes(content)
+    with pytest.raises(ProtocolError, match=r"l\.csv"):
+        read_list(tmp_path / "l.csv", hashlib.sha256(content).hexdigest())
+
+
+def test_names_of_no_letters_stay_in_the_folder():
+    """An empty name made the path of the flow file begin with a slash."""
+    assert flow_path({"dataset": "", "subject": "..", "clip": "", "onset": 3}) == "_/_/__3.npz"
 
 
 def test_a_row_with_more_cells_than_columns_moves_none(tmp_path):
