@@ -150,12 +150,12 @@ def _read(videos: str | Path, dataset: str | None, annotations: str | Path | Non
         kinds = _kinds(Path(annotations) if annotations else Path(videos) / "labels.csv")
         truth = table[table["onset"].notna() & table["offset"].notna()]
         seconds = (truth["offset"] - truth["onset"]).astype(float) / truth["fps"]
-        kind = np.where(seconds <= MICRO_SECONDS, "micro", "macro").astype(object)
+        by_duration = np.where(seconds <= MICRO_SECONDS, "micro", "macro").tolist()
         keys = zip(truth["subject"], truth["clip"], truth["onset"])
         named = [kinds.get((subject, clip, int(onset)), "") for subject, clip, onset in keys]
         if (truth["fps"].isna() & (np.array(named, object) == "")).any():
             raise SamplesError("labels.csv has neither a column kind (micro or macro) nor fps, which tells it")
-        truth = truth.assign(kind=[a or b for a, b in zip(named, kind)])
+        truth = truth.assign(kind=[a or b for a, b in zip(named, by_duration)])
         there = table[table["source"] != ""]
         return there.drop_duplicates(VIDEO)[[*VIDEO, "fps", "source"]], truth
     parts = []
