@@ -27,6 +27,8 @@ def save(name: str, shot: bytes, width: int, gray: bool = False) -> None:
     """Write a screenshot, smaller."""
     image = Image.open(io.BytesIO(shot)).convert("L" if gray else "RGB")
     image = image.resize((width, round(image.height * width / image.width)), Image.Resampling.LANCZOS)
+    if not gray:
+        image = image.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     image.save(HERE / name, optimize=True)
 
 
