@@ -158,7 +158,7 @@ def _open_video(path: Path) -> Clip:
     import av
 
     try:
-        with av.open(str(path)) as container:
+        with av.open(str(path), metadata_errors="replace") as container:
             if not container.streams.video:
                 raise ClipError(f"{path} has no video in it")
             stream = container.streams.video[0]
@@ -215,7 +215,7 @@ def _frames_from(path: Path, tick: int) -> Iterator[VideoFrame]:
     """Frames from the one at `tick`, or an earlier one, on."""
     import av
 
-    with av.open(str(path)) as container:
+    with av.open(str(path), metadata_errors="replace") as container:
         stream = container.streams.video[0]
         container.seek(tick, stream=stream, backward=True)
         frames = _decode(container, stream)
@@ -224,7 +224,9 @@ def _frames_from(path: Path, tick: int) -> Iterator[VideoFrame]:
             yield first
             yield from frames
             return
-    with av.open(str(path)) as container:  # without an index (MPEG-PS) the seek may land too late: from the start, then
+    with av.open(
+        str(path), metadata_errors="replace"
+    ) as container:  # without an index (MPEG-PS) the seek may land too late: from the start, then
         yield from _decode(container, container.streams.video[0])
 
 
@@ -244,7 +246,7 @@ def _open_without_timestamps(path: Path, fps: float) -> Clip:
     import av
 
     try:
-        with av.open(str(path)) as container:
+        with av.open(str(path), metadata_errors="replace") as container:
             n = sum(1 for _ in _decode(container, container.streams.video[0]))
     except av.error.FFmpegError as error:
         raise ClipError(f"{path} cannot be decoded ({error})") from error
@@ -258,7 +260,7 @@ def _read_in_order(path: Path, positions: Sequence[int]) -> Iterator[Image]:
     import av
 
     wanted = set(positions)
-    with av.open(str(path)) as container:
+    with av.open(str(path), metadata_errors="replace") as container:
         for position, frame in enumerate(_decode(container, container.streams.video[0])):
             if position in wanted:
                 yield _upright_rgb(frame)

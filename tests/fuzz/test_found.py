@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -16,7 +17,7 @@ from mer.folder import list_clips
 from mer.protocol import ProtocolError, read_protocol
 from mer.sample_list import read_list
 from mer.samples import SamplesError, conform, read_samples, write_samples
-from mer.video import ClipError, frame_files
+from mer.video import ClipError, frame_files, open_clip
 
 
 def test_a_unit_of_five_thousand_digits():
@@ -93,3 +94,21 @@ def test_a_row_with_more_cells_than_columns_moves_none(tmp_path):
     (tmp_path / "labels.csv").write_text("subject,clip\nal,a,b\n")
     with pytest.warns(pd.errors.ParserWarning):
         assert list_clips(tmp_path)[["subject", "clip"]].to_numpy().tolist() == [["al", "a"]]
+
+
+def test_a_video_whose_title_is_not_in_utf_8(tmp_path):
+    """Titles in GBK or Latin-1 are common; the frames are fine."""
+    import av
+
+    with av.open(str(tmp_path / "a.mkv"), "w") as container:
+        container.metadata["title"] = "TITLE"
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for _ in range(2):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), format="rgb24")))
+        container.mux(stream.encode(None))
+    content = (tmp_path / "a.mkv").read_bytes()
+    assert b"TITLE" in content
+    (tmp_path / "a.mkv").write_bytes(content.replace(b"TITLE", b"\xce\xa2\xb1\xed\xff"))
+    clip = open_clip(tmp_path / "a.mkv")
+    assert clip.frame(1).shape == (48, 64, 3)
