@@ -122,6 +122,9 @@ def test_the_summary_counts_the_clips_and_the_failed_once_whatever_the_seeds():
     assert (summary["n"], summary["n_subjects"], summary["n_failed"]) == (6, 2, 2)
     assert list(summary)[:6] == ["uf1", "uf1_interval", "uf1_sd", "uar", "uar_interval", "uar_sd"]
     assert summary["accuracy"] == pytest.approx((4 / 6 + 0) / 2)
+    assert (
+        summary["accuracy_interval"] == bootstrap(np.stack([counts, counts]))["accuracy"] == pytest.approx([1 / 3] * 2)
+    )
 
 
 def test_no_clips_of_nobody():
