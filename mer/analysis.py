@@ -138,7 +138,10 @@ def analyze(
 
     table = _begin(folder / "flows", video, spotted, settings)
     strongest = set(table["strength"].astype(float).nlargest(SHOWN).index)
-    rows, units, shown, seen = [], [], [], _faces_in(clip, spotted.keys[0].number, settings)
+    rows: list[dict[str, Any]] = []
+    units: list[dict[str, Any]] = []
+    shown: list[Shown] = []
+    seen = _faces_in(clip, spotted.keys[0].number, settings)
     items = table.to_dict("records")
     for k, row in enumerate(track(items, len(items), "expressions") if track and items else items):
         measured, count = _measure(clip, row, spotted, settings)
