@@ -10,8 +10,12 @@ from hypothesis import strategies as st
 
 from tests.fuzz.parsers import PARSERS, check
 
+HEAVY = ("video", "fitted", "head of", "weights", "sheet .xlsx")  # each input takes milliseconds, or needs PyTorch
 
-@pytest.mark.parametrize("name", PARSERS)
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * name.startswith(HEAVY)) for name in PARSERS]
+)
 def test_what_is_read_is_taken_or_refused_in_words(name):
     @settings(max_examples=12, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.data())
