@@ -85,15 +85,22 @@ def _analyze(motion: Motion, part: slice) -> tuple[Array, Array, list[dict[str, 
     found: list[dict[str, float]] = []
     both = []
     habit = np.zeros((len(sites), len(SITES)))
+    noise = np.zeros(len(SITES))
     for band in BANDS:
         deviation = _from_rest(sites, band, motion.rate)
         distances = _by_region(deviation)
         moved = np.sqrt((_from_rest(head, band, motion.rate) ** 2).sum(axis=2).mean(axis=1))
         if band is BANDS[0]:  # slow motions are weighed against quick ones too: a talking mouth does both
             habit = _habit(distances, motion.rate)
-        strength = _strength(distances, habit, moved)
+            noise = np.median(distances, axis=0)
+        short = len(sites) <= band.window * motion.rate
+        if not short:  # else an expression may fill most of the clip, and would be taken for its noise
+            noise = np.median(distances, axis=0)
+        strength = _strength(distances, noise, habit, moved)
         both.append((distances, strength))
-        for peak in find_peaks(strength, height=THRESHOLD, prominence=THRESHOLD / 2)[0]:
+        ends = [0.0] if short else []  # what is not over at the end of a short clip counts too
+        searched = np.concatenate([ends, strength, ends])
+        for peak in find_peaks(searched, height=THRESHOLD, prominence=THRESHOLD / 2)[0] - len(ends):
             interval = _extent(deviation, int(peak))
             if interval is None:
                 continue
@@ -139,14 +146,15 @@ def _habit(distances: Array, rate: float) -> Array:
     return np.maximum(before, after)
 
 
-def _strength(distances: Array, habits: Array, head: Array) -> Array:
+def _strength(distances: Array, noise: Array, habits: Array, head: Array) -> Array:
     """The regions' distances, each in shares of what else moves it, together: `(n,)`."""
     lids = distances[:, list(SITES).index("eyes")]
     total = np.zeros(len(distances))
     for region in COUNTED:
-        own, habit = (values[:, list(SITES).index(region)] for values in (distances, habits))
+        column = list(SITES).index(region)
+        own, habit = distances[:, column], habits[:, column]
         against = np.sqrt(
-            FLOOR**2 + (NOISE * np.median(own)) ** 2 + (HABIT * habit) ** 2 + (HEAD * head) ** 2
+            FLOOR**2 + (NOISE * noise[column]) ** 2 + (HABIT * habit) ** 2 + (HEAD * head) ** 2
             + (LIDS[region] * lids) ** 2
         )  # fmt: skip
         total += (own / against) ** 2

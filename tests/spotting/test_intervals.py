@@ -31,6 +31,13 @@ def test_an_expression_is_found_where_it_is(onset: int, apex: int, offset: int, 
     assert row["apex_time"] == pytest.approx(row["apex"] / 30, abs=0.02)
 
 
+def test_a_smile_that_fills_most_of_a_short_clip() -> None:
+    t = np.arange(72)
+    _, intervals = find_intervals(motion({"mouth": 8 * np.clip((t - 12) / 14, 0, 1)}, n=72))
+    assert intervals["kind"].tolist() == ["macro"]
+    assert abs(intervals["onset"][0] - 12) <= 3
+
+
 def test_a_face_at_rest_shows_none() -> None:
     curve, intervals = find_intervals(motion({}))
     assert intervals.empty
