@@ -26,9 +26,9 @@ def fitted(monkeypatch) -> list[str]:
     folds: list[str] = []
     answer = fitting.answer
 
-    def counted(task, *others):
+    def counted(task, *others, **named):
         folds.append(task.fold)
-        return answer(task, *others)
+        return answer(task, *others, **named)
 
     monkeypatch.setattr(fitting, "answer", counted)
     return folds
