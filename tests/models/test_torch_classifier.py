@@ -119,6 +119,6 @@ CHECKED = OfAnyWidth(any_width, epochs=150, learning_rate=0.05, random_state=0)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("estimator", "check"), estimator_checks_generator(CHECKED), ids=name_of_check)
+@pytest.mark.parametrize(("estimator", "check"), list(estimator_checks_generator(CHECKED)), ids=name_of_check)
 def test_it_is_a_classifier_of_scikit_learn(estimator, check):
     check(estimator)
