@@ -35,6 +35,7 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=24)
     parser.add_argument("--clips", type=int, default=6, help="of each person and class")
     parser.add_argument("--methods", nargs="+", default=["decflow", "dis", "tvl1", "farneback"])
+    parser.add_argument("--stabilize", nargs="*", help="methods between stabilized frames too; all where not given")
     parser.add_argument("--model", default="svm-hoof")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--workers", type=int, default=1)
@@ -59,7 +60,8 @@ def results(videos: Path, work: Path, given: argparse.Namespace) -> dict[tuple[s
     """(flow, method) -> what the classifier did with it."""
     found = {}
     for method in given.methods:
-        for stabilize in (False, True):
+        both = given.stabilize is None or method in given.stabilize
+        for stabilize in (False, True)[: 1 + both]:
             flows = work / f"{method}{'_stabilized' if stabilize else ''}"
             extract_flow(videos, flows, method=method, stabilize=stabilize, workers=given.workers)
             for component in ("facial",) if stabilize else ("facial", "expression"):
