@@ -50,10 +50,13 @@ def machines(tmp_path_factory):
         assert programs[0].poll() is None, (folder / "log").read_text()
         time.sleep(0.1)
     yield str(file)
-    for program in reversed(programs):
+    for program in reversed(programs):  # a worker that finds its scheduler gone may wait for it without end
         program.terminate()
-    for program in programs:
-        program.wait()
+        try:
+            program.wait(20)
+        except subprocess.TimeoutExpired:
+            program.kill()
+            program.wait()
 
 
 def results(function, jobs, address, **options):

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -268,9 +269,8 @@ def test_sigterm_is_143_and_cleans_up(tmp_path, capsys):
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
-def die(job: int) -> int:
+def die(mark: Path, job: int) -> int:
     """Worker processes are killed as by a system without memory: job 1 always, job 3 once."""
-    mark = Path(os.environ["MER_TEST_MARK"])
     if job == 1 or (job == 3 and not mark.exists()):
         mark.touch()
         os.kill(os.getpid(), signal.SIGKILL)
@@ -282,14 +282,14 @@ def die(job: int) -> int:
     "a worker process dies, as where memory runs out",
     "its clips are tried again alone; one that dies alone too: `failed`",
 )
-def test_a_worker_that_dies_loses_nothing(tmp_path, monkeypatch):
-    monkeypatch.setenv("MER_TEST_MARK", str(tmp_path / "mark"))
-    results = dict(run_jobs(die, list(range(6)), workers=2, died=lambda job: "died"))
+def test_a_worker_that_dies_loses_nothing(tmp_path):
+    work = partial(die, tmp_path / "mark")
+    results = dict(run_jobs(work, list(range(6)), workers=2, died=lambda job: "died"))
     assert results.pop(1) == "died"
     assert results.pop(3) in (9, "died")  # it may have been alone when it died
     assert results == {0: 0, 2: 4, 4: 16, 5: 25}
     with pytest.raises(WorkerDied, match="memory"):
-        list(run_jobs(die, [1, 1], workers=2))
+        list(run_jobs(work, [1, 1], workers=2))
 
 
 ROWS += [
