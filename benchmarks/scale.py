@@ -103,6 +103,8 @@ def size_of_frames(sizes: list[int], clips: int = 4) -> list[dict[str, Any]]:
 
 def number_of_workers(workers: int, cluster: bool, clips: int = 40, nothing: int = 200) -> list[dict[str, Any]]:
     """Extraction, and jobs that do nothing, once the processes are there and have loaded what they need."""
+    from joblib.externals.loky import get_reusable_executor
+
     from mer.workers import run_jobs
 
     what = "cluster workers" if cluster else "processes"
@@ -113,6 +115,7 @@ def number_of_workers(workers: int, cluster: bool, clips: int = 40, nothing: int
         videos = copies(video, folder / "videos", clips, labeled=True)
         row = measured(what, workers, lambda: extract(videos, folder / "flows1", **LIGHT, **how))
         jobs = measured(f"{what}, empty jobs", workers, lambda: list(run_jobs(abs, range(nothing), **how)))
+        get_reusable_executor().shutdown()  # this process would wait at its end until they have been idle for minutes
         return [{**row, "clips": clips}, {**jobs, "clips": nothing}]
 
 
