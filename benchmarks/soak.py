@@ -4,6 +4,7 @@
     python benchmarks/soak.py --real                   # of the sample set's videos, with the real detector
     python benchmarks/soak.py --part synth --kills 10  # rendering
     python benchmarks/soak.py --part evaluate --kills 10
+    python benchmarks/soak.py --part train --kills 10     # fitting a classifier, which begins anew each time
 
 Half of the kills are SIGKILL, half SIGTERM, in random order. Each comes after one to three more files were written, and
 then at a random moment of the time that a file takes; every fifth comes at a random moment of the start. The program
@@ -126,7 +127,7 @@ def kill(child: int, out: Path, rng: random.Random, pace: float, startup: bool) 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--part", choices=("extract", "synth", "evaluate"), default="extract")
+    parser.add_argument("--part", choices=("extract", "synth", "evaluate", "train"), default="extract")
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--method", default="farneback")
@@ -141,15 +142,17 @@ def main() -> None:
             make = partial(make_sample_set, people=3, clips=3) if options.real else draw_clips
             finish(start([], folder / "log", lambda: make(folder / "videos")), folder / "log")
         extract = ["extract-flow", str(folder / "videos"), "--method", options.method, "--size", "128", "--out"]
-        if options.part == "evaluate":
+        if options.part in ("evaluate", "train"):
             finish(start([*extract, str(folder / "flows")], folder / "log"), folder / "log")
         command = {
             "extract": extract,
             "synth": ["synth", "--preset", "micro", "--pairs", "36", "--size", "96"],
             "evaluate": ["evaluate", str(folder / "flows"), "--model", "off-apexnet", "--seeds", "6", "--report"],
+            "train": ["train", "classifier", str(folder / "flows"), "--model", "svm-hoof", "--out"],
         }[options.part]
+        target = "model.npz" if options.part == "train" else ""  # one file: killed at any moment before it stands
         began = time.monotonic()
-        finish(start([*command, str(folder / "whole")], folder / "log"), folder / "log")
+        finish(start([*command, str(folder / "whole" / target)], folder / "log"), folder / "log")
         whole = digests(folder / "whole")
         pace = (time.monotonic() - began) / len(files(folder / "whole"))
 
@@ -157,8 +160,8 @@ def main() -> None:
         out.mkdir()
         while ends.total() < options.kills:
             runs += 1
-            child = start([*command, str(out)], folder / "log")
-            status = kill(child, out, rng, pace, startup=runs % 5 == 0)
+            child = start([*command, str(out / target)], folder / "log")
+            status = kill(child, out, rng, pace, startup=runs % 5 == 0 or bool(target))
             if not status:  # it came to its end, before the signal or in spite of it: compared, and begun anew
                 differ += digests(out) != whole
                 shutil.rmtree(out)
@@ -170,7 +173,7 @@ def main() -> None:
                 status == 143 and "terminated; run the same" not in (folder / "log").read_text()
             ):
                 sys.exit(f"ended with {status}: {(folder / 'log').read_text()}")
-        finish(start([*command, str(out)], folder / "log"), folder / "log")
+        finish(start([*command, str(out / target)], folder / "log"), folder / "log")
         differ += digests(out) != whole
         left = len(list(out.rglob("*.part")))
     print("| part | files | SIGKILL | SIGTERM | runs | parts left by kills | parts left at the end | differing |")

@@ -24,8 +24,11 @@ from mer.files import remove_parts, write_whole
 from mer.import_flow import import_flow
 from mer.interrupt import clean_end
 from mer.lock import LOCK, FolderInUse, only_run
+from mer.models.saved import load_model
 from mer.samples import read_samples, write_samples
+from mer.training import train_classifier
 from mer.workers import WorkerDied, run_jobs
+from tests.drawn_flows import write_drawn_flows
 from tests.faults.rows import ROWS, Row, row
 from tests.faults.test_clips import frames, seen
 from tests.test_extract import contents, still
@@ -241,6 +244,33 @@ def test_a_killed_import_goes_on(tmp_path, number):
     import_flow(*images(tmp_path), tmp_path / "flows")
     assert contents(tmp_path / "flows") == contents(tmp_path / "whole")
     assert json.loads((tmp_path / "flows/run.json").read_text())["size"] == 8
+
+
+@row(
+    "`mer train classifier` killed at any moment",
+    "no model, or the older one as it was; run again, it begins anew; a `.mer-*.part` beside it may be left",
+)
+def test_a_killed_fit_leaves_a_whole_model_or_none(tmp_path):
+    write_drawn_flows(tmp_path / "flows", people=2, clips=3)
+
+    def train(seed: int) -> None:
+        train_classifier(tmp_path / "model.npz", "logistic", tmp_path / "flows", seed=seed, workers=1)
+
+    def killed_while_it_writes(seed: int) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            kill_at(patch, 1)
+            with pytest.raises(Killed):
+                train(seed)
+
+    killed_while_it_writes(0)
+    assert not (tmp_path / "model.npz").exists()
+    train(0)
+    model = (tmp_path / "model.npz").read_bytes()
+    killed_while_it_writes(1)
+    assert (tmp_path / "model.npz").read_bytes() == model
+    assert load_model(tmp_path / "model.npz")[1]["seed"] == 0
+    train(0)
+    assert (tmp_path / "model.npz").read_bytes() == model
 
 
 @row("Ctrl-C", "exit 130, one line: run the same command again to go on")
