@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mer.apex import apex_curve, peak
+from mer.apex import APEXES, find_apex
 from mer.clip_files import SIDE, clip_path, kept_frames, save_clip
 from mer.datasets import load_dataset
 from mer.face import Face, align, check_detector, crop, detect_faces, transform
@@ -26,7 +26,9 @@ from mer.video import Clip, ClipError, frame_files, open_clip
 from mer.workers import DIED, run_jobs
 
 APEX_SIZE = 128  # of the crops in which the apex is searched: a third of the time of 224, and curves alike
-SAVE_EVERY = 2.0  # seconds between two writings of samples.csv; what is redone after a crash
+# Seconds between two writings of samples.csv, which is what is redone after a crash. A long table takes long to write;
+# the wait grows with it, so that writing stays below a twentieth of the time.
+SAVE_EVERY, SAVE_SHARE = 2.0, 0.05
 
 # Which face of several is meant, as a sort key: the smallest wins. Boxes are x0, y0, x1, y1.
 FACES: dict[str, Callable[[Face], float]] = {
@@ -50,11 +52,12 @@ class Settings:
     face: str = "largest"
     device: str = "auto"
     clips: bool = False
+    apex: str = "flow"
 
     def record(self) -> dict[str, Any]:
         """The settings as they stand in `run.json`."""
         plain = {"align": self.align, "size": self.size, "stabilize": self.stabilize, "face": self.face,
-                 "clips": self.clips}  # fmt: skip
+                 "clips": self.clips, "apex": self.apex}  # fmt: skip
         return {**describe_method(self.method), **plain}
 
 
@@ -84,6 +87,7 @@ def extract_flow(
     track: Track | None = None,
     cluster: str | None = None,
     clips: bool = False,
+    apex: str = "flow",
 ) -> pd.DataFrame:
     """Estimate the flow from onset to apex for each clip of a folder, and write a flow folder.
 
@@ -127,6 +131,9 @@ def extract_flow(
     clips : bool
         Also keep the aligned gray frames of each clip beside its flow (:mod:`mer.clip_files`), for `svm-lbptop`,
         `svm-3dhog` and `r3d`. They show faces; they are as private as the videos.
+    apex : {"flow", "strain", "midpoint"}
+        Where a clip has no apex labeled: the frame whose flow is largest, whose strain is, by divide and conquer over
+        brows, eyes, nose and mouth (:mod:`mer.apex`), or the one in the middle between onset and offset.
 
     Returns
     -------
@@ -140,7 +147,7 @@ def extract_flow(
     OSError
         Where `out` cannot be written, as on a full disk, or another run is writing into it. What was done is kept.
     """
-    settings = Settings(method, align, size, stabilize, face, device, clips)
+    settings = Settings(method, align, size, stabilize, face, device, clips, apex)
     _check(settings)
     if dataset is None and labels != "emotion":
         raise ValueError(f"labels {labels!r} are those of a database; name it with --dataset")
@@ -176,20 +183,23 @@ def _extract_all(
             for column in RESULT:
                 table.loc[i, column] = done[row["path"]][column]
 
-    def save() -> None:
+    def save() -> float:
+        """Write the table; the time at which it is due again."""
+        began = time.monotonic()
         write_samples(pd.concat([others, table]), out / "samples.csv")
+        ended = time.monotonic()
+        return ended + max(SAVE_EVERY, (ended - began) / SAVE_SHARE)
 
     jobs = [(i, row) for i, row in enumerate(table.to_dict("records")) if row["status"] == ""]
     shared = [out / "run.json", *(row["source"] for _, row in jobs[:1])]
     results = run_jobs(lambda job: extract_clip(job[1], out, settings), jobs, workers, _died, cluster, shared)
-    saved = time.monotonic()
+    due = time.monotonic() + SAVE_EVERY
     try:
         for number, fields in track(results, len(jobs), "clips") if track else results:
             for column, value in fields.items():
                 table.loc[jobs[number][0], column] = value
-            if time.monotonic() - saved > SAVE_EVERY:
-                save()
-                saved = time.monotonic()
+            if time.monotonic() > due:
+                due = save()
     finally:  # also when interrupted: what was done is kept
         save()
     return conform(table)
@@ -239,7 +249,7 @@ def _extract(row: dict[str, Any], settings: Settings) -> tuple[Flow, list[np.nda
     onset_crop = crop(image, alignment)
     landmarks = transform(face.landmarks, alignment.matrix)
 
-    apex, apex_source, note = _apex(clip, row, onset, offset, image, face)
+    apex, apex_source, note = _apex(clip, row, onset, offset, image, face, settings.apex)
     notes += note
     before, image = image.shape, clip.frame(apex)
     if image.shape != before:
@@ -284,9 +294,9 @@ def _interval(clip: Clip, row: dict[str, Any]) -> tuple[int, int]:
 
 
 def _apex(
-    clip: Clip, row: dict[str, Any], onset: int, offset: int, image: np.ndarray, face: Face
+    clip: Clip, row: dict[str, Any], onset: int, offset: int, image: np.ndarray, face: Face, by: str
 ) -> tuple[int, str, list[str]]:
-    """The apex, its source and notes: the label if it can be right, else the flow's peak, else the midpoint."""
+    """The apex, its source and notes: the label if it can be right, else the peak, else the midpoint."""
     notes: list[str] = []
     if not pd.isna(row["apex"]):
         labeled = int(row["apex"])
@@ -297,11 +307,14 @@ def _apex(
             return labeled, "label", notes
         notes.append(f"labeled apex {labeled} is not between onset {onset} and offset {offset}")
     numbers = clip.numbers[(clip.numbers > onset) & (clip.numbers <= offset)]
+    middle = int(numbers[(len(numbers) - 1) // 2])
+    if by == "midpoint":
+        return middle, "midpoint", notes
     small = align(face.landmarks, APEX_SIZE)
     frames = (crop(image, small) for _, image in clip.frames(numbers))
-    position = peak(apex_curve(crop(image, small), frames, transform(face.landmarks, small.matrix)))
+    position = find_apex(crop(image, small), frames, transform(face.landmarks, small.matrix), by)
     if position is None:
-        return int(numbers[(len(numbers) - 1) // 2]), "midpoint", [*notes, "nothing moves"]
+        return middle, "midpoint", [*notes, "nothing moves"]
     return int(numbers[position]), "spotted", notes
 
 
@@ -312,6 +325,8 @@ def _check(settings: Settings) -> None:
     check_detector(settings.align)
     if settings.face not in FACES:
         raise ValueError(f"no choice of face {settings.face!r}; there are {', '.join(FACES)}")
+    if settings.apex not in APEXES:
+        raise ValueError(f"no way to find an apex {settings.apex!r}; there are {', '.join(APEXES)}")
     if not 32 <= settings.size <= 2048:
         raise ValueError(f"size is {settings.size}; expected 32 to 2048 pixels")
     check_method(settings.method)

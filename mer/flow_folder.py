@@ -19,7 +19,7 @@ from mer.lock import is_empty
 from mer.samples import SamplesError, empty_samples, read_samples, readable
 
 # What all flows of a folder have in common, in run.json.
-SETTINGS = ("method", "weights", "weights_sha256", "align", "size", "stabilize", "face")
+SETTINGS = ("method", "weights", "weights_sha256", "align", "size", "stabilize", "face", "apex")
 LONGEST_NAME = 200  # bytes; file systems take 255, and the onset and the suffix need some
 LIBRARIES = ("numpy", "opencv-contrib-python", "torch", "mediapipe", "facenet-pytorch")
 
@@ -102,9 +102,9 @@ def earlier_run(out: Path, record: dict[str, Any], overwrite: bool) -> pd.DataFr
         # Before run.json changes: a run that is killed here must not find these rows under the new settings.
         (out / "samples.csv").unlink(missing_ok=True)
         return empty_samples()
-    old = read_run(out / "run.json")
+    old = {"apex": "flow", **read_run(out / "run.json")}  # there was one way, before there was a choice
     for name in SETTINGS:
-        if old.get(name) != record[name]:
+        if name in record and old.get(name) != record[name]:
             was = f"{name} {old.get(name)!r}, now {record[name]!r}"
             raise ValueError(f"{out} holds flows made with {was}; choose another --out, or --overwrite")
     inputs = old.get("inputs") or {}

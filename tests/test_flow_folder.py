@@ -20,7 +20,14 @@ from mer.flow_folder import (
 )
 from mer.samples import SamplesError, conform, write_samples
 
-MADE_WITH = {**dict.fromkeys(SETTINGS), "method": "dis", "align": "mtcnn", "size": 64, "stabilize": False}
+MADE_WITH = {
+    **dict.fromkeys(SETTINGS),
+    "method": "dis",
+    "align": "mtcnn",
+    "size": 64,
+    "stabilize": False,
+    "apex": "flow",
+}
 
 
 def table(**columns) -> pd.DataFrame:
@@ -146,11 +153,18 @@ def test_inputs_and_note_of_the_earlier_run_are_kept(folder, tmp_path):
 @pytest.mark.parametrize(
     ("name", "value"),
     [("method", "tvl1"), ("weights", "a"), ("weights_sha256", "0"), ("align", "mediapipe"), ("size", 65),
-     ("stabilize", True), ("face", "left")],
+     ("stabilize", True), ("face", "left"), ("apex", "strain")],
 )  # fmt: skip
 def test_each_other_setting_is_refused_by_name(folder, tmp_path, name, value):
     with pytest.raises(ValueError, match=f"{name} .*, now {value!r}; choose another --out, or --overwrite"):
         earlier_run(folder, record(tmp_path / "videos", **{name: value}), overwrite=False)
+
+
+def test_a_folder_from_before_the_choice_of_apex_is_gone_on_with(folder, tmp_path):
+    run = json.loads((folder / "run.json").read_text())
+    del run["apex"]
+    (folder / "run.json").write_text(json.dumps(run))
+    assert len(earlier_run(folder, record(tmp_path / "videos"), overwrite=False)) == 1
 
 
 def test_other_videos_of_the_same_database_are_refused_while_the_first_are_there(folder, tmp_path):

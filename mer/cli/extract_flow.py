@@ -25,6 +25,12 @@ class Face(str, Enum):
     right = "right"
 
 
+class Apex(str, Enum):
+    flow = "flow"
+    strain = "strain"
+    midpoint = "midpoint"
+
+
 def extract_flow(
     videos: Annotated[Path, typer.Argument(help="VIDEOS/<subject>/<clip>.mp4, or folders of frames; or one video.")],
     out: Annotated[Path, typer.Option(help="The flow folder to write.")] = Path("flows"),
@@ -40,6 +46,7 @@ def extract_flow(
     labels: Annotated[Labels, typer.Option(help="Which labels of the database.")] = Labels.emotion,
     stabilize: Annotated[bool, typer.Option("--stabilize", help="Align the apex by its own landmarks.")] = False,
     face: Annotated[Face, typer.Option(help="Which face, where there are several.")] = Face.largest,
+    apex: Annotated[Apex, typer.Option(help="How an apex without a label is found.")] = Apex.flow,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
     cluster: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="A Dask scheduler whose workers extract, or its .json file.")
@@ -67,6 +74,7 @@ def extract_flow(
         videos, out, method=method or DEFAULT_METHOD, align=align.value, size=size, dataset=dataset,
         annotations=annotations, labels=labels.value, stabilize=stabilize, face=face.value, workers=workers,
         device=device, overwrite=overwrite, track=track, cluster=cluster, clips=clips,
+        apex=apex.value,
     )  # fmt: skip
     ok = table["status"] == "ok"
     for row in table[~ok].to_dict("records"):
