@@ -16,7 +16,7 @@ from mer.report.view import Expression
 if TYPE_CHECKING:
     from mer.spotting import Spotting
 
-WIDTH, HEIGHT, LEFT, TOP = 1000, 190, 36, 22  # of the curve, and where it begins
+WIDTH, HEIGHT, LEFT, TOP = 1000, 230, 36, 22  # of the curve, and where it begins
 POINTS = 1500  # of the curve; each is the highest of the frames that it stands for
 FAINT = 0.1  # intensities below are pale
 
