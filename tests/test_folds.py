@@ -67,8 +67,8 @@ def test_the_same_people_in_two_databases_are_never_on_both_sides():
 @pytest.mark.parametrize(
     ("split", "words"),
     [
-        ("person", "one person, a/01"),
-        ("dataset", "one database, a"),
+        ("person", "^all clips are of one person, a/01; it takes two to leave one out$"),
+        ("dataset", "^all clips are of one database, a; it takes two to leave one out$"),
         ({"folds": 3}, "1 people are too few for 3 folds"),
         ({"folds": {"x": ["02"], "y": ["03"]}}, "no fold has a/01"),
         ({"train": ["a"], "test": ["b"]}, "no clip of b, which test"),
@@ -77,6 +77,28 @@ def test_the_same_people_in_two_databases_are_never_on_both_sides():
 def test_tables_that_a_split_does_not_fit(split, words):
     with pytest.raises(ProtocolError, match=words):
         list(folds_of(clips(a_01=3), split))
+    with pytest.raises(ProtocolError, match=words):
+        list(folds_of(clips(a_01=1), split))
+
+
+@pytest.mark.parametrize(
+    ("split", "names"),
+    [
+        ("person", ["a/01", "b/02"]),
+        ("dataset", ["a", "b"]),
+        ({"folds": {"one": ["01"], "two": ["02"]}}, ["one", "two"]),
+        ({"folds": 2}, ["fold 01", "fold 02"]),
+    ],
+)
+def test_two_clips_of_two_people_are_enough(split, names):
+    folds = list(folds_of(clips(a_01=1, b_02=1), split))
+    assert [name for name, _, _ in folds] == names
+    assert [train.tolist() for _, train, _ in folds] == [test.tolist() for _, _, test in reversed(folds)]
+
+
+def test_a_fold_is_named_by_all_its_databases():
+    ((name, _, _),) = folds_of(TABLE, {"train": ["a"], "test": ["b", "c"]})
+    assert name == "a to b+c"
 
 
 @pytest.mark.parametrize("version", ["smic-vis", "smic-nir", "smic-e"])
@@ -124,11 +146,11 @@ def test_splits_that_can_be(split):
         (None, "found None"),
         ({"train": ["a"]}, "split is person"),
         ({"train": ["a"], "test": ["b"], "folds": 2}, "split is person"),
-        ({"train": ["a"], "test": ["a", "b"]}, "none in common"),
+        ({"train": ["a"], "test": ["a", "b"]}, "^split: train and test are lists of .* that have none in common$"),
         ({"train": [], "test": ["b"]}, "lists of databases"),
         ({"train": "a", "test": ["b"]}, "lists of databases"),
         ({"train": ["a"], "test": [1]}, "lists of databases"),
-        ({"folds": 1}, "number above 1"),
+        ({"folds": 1}, "^split: folds is a number above 1, or .* in one fold and in quotes$"),
         ({"folds": True}, "number above 1"),
         ({"folds": {"a": ["01"]}}, "number above 1"),
         ({"folds": {"a": ["01"], "b": ["01"]}}, "each in one fold"),

@@ -135,3 +135,16 @@ def test_no_clips_of_nobody():
 def test_the_first_unknown_class_is_named_with_the_classes_there_are():
     with pytest.raises(ValueError, match=r"^'joy' is not one of the classes negative, positive, surprise$"):
         count(["negative", "positive"], ["zeal", "joy"], CLASSES)
+
+
+def test_counts_are_whole_numbers():
+    assert count(["a"], ["b"], "ab").dtype == np.int64
+
+
+def test_an_interval_that_holds_nothing_is_the_median():
+    truth, answer = drawn(400)
+    counts = count(truth, answer, CLASSES, np.arange(400) % 40)[:, None]
+    low, high = bootstrap(counts, level=0)["uf1"]
+    assert low == high
+    wider = bootstrap(counts, level=0.01)["uf1"]
+    assert wider[0] < low < wider[1]
