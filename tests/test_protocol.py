@@ -333,3 +333,89 @@ def test_labels_are_those_that_the_databases_are_read_with(name, dataset, droppe
         table.loc[i, ["subject", "clip"]] = subject, clip
     chosen, _ = PROTOCOLS[name].select(table)
     assert sorted(set(chosen["class"])) == sorted(PROTOCOLS[name].classes)
+
+
+def test_a_spotting_protocol_tells_the_two_commands():
+    with pytest.raises(ProtocolError, match=r"^strs scores spotted .*`mer evaluate spotted --protocol strs`$"):
+        PROTOCOLS["strs"].select(small(label=["x"]))
+
+
+def test_a_list_is_refused_where_none_is_known(tmp_path):
+    with pytest.raises(ProtocolError, match=r"^loso: no list of its organizers is known; leave --megc-csv out$"):
+        PROTOCOLS["loso"].select(small(label=["x"]), tmp_path / "list.csv")
+
+
+def test_where_no_clip_takes_part_the_three_commonest_reasons_are_told():
+    protocol = Protocol("p", labels={"a": {"x": "x"}}, hints={"a": "Look here.", "b": "And there."})
+    table = small(label=list("ppppqqqrrs"), dataset=["a"] * 10)
+    with pytest.raises(ProtocolError) as error:
+        protocol.select(table)
+    why = "; ".join(f"a: label {label!r} has no class ({n})" for label, n in (("p", 4), ("q", 3), ("r", 2)))
+    assert str(error.value) == f"p: no clip of this table takes part: {why}; Look here."
+    with pytest.raises(ProtocolError) as error:
+        protocol.select(small(label=["p", "p"], dataset=["a", "b"]))
+    assert str(error.value).endswith("; Look here.; And there.")
+    with pytest.raises(ProtocolError, match=r"p: no clip of this table takes part: the table is empty$"):
+        protocol.select(small(label=["p"])[:0])
+    with pytest.raises(ProtocolError, match="takes part: a blank database is not one of the databases a "):
+        protocol.select(small(label=["x"], dataset=[""]))
+
+
+def test_numbers_that_differ_are_told_database_by_database():
+    counts = {"a": {"x": 1, "y": 1}, "b": {"*": (2, 3)}}
+    protocol = Protocol("p", classes=("x", "y"), counts=counts, people={"c": 1})
+    full = small(label=["x", "y", "x", "x", "x"], dataset=["a", "a", "b", "b", "c"])
+    assert len(protocol.select(full)[0]) == 5
+    with pytest.raises(ProtocolError) as error:
+        protocol.select(full.assign(label=["x", "x", "x", "", "x"]))
+    assert str(error.value) == (
+        "p: 4 clips, the protocol has 4: a has 2 x clips, not 1, a has 0 y clips, not 1; b has 1 clips, not 2 or 3"
+    )
+    with pytest.raises(ProtocolError, match=r"not 1; there is no clip of b$"):
+        protocol.select(full.assign(label=["x", "", "", "", "x"]))
+
+
+def test_people_of_all_databases_together_are_counted_once():
+    protocol = Protocol("p", people={"*": 3})
+    assert len(protocol.select(small(label=["x", "y", "x"]))[0]) == 3
+    with pytest.raises(ProtocolError, match=r"^p: 2 people, not 3$"):
+        protocol.select(small(label=["x", "y", "x"], subject=["1", "2", "2"], clip=["1", "2", "3"]))
+    # Where a database's own number differs already, that alone is told.
+    with pytest.raises(ProtocolError, match=r"^p: a has 2 people, not 1$"):
+        Protocol("p", people={"a": 1, "*": 3}).select(small(label=["x", "y"]))
+
+
+@pytest.mark.parametrize("key", ["dataset", "subject", "clip", "label"])
+def test_a_dropped_clip_is_the_one_that_fits_in_every_word(key):
+    entry = {"dataset": "a", "subject": "S0", "clip": "C", "label": "X", "why": "it is blurred"}
+    table = small(label=["x", "y"])
+    _, left_out = Protocol("p", drop=(entry,)).select(table)
+    assert left_out.to_dict() == {"a: s0/c, it is blurred": 1}
+    assert not len(Protocol("p", drop=({**entry, key: "other"},)).select(table)[1])
+
+
+def test_units_are_absent_or_present():
+    assert PROTOCOLS["cd6me"].classes_of(small(label=["x"])) == ("absent", "present")
+
+
+def test_folds_are_those_of_the_protocols_split():
+    split = {"folds": {"one": ["s0", "s1"], "two": ["s2"]}}
+    table = small(label=["x", "y", "x"])
+    assert [name for name, _, _ in Protocol("p", split=split).folds(table)] == ["one", "two"]
+
+
+def test_a_clip_is_known_by_its_key_whatever_else_differs():
+    table = small(label=["x", "y"], subject=["s", "s"], apex=[3, 4])
+    with pytest.raises(ProtocolError, match="a/s/c with onset 0 stands in the table twice"):
+        PROTOCOLS["loso"].select(table)
+    with pytest.raises(ProtocolError, match=r"^row 2, clip 'c', has no subject; folds are people$"):
+        PROTOCOLS["loso"].select(small(label=["x", "y"], subject=["s", " "]))
+
+
+def test_a_protocol_is_found_by_name_and_by_either_ending(tmp_path):
+    assert find_protocol("smic").name == "smic"
+    for ending in ("yaml", "yml"):
+        (tmp_path / f"mine.{ending}").write_text("classes: [a, b]")
+        assert find_protocol(tmp_path / f"mine.{ending}").classes == ("a", "b")
+    with pytest.raises(ProtocolError, match=r"^no protocol 'nothing'; there are loso, 4dme, .*, or give a \.yaml file"):
+        find_protocol("nothing")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -77,7 +79,7 @@ def test_arrays_that_do_not_belong_together(tmp_path, flow):
 def test_npz_errors_name_what_is_wrong(tmp_path, flow):
     with pytest.raises(FileNotFoundError, match=r"none\.npz"):
         load_flow(tmp_path / "none.npz")
-    with pytest.raises(ValueError, match="no flow component 'strain'"):
+    with pytest.raises(ValueError, match=r"no flow component 'strain'; there are facial, head, expression$"):
         load_component(tmp_path / "none.npz", "strain")
 
 
@@ -106,6 +108,8 @@ def test_flo_is_laid_out_as_middlebury_says(tmp_path):
         b"PIEH" + struct.pack("<ii", 3, 2) + bytes(49),
         b"PIEH" + struct.pack("<ii", -3, -2) + bytes(48),
         b"PIEH" + struct.pack("<ii", 0, 0),
+        b"PIEH" + struct.pack("<ii", 0, 3),
+        b"PIEH" + struct.pack("<ii", 3, 0),
         b"PIEH" + struct.pack("<ii", 1 << 30, 1 << 30) + bytes(48),
         b"HEIP" + struct.pack("<ii", 3, 2) + bytes(48),
         b"PIEH" + struct.pack("<ii", 3, 2) + b"\xff" * 48,
@@ -160,4 +164,67 @@ def test_the_smallest_flo(tmp_path):
     assert read_flo(tmp_path / "a.flo").shape == (1, 1, 2)
     (tmp_path / "a.flo").write_bytes(b"PIEH" + struct.pack("<ii", 3, 2) + bytes(40))
     with pytest.raises(ValueError, match=r"a\.flo: 52 bytes do not hold a flow of 3 x 2"):
+        read_flo(tmp_path / "a.flo")
+
+
+class Opened:
+    """An object that leaves a mark when its pickle is read."""
+
+    def __init__(self, mark: Path):
+        self.mark = mark
+
+    def __reduce__(self):
+        return Path.touch, (self.mark,)
+
+
+def test_nothing_in_a_flow_file_is_run(tmp_path):
+    np.savez(tmp_path / "a.npz", expression=np.array([Opened(tmp_path / "mark")], dtype=object))
+    with pytest.raises(ValueError, match=r"a\.npz: not a readable flow file"):
+        load_component(tmp_path / "a.npz")
+    assert not (tmp_path / "mark").exists()
+
+
+def test_a_file_may_unpack_to_the_largest_size_and_to_no_more(tmp_path, flow, monkeypatch):
+    path = tmp_path / "a.npz"
+    save_flow(path, flow)
+    with zipfile.ZipFile(path) as archive:
+        size = sum(member.file_size for member in archive.infolist())
+    monkeypatch.setattr("mer.flow.files.LARGEST", size)
+    assert np.array_equal(load_flow(path).head, flow.head)
+    monkeypatch.setattr("mer.flow.files.LARGEST", size - 1)
+    with pytest.raises(ValueError, match=r"\(it would unpack to more than a flow can be\)$"):
+        load_flow(path)
+
+
+def test_a_field_that_is_none_is_named(tmp_path, flow):
+    path = tmp_path / "a.npz"
+    arrays = {"facial": flow.facial, "head": flow.head, "expression": flow.expression, "mask": flow.mask}
+    np.savez(path, **{**arrays, "head": arrays["head"][..., :1]})
+    for load in (load_flow, lambda path: load_component(path, "head")):
+        with pytest.raises(ValueError, match=rf"^{path}: head"):
+            load(path)
+    with pytest.raises(ValueError, match=r"^[^\n]*b\.flo"):
+        write_flo(tmp_path / "b.flo", flow.facial[..., :1])
+    assert not (tmp_path / "b.flo").exists()
+
+
+def test_heads_of_both_versions_are_read_and_others_are_not(tmp_path, flow):
+    path = tmp_path / "a.npz"
+    arrays = {
+        name: np.ascontiguousarray(getattr(flow, name)[:7, :7]) for name in ("facial", "head", "expression", "mask")
+    }
+    for version, known in (((1, 0), True), ((2, 0), True), ((3, 0), False)):
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, array in arrays.items():
+                with archive.open(f"{name}.npy", "w") as file:
+                    np.lib.format.write_array(file, array, version=version)
+        assert is_flow_file(path, 7) is known
+
+
+def test_a_flo_of_its_head_alone_holds_no_flow(tmp_path):
+    (tmp_path / "a.flo").write_bytes(b"PIEH" + struct.pack("<ii", 3, 2))
+    with pytest.raises(ValueError, match=r"a\.flo: 12 bytes do not hold a flow of 3 x 2"):
+        read_flo(tmp_path / "a.flo")
+    (tmp_path / "a.flo").write_bytes(b"PIEH1234567")
+    with pytest.raises(ValueError, match=r"not a \.flo file"):
         read_flo(tmp_path / "a.flo")
