@@ -22,7 +22,7 @@ lint: $(VENV)/installed
 	$(BIN)/mypy
 
 $(VENV)/installed: setup.py constraints.txt
-	@echo "installing mer and what it needs into $(VENV): some minutes, about 2.5 GB on disk"
+	@echo "installing mer and what it needs into $(VENV): some minutes, about 3.5 GB on disk"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev,notebooks,synth,train,cluster]"
 	@touch $@
