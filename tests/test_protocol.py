@@ -205,7 +205,7 @@ def test_names_that_are_not_there():
         find_protocol("megc2020")
     with pytest.raises(ProtocolError, match="cannot read"):
         find_protocol("nowhere.yaml")
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError, match="'nothing'"):
         PROTOCOLS["nothing"]
 
 
@@ -340,11 +340,6 @@ def test_a_spotting_protocol_tells_the_two_commands():
         PROTOCOLS["strs"].select(small(label=["x"]))
 
 
-def test_a_list_is_refused_where_none_is_known(tmp_path):
-    with pytest.raises(ProtocolError, match=r"^loso: no list of its organizers is known; leave --megc-csv out$"):
-        PROTOCOLS["loso"].select(small(label=["x"]), tmp_path / "list.csv")
-
-
 def test_where_no_clip_takes_part_the_three_commonest_reasons_are_told():
     protocol = Protocol("p", labels={"a": {"x": "x"}}, hints={"a": "Look here.", "b": "And there."})
     table = small(label=list("ppppqqqrrs"), dataset=["a"] * 10)
@@ -419,3 +414,45 @@ def test_a_protocol_is_found_by_name_and_by_either_ending(tmp_path):
         assert find_protocol(tmp_path / f"mine.{ending}").classes == ("a", "b")
     with pytest.raises(ProtocolError, match=r"^no protocol 'nothing'; there are loso, 4dme, .*, or give a \.yaml file"):
         find_protocol("nothing")
+
+
+def test_no_clip_of_a_class_is_a_number_too():
+    protocol = Protocol("p", classes=("x", "y"), counts={"a": {"x": 2, "y": 0}})
+    assert len(protocol.select(small(label=["x", "x"]))[0]) == 2
+    with pytest.raises(ProtocolError, match="a has 1 y clips, not 0"):
+        protocol.select(small(label=["x", "x", "y"]))
+
+
+def test_a_clip_has_no_units_unless_they_are_given():
+    assert PROTOCOLS["cd6me"].class_of("samm", "anything") == "none"
+
+
+def test_a_file_is_read_by_its_path_as_text_and_named_by_its_stem(tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text("title: Ä\nclasses: [a, b]", encoding="utf-8")
+    assert read_protocol(str(file)) == read_protocol(file) == Protocol("mine", title="Ä", classes=("a", "b"))
+    assert read_protocol(file, "other").name == "other"
+
+
+def test_what_is_wrong_with_a_file_is_told_in_one_line(tmp_path):
+    file = tmp_path / "mine.yaml"
+    for text, message in (
+        ("classes: [a\nb: c]: d", r"is not YAML: while parsing a flow sequence in .* expected ',' or '\]', but got .*"),
+        ("[a]", "expected keys such as classes and labels, found list"),
+        ("clases: a\n1: b\nname: c", "unknown key clases, 1, name; the keys are title, source, classes, labels, .*"),
+    ):
+        file.write_text(text)
+        with pytest.raises(ProtocolError, match=rf"mine\.yaml:? {message}$"):
+            read_protocol(file)
+
+
+def test_protocols_stand_in_the_package_or_beside_it(monkeypatch):
+    asked = []
+
+    def not_installed(package: str) -> None:
+        asked.append(package)
+        raise ModuleNotFoundError
+
+    monkeypatch.setattr("importlib.resources.files", not_installed)
+    assert PROTOCOLS["smic"].name == "smic"
+    assert set(asked) == {"mer.protocols"}

@@ -225,6 +225,10 @@ def test_a_flo_of_its_head_alone_holds_no_flow(tmp_path):
     (tmp_path / "a.flo").write_bytes(b"PIEH" + struct.pack("<ii", 3, 2))
     with pytest.raises(ValueError, match=r"a\.flo: 12 bytes do not hold a flow of 3 x 2"):
         read_flo(tmp_path / "a.flo")
+    for width, height in ((0, 3), (3, 0)):
+        (tmp_path / "a.flo").write_bytes(b"PIEH" + struct.pack("<ii", width, height))
+        with pytest.raises(ValueError, match=f"12 bytes do not hold a flow of {width} x {height}"):
+            read_flo(tmp_path / "a.flo")
     (tmp_path / "a.flo").write_bytes(b"PIEH1234567")
     with pytest.raises(ValueError, match=r"not a \.flo file"):
         read_flo(tmp_path / "a.flo")
