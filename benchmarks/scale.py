@@ -36,6 +36,7 @@ def main() -> None:
     parser.add_argument("--clips", type=int, nargs="*", default=[10, 30, 100, 300, 1000])
     parser.add_argument("--lengths", type=int, nargs="*", default=[25, 50, 100, 200, 400, 1600])
     parser.add_argument("--sizes", type=int, nargs="*", default=[160, 320, 640, 1280, 2560])
+    parser.add_argument("--methods", nargs="*", default=["dis", "decflow"])
     parser.add_argument("--workers", type=int, nargs="*", default=[1, 2])
     options = parser.parse_args()
     rows: list[dict[str, Any]] = []
@@ -50,6 +51,8 @@ def main() -> None:
         note(fresh(length_of_video, length))
     if options.sizes:
         note(fresh(size_of_frames, options.sizes))
+    for method in options.methods:
+        note(fresh(method_as_it_is_used, method, [640, 1280]))
     for workers in options.workers:
         note(fresh(number_of_workers, workers, False))
     if options.workers:
@@ -90,13 +93,18 @@ def length_of_video(length: int) -> list[dict[str, Any]]:
         return [{**measured("frames", length, lambda: extract(videos, folder / "flows", **LIGHT)), "clips": 1}]
 
 
-def size_of_frames(sizes: list[int], clips: int = 4) -> list[dict[str, Any]]:
-    rows = []
+def method_as_it_is_used(method: str, sides: list[int]) -> list[dict[str, Any]]:
+    """Flow of 224 px, as it is by default."""
+    return [{**row, "what": f"side, {method}"} for row in size_of_frames(sides, 8, method=method)]
+
+
+def size_of_frames(sizes: list[int], clips: int = 4, **how: Any) -> list[dict[str, Any]]:
+    rows, how = [], how or LIGHT
     with scratch() as folder:
         for size in sizes:
             videos = copies(write_clip(folder / f"{size}.mp4", 5, size), folder / f"{size}", clips, labeled=True)
-            extract(copies(folder / f"{size}.mp4", folder / f"w{size}", 1, labeled=True), folder / f"f{size}", **LIGHT)
-            row = measured("side", size, lambda v=videos, s=size: extract(v, folder / f"flows{s}", **LIGHT))
+            extract(copies(folder / f"{size}.mp4", folder / f"w{size}", 1, labeled=True), folder / f"f{size}", **how)
+            row = measured("side", size, lambda v=videos, s=size: extract(v, folder / f"flows{s}", **how))
             rows.append({**row, "clips": clips})
     return rows
 
@@ -208,26 +216,34 @@ def write(rows: list[dict[str, Any]], out: Path) -> None:
 
 def draw(rows: list[dict[str, Any]], path: Path) -> None:
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator
 
     def of(what: str) -> list[dict[str, Any]]:
         return [row for row in rows if row["what"] == what]
 
-    figure = Figure(figsize=(10, 6), layout="constrained")
+    def per_clip(what: str) -> list[float]:
+        return [1e3 * row["cpu_seconds"] / row["clips"] for row in of(what)]
+
+    figure = Figure(figsize=(9, 5.5), layout="constrained")
     axes = figure.subplots(2, 2).ravel()
-    for what, label in (("clips", "extracted"), ("clips, all there", "found there already")):
-        axes[0].loglog(
-            [r["value"] for r in of(what)], [1e3 * r["cpu_seconds"] / r["clips"] for r in of(what)], "o-", label=label
-        )
+    axes[0].loglog([row["value"] for row in of("clips")], per_clip("clips"), "o-", label="extracted")
+    axes[0].loglog([row["value"] for row in of("clips")], per_clip("clips, all there"), "o-", label="there already")
     axes[0].set(xlabel="clips", ylabel="CPU ms per clip")
     axes[0].legend(frameon=False)
-    axes[1].loglog([r["value"] for r in of("side")], [1e3 * r["cpu_seconds"] / r["clips"] for r in of("side")], "o-")
+    axes[1].loglog([row["value"] for row in of("side")], per_clip("side"), "o-")
     axes[1].set(xlabel="side of a frame, px", ylabel="CPU ms per clip")
-    axes[2].loglog([r["value"] for r in of("frames")], [r["cpu_seconds"] for r in of("frames")], "o-")
+    axes[2].loglog([row["value"] for row in of("frames")], [row["cpu_seconds"] for row in of("frames")], "o-")
     axes[2].set(xlabel="frames, apex spotted", ylabel="CPU seconds per clip")
-    axes[3].semilogx([r["value"] for r in of("frames")], [r["peak_mib"] for r in of("frames")], "o-")
-    axes[3].set(xlabel="frames, apex spotted", ylabel="peak memory, MiB", ylim=(0, None))
-    for axis in axes:
+    memory = [row["peak_mib"] for row in of("frames")]
+    axes[3].semilogx([row["value"] for row in of("frames")], memory, "o-")
+    axes[3].set(xlabel="frames, apex spotted", ylabel="peak memory, MiB", ylim=(0, 1.2 * max(memory, default=1)))
+    for axis, what in zip(axes, ("clips", "side", "frames", "frames")):
+        values = [row["value"] for row in of(what)]
+        axis.set_xticks(values, [str(value) for value in values])
+        axis.minorticks_off()
         axis.spines[["top", "right"]].set_visible(False)
+    for axis in axes[:3]:
+        axis.yaxis.set(major_locator=LogLocator(subs=(1, 2, 5)), major_formatter="{x:g}")
     figure.savefig(path, dpi=120)
 
 
