@@ -6,30 +6,42 @@ from pathlib import Path
 
 import numpy as np
 
-from mer.face import crop, transform
-from mer.methods import estimate_flow
+from mer.face import align, crop, detect_faces, transform
+from mer.methods import DEFAULT_METHOD, check_method, estimate_flow
 from mer.models.saved import load_model
 from mer.spotting.spotting import Spotting
-from mer.video import open_clip
+from mer.video import Clip, open_clip
 
 
 class Recognizer:
-    """A model of `mer train classifier`, applied to the expression flow from each interval's onset to its apex."""
+    """A model of `mer train classifier`, applied to the flow from each interval's onset to its apex.
+
+    That flow is made as the flows were that the model was fitted to: the same method, detector, size and component.
+    """
 
     def __init__(self, model: str | Path, device: str = "auto") -> None:
         self.estimator, self.record = load_model(model)
         self.device = device
+        made = self.record.get("flow") or {}
+        self.method = made.get("method") or DEFAULT_METHOD
+        self.detector = made.get("align") or "mediapipe"
+        self.size = made.get("size") or 224
+        self.component = self.record.get("component", "expression")
+        check_method(self.method)
 
     def name_emotions(self, spotting: Spotting) -> list[str]:
         """The emotion of each of the intervals, in order."""
         clip = open_clip(spotting.source)
-        names = []
-        for row in spotting.intervals.to_dict("records"):
-            key = spotting.key_at(row["onset"])
-            alignment = key.alignment()
-            onset, apex = (crop(clip.frame(row[name]), alignment) for name in ("onset", "apex"))
-            landmarks = transform(key.landmarks, alignment.matrix)
-            flow = estimate_flow(onset, apex, landmarks=landmarks, device=self.device)
-            field = (flow.expression / alignment.scale).astype(np.float32)
-            names.append(str(self.estimator.predict(field[None])[0]))
-        return names
+        return [self._name(clip, spotting, row) for row in spotting.intervals.to_dict("records")]
+
+    def _name(self, clip: Clip, spotting: Spotting, row: dict) -> str:
+        onset, apex = clip.frame(row["onset"]), clip.frame(row["apex"])
+        key = spotting.key_at(row["onset"])
+        faces = detect_faces(onset, self.detector)
+        nearest = min(faces, key=lambda face: float(np.abs(face.box - key.box).sum())) if faces else key
+        alignment = align(nearest.landmarks, self.size)
+        landmarks = transform(nearest.landmarks, alignment.matrix)
+        crops = crop(onset, alignment), crop(apex, alignment)
+        flow = estimate_flow(*crops, method=self.method, landmarks=landmarks, device=self.device)
+        field = (getattr(flow, self.component) / alignment.scale).astype(np.float32)
+        return str(self.estimator.predict(field[None])[0])
