@@ -26,8 +26,8 @@ def read_record(path: str | Path) -> dict[str, Any]:
         raise ValueError(f"{path} is not a .safetensors file ({error})") from error
 
 
-def take_weights(network: nn.Module, path: str | Path, classes: Sequence[str]) -> None:
-    """Start `network` from the weights of :func:`mer.models.pretraining.pretrain`.
+def take_weights(network: nn.Module, path: str | Path, classes: Sequence[str]) -> set[str]:
+    """Start `network` from the weights of :func:`mer.models.pretraining.pretrain`; the names of those taken.
 
     The last layer stays new where the weights were trained to tell other classes than `classes`.
     """
@@ -40,6 +40,7 @@ def take_weights(network: nn.Module, path: str | Path, classes: Sequence[str]) -
     if expected != {name: value.shape for name, value in state.items()}:
         raise ValueError(f"{path} holds weights of another network; pre-train one with the same model and settings")
     network.load_state_dict(state, strict=False)
+    return set(state)
 
 
 def seen_before(estimator: Any) -> str:

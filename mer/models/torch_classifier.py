@@ -55,6 +55,9 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
     pretrained : str or Path, optional
         Weights of the same network that it starts from (:func:`mer.models.pretraining.pretrain`); each result tells
         what they have seen.
+    pretrained_rate : float
+        Factor of `learning_rate` for weights that were taken from `pretrained`: at the full rate, a few hundred clips
+        are enough to forget what they have seen (measured in `benchmarks/pretraining.py`).
     device : str
         Where the network is trained and answers: `"cpu"`, `"cuda"`, ...
     random_state : int, optional
@@ -87,6 +90,7 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
         balanced: bool = False,
         augment: Augment | None = None,
         pretrained: str | Path | None = None,
+        pretrained_rate: float = 0.1,
         device: str = "cpu",
         random_state: int | None = None,
     ) -> None:
@@ -105,6 +109,7 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
         self.balanced = balanced
         self.augment = augment
         self.pretrained = pretrained
+        self.pretrained_rate = pretrained_rate
         self.device = device
         self.random_state = random_state
 
@@ -129,12 +134,13 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
         images, labels = self._images(X), torch.from_numpy(target.astype(np.int64)).to(self.device)
         with _one_thread(self.random_state):
             self.network_ = self.network(self.channels, images.shape[-1], len(self.classes_)).to(self.device)
+            taken: set[str] = set()
             if self.pretrained is not None:
-                take_weights(self.network_, self.pretrained, self.classes_.tolist())
+                taken = take_weights(self.network_, self.pretrained, self.classes_.tolist())
             if self.frames is None:
                 self.network_.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
             self.network_.train()
-            steps = self._steps()
+            steps = self._steps(taken)
             schedule = torch.optim.lr_scheduler.StepLR(steps, self.decay_every, self.decay)
             ahead = self.augment is None and len(images) <= _PREPARED_AHEAD
             prepared = self._prepared(images) if ahead else images
@@ -150,10 +156,16 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
         self.network_.eval()
         return self
 
-    def _steps(self) -> Any:
+    def _steps(self, taken: set[str]) -> Any:
         from torch import optim
 
-        weights, rate, decay = self.network_.parameters(), self.learning_rate, self.weight_decay
+        rate, decay = self.learning_rate, self.weight_decay
+        named = list(self.network_.named_parameters())
+        weights: list[dict[str, Any]] = [
+            {"params": [value for name, value in named if name not in taken]},
+            {"params": [value for name, value in named if name in taken], "lr": rate * self.pretrained_rate},
+        ]
+        weights = [group for group in weights if group["params"]]
         if self.optimizer == "adam":
             return optim.Adam(weights, rate, weight_decay=decay, foreach=True)
         if self.optimizer == "adamw":

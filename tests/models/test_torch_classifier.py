@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
@@ -64,6 +67,25 @@ def test_who_watches_the_epochs_changes_nothing(drawn):
     np.testing.assert_array_equal(watched.predict_proba(X), classifier().fit(X, y).predict_proba(X))
     assert [epoch for epoch, _ in seen] == list(range(1, 31))
     assert seen[-1][1] == watched.score(X, y) > seen[0][1]
+
+
+def test_weights_that_were_taken_are_changed_slowly_and_a_new_last_layer_is_not(drawn, tmp_path):
+    X, y = drawn
+    before = classifier(epochs=5).fit(X, y)
+    state = before.network_.state_dict()
+    record = {"classes": before.classes_.tolist(), "head": list(state)}
+    file = tmp_path / "before.safetensors"
+    save_file(state, file, metadata={"mer": json.dumps(record)})
+
+    def moved(names: np.ndarray, **settings) -> float:
+        """How far the first step of plain gradient descent goes."""
+        one = {"pretrained": file, "epochs": 1, "batch_size": 99, "optimizer": "sgd"} | settings
+        first, last = (classifier(**one | {"learning_rate": rate}).fit(X, names).network_ for rate in (0.0, 0.05))
+        return float((last[-1].weight - first[-1].weight).detach().norm())
+
+    assert moved(y) == pytest.approx(0.1 * moved(y, pretrained_rate=1.0), rel=1e-4)
+    others = np.char.add(y, "?")  # other classes: nothing is taken, so the rate is the whole one
+    assert moved(others) == pytest.approx(moved(others, pretrained_rate=1.0))
 
 
 def test_prediction_does_not_depend_on_the_batch(drawn):
