@@ -54,6 +54,13 @@ def test_the_record_repeats_it_and_says_what_read_it(found):
     assert page.count("data:image/jpeg") > 20
 
 
+def test_units_beyond_what_the_readout_can_tell_are_said_to_be(found, sample_videos, tmp_path):
+    assert "action units are at their limit" not in found.report.read_text(encoding="utf-8")
+    with patch("mer.analysis.action_units", lambda *_, **__: dict.fromkeys(("2", "L6", "R6", "12", "25"), 1.0)):
+        strong = analyzed(sample_videos, tmp_path, marks=MARKS[:1])
+    assert "4 action units are at their limit" in strong.report.read_text(encoding="utf-8")
+
+
 def test_flow_is_what_extraction_makes_of_the_same_marks(found, tmp_path):
     from mer.extract import extract_flow
 

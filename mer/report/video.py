@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT, LEFT, TOP = 1000, 230, 36, 22  # of the curve, and where it begins
 POINTS = 1500  # of the curve; each is the highest of the frames that it stands for
 FAINT = 0.1  # intensities below are pale
+LIMIT = 3  # so many units at full strength at once: more than the readout can tell apart
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +86,11 @@ def _card(one: Shown, row: dict[str, Any], with_faces: bool) -> dict[str, Any]:
             {"name": name, "image": jpeg(image), "frame": row[name], "time": f"{row[f'{name}_time']:.2f} s"}
             for name, image in zip(("onset", "apex"), expression.crops)
         ]
-    return {"number": one.row + 1, "row": row, "pictures": pictures, "faces": faces, "units": one.units}
+    full = sum(unit["intensity"] >= 0.995 for unit in one.units)
+    return {
+        "number": one.row + 1, "row": row, "pictures": pictures, "faces": faces, "units": one.units,
+        "beyond": full if full >= LIMIT else 0,
+    }  # fmt: skip
 
 
 def _curve(spotted: Spotting, intervals: pd.DataFrame) -> dict[str, Any]:
