@@ -36,6 +36,7 @@ def main() -> None:
     parser.add_argument("--clips", type=int, nargs="*", default=[10, 30, 100, 300, 1000])
     parser.add_argument("--lengths", type=int, nargs="*", default=[25, 50, 100, 200, 400, 1600])
     parser.add_argument("--sizes", type=int, nargs="*", default=[160, 320, 640, 1280, 2560])
+    parser.add_argument("--spotted", type=int, nargs="*", default=[100, 400])
     parser.add_argument("--methods", nargs="*", default=["dis", "decflow"])
     parser.add_argument("--workers", type=int, nargs="*", default=[1, 2])
     options = parser.parse_args()
@@ -49,6 +50,8 @@ def main() -> None:
 
     for length in options.lengths:  # memory only grows, so each length has a process of its own
         note(fresh(length_of_video, length))
+    for length in options.spotted:
+        note(fresh(spotted, length))
     if options.sizes:
         note(fresh(size_of_frames, options.sizes))
     for method in options.methods:
@@ -91,6 +94,16 @@ def length_of_video(length: int) -> list[dict[str, Any]]:
         extract(copies(write_clip(folder / "a.mp4", 5, 160), folder / "warm", 1, labeled=False), folder / "f", **LIGHT)
         videos = copies(write_clip(folder / "b.mp4", length, 160), folder / "videos", 1, labeled=False)
         return [{**measured("frames", length, lambda: extract(videos, folder / "flows", **LIGHT)), "clips": 1}]
+
+
+def spotted(length: int) -> list[dict[str, Any]]:
+    """`mer spot`, frames of 640 px at 25 a second; the first video is one to load everything."""
+    from mer.spotting import spot
+
+    with scratch() as folder:
+        spot(write_clip(folder / "a.mp4", 10, 640, 25))
+        video = write_clip(folder / "b.mp4", length, 640, 25)
+        return [{**measured("frames, mer spot", length, lambda: spot(video)), "clips": 1}]
 
 
 def method_as_it_is_used(method: str, sides: list[int]) -> list[dict[str, Any]]:
@@ -170,7 +183,7 @@ def extract(videos: Path, out: Path, **options: Any) -> None:
     assert (table["status"] == "ok").all(), table
 
 
-def write_clip(path: Path, frames: int, side: int) -> Path:
+def write_clip(path: Path, frames: int, side: int, fps: int = FPS) -> Path:
     """The portrait, `side` px, its mouth moving up and down by less than a pixel."""
     import cv2
     from skimage.data import astronaut
@@ -185,7 +198,7 @@ def write_clip(path: Path, frames: int, side: int) -> Path:
         shift = 0.006 * side * np.sin(np.pi * t / max(frames - 1, 1)) * mouth
         return cv2.remap(face, x, (y + shift).astype(np.float32), cv2.INTER_LINEAR)
 
-    write_video(path, map(frame, range(frames)), side, FPS)
+    write_video(path, map(frame, range(frames)), side, fps)
     return path
 
 
