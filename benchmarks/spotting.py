@@ -28,7 +28,6 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from mer.apex import METHOD as APEX_METHOD
 from mer.apex import find_apex
 from mer.extract import FACES
 from mer.face import align, crop, detect_faces, transform
@@ -201,7 +200,7 @@ def main() -> None:
     parser.add_argument("--fps", type=int, default=25)
     parser.add_argument("--size", type=int, default=192)
     parser.add_argument("--methods", nargs="*", default=["dis", "decflow"])
-    parser.add_argument("--apex-methods", nargs="*", default=[APEX_METHOD, "tvl1", "decflow"])
+    parser.add_argument("--apex-methods", nargs="*", default=["dis", "tvl1", "decflow"])
     parser.add_argument("--memory", type=float, nargs="*", metavar="MINUTES", help="only the table of memory")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
@@ -219,7 +218,7 @@ def main() -> None:
     if options.write:
         others = pd.read_csv(TABLE)
         others = others[~others["table"].isin(table["table"])]
-        pd.concat([others, table.round(4)]).to_csv(TABLE, index=False, lineterminator="\n")
+        pd.concat([others, table.round(4)]).convert_dtypes().to_csv(TABLE, index=False, lineterminator="\n")
 
 
 if __name__ == "__main__":
