@@ -54,7 +54,7 @@ setup(
         "av>=14.1",  # the first to tell how the camera was held
         "filelock>=3.12",  # torch brings it too
         "joblib>=1.3",
-        "pyyaml>=6.0.1",  # 6.0 can no longer be built
+        "pyyaml>=6",
         "jinja2>=3.1",
         "typer>=0.19",  # older ones fail beside click 8.2 and newer, or take a missing argument for None
         "rich>=13",
