@@ -53,7 +53,7 @@ setup(
         "opencv-contrib-python>=4.9,<5",
         "av>=14.1",  # the first to tell how the camera was held
         "filelock>=3.12",  # torch brings it too
-        "joblib>=1.3",
+        "joblib>=1.4",  # the first whose results come unordered
         "pyyaml>=6",
         "jinja2>=3.1",
         "typer>=0.19",  # older ones fail beside click 8.2 and newer, or take a missing argument for None
