@@ -39,7 +39,7 @@ setup(
         "openpyxl>=3.1",  # the annotation sheets of the databases
         "scikit-learn>=1.6",
         "scikit-image>=0.22",  # brings the photograph of the sample set
-        "matplotlib>=3.8",
+        "matplotlib>=3.9",
         "torch>=2.2",
         "torchvision>=0.17",
         # 2.6.0 pins torch 2.2 and numpy 1; its detector's weights come inside the 2.5.3 wheel.

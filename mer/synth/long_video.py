@@ -238,8 +238,13 @@ def _head_course(
     n = len(times)
 
     def wander(seconds: float) -> np.ndarray:  # smooth noise of unit variance, that changes in so many seconds
-        noise = gaussian_filter1d(rng.standard_normal((n, 6)), seconds * fps, axis=0, mode="wrap")
-        return noise / np.maximum(noise.std(axis=0), 1e-9)
+        frames = seconds * fps
+        noise = gaussian_filter1d(rng.standard_normal((n, 6)), frames, axis=0, mode="wrap")
+        usual = (2 * np.sqrt(np.pi) * frames) ** -0.5  # deviation of such noise in a long video
+        # In a short one it hardly changes, and to bring it to unit variance all the same would turn the head away.
+        if n < 6 * frames:
+            noise -= noise.mean(axis=0)
+        return noise / np.maximum(noise.std(axis=0), 0.3 * usual)
 
     sizes = np.array([1.5, 2.0, 1.2, 0.03, 0.03, 0.05])
     course = amount * sizes * (wander(1.5) + 0.12 * wander(0.25))

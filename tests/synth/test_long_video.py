@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mer.synth.long_video import GAP, MICRO_SECONDS, label_rows, long_clip
+from mer.synth.long_video import GAP, MICRO_SECONDS, _head_course, label_rows, long_clip
 
 
 @pytest.fixture(scope="module")
@@ -51,3 +51,12 @@ def test_rows_of_labels(clip) -> None:
     assert len(rows) == 8
     assert list(rows[0]) == ["subject", "clip", "onset", "apex", "offset", "kind", "label", "aus", "fps"]
     assert rows[0]["subject"] == "s03"
+
+
+@pytest.mark.parametrize("seconds", [1, 3, 6, 20])
+def test_a_head_stays_before_the_camera_however_short_the_video(seconds):
+    times = np.arange(25 * seconds) / 25
+    for seed in range(20):
+        turns, places, _ = _head_course(np.random.default_rng(seed), times, 25.0, 1.0, 4.0)
+        assert np.abs(turns).max() < 40
+        assert np.abs(places).max() < 0.8
