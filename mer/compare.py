@@ -97,7 +97,8 @@ class Comparison:
         if pd.isna(row["low"]):
             return f"{found}; one person is too few for an interval."
         found += f" (95 % interval {row['low']:+.3f} to {row['high']:+.3f}, p = {row['p']:.2g})"
-        if row["low"] <= 0 <= row["high"]:
+        # A bootstrap over a handful of people has too narrow an interval; the permutation test is exact for few, too.
+        if row["low"] <= 0 <= row["high"] or row["p"] > 0.05:
             return f"{found}: neither is shown to be better."
         return f"{found}: {'A' if row['difference'] > 0 else 'B'} is better on these people."
 

@@ -51,6 +51,16 @@ def test_a_clear_difference_is_found(saved):
     assert "B is better" in str(compare(saved / "weak", saved / "good"))
 
 
+def test_three_people_are_too_few_to_tell(tmp_path):
+    """One reads all three better, so that every resample says so; by chance, one exchange in four does."""
+    table = write_drawn_flows(tmp_path, people=3, dataset="few", seed=4, noise=3.0)
+    write_samples(table, tmp_path / "samples.csv")
+    found = compare(evaluate(tmp_path, seeds=1), evaluate(tmp_path, model="majority", seeds=1))
+    assert found.rows.loc[0, "low"] > 0
+    assert found.rows.loc[0, "p"] >= 0.24
+    assert "neither is shown to be better" in str(found)
+
+
 def test_a_result_does_not_differ_from_itself(saved, folder):
     found = compare(saved / "good", evaluate(folder, seeds=1))  # a folder and a result; other numbers of seeds
     assert (found.rows["difference"] == 0).all()
