@@ -147,7 +147,7 @@ def main() -> None:
         command = {
             "extract": extract,
             "synth": ["synth", "--preset", "micro", "--pairs", "36", "--size", "96"],
-            "evaluate": ["evaluate", str(folder / "flows"), "--model", "off-apexnet", "--seeds", "6", "--report"],
+            "evaluate": ["evaluate", str(folder / "flows"), "--model", "symnet", "--seeds", "6", "--report"],
             "train": ["train", "classifier", str(folder / "flows"), "--model", "svm-hoof", "--out"],
         }[options.part]
         target = "model.npz" if options.part == "train" else ""  # one file: killed at any moment before it stands

@@ -15,6 +15,7 @@ all processes together: two processes take half of it each and follow the same p
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import time
 from collections.abc import Iterator
@@ -60,9 +61,13 @@ def train(config: Config) -> dict[str, float]:
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         with only_run(out) if rank == 0 else contextlib.nullcontext():
-            return _train(config, out, device, rank, world)
+            last = _train(config, out, device, rank, world)
+        if world > 1:
+            dist.barrier()  # the first process validates and saves for longer than the others, which it may still need
+        return last
     finally:
         if world > 1:
+            gc.collect()  # the parallel network is part of a circle, and holds threads of the group until it is gone
             dist.destroy_process_group()
 
 

@@ -72,7 +72,8 @@ def test_two_processes_follow_the_path_of_one(config, tmp_path):
         "--batch", "2", "--size", "64", "--iterations", "2", "--power", "1", "--lr", "1e-3", "--val-pairs", "2",
         "--val-every", "3", "--log-every", "1", "--device", "cpu",
     ]  # fmt: skip
-    subprocess.run(arguments, check=True, capture_output=True)
+    done = subprocess.run(arguments, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
     one, two = log(config.out), log(tmp_path / "two")
     assert len(one) == len(two) == 8
     for a, b in zip(one, two):
