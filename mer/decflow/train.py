@@ -25,6 +25,10 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+
+# Its functions keep, as a default, the group that there is when they are imported. Imported once there is one, as by
+# an optimizer, they would hold its threads beyond its end: one run in twenty aborted when all was done (torch 2.13).
+import torch.distributed.nn
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
@@ -67,7 +71,7 @@ def train(config: Config) -> dict[str, float]:
         return last
     finally:
         if world > 1:
-            gc.collect()  # the parallel network is part of a circle, and holds threads of the group until it is gone
+            gc.collect()  # the parallel network is part of a circle, and holds the group, too
             dist.destroy_process_group()
 
 
