@@ -153,12 +153,20 @@ def read_image(file: str | Path) -> Image:
 # --- video files ---
 
 
+def _open(path: Path) -> InputContainer:
+    """A title that is no UTF-8 is no reason to refuse a video; PyAV 19 has no other way, and doesn't take the word."""
+    import av
+
+    replace = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
+    return av.open(str(path), **replace)  # type: ignore[call-overload]
+
+
 def _open_video(path: Path) -> Clip:
     """Index the packets, without decoding: their timestamps are the frames', and key frames are where to start."""
     import av
 
     try:
-        with av.open(str(path), metadata_errors="replace") as container:
+        with _open(path) as container:
             if not container.streams.video:
                 raise ClipError(f"{path} has no video in it")
             stream = container.streams.video[0]
@@ -213,9 +221,8 @@ def _read_video(path: Path, ticks: list[int], keys: list[int], positions: Sequen
 
 def _frames_from(path: Path, tick: int) -> Iterator[VideoFrame]:
     """Frames from the one at `tick`, or an earlier one, on."""
-    import av
 
-    with av.open(str(path), metadata_errors="replace") as container:
+    with _open(path) as container:
         stream = container.streams.video[0]
         container.seek(tick, stream=stream, backward=True)
         frames = _decode(container, stream)
@@ -224,9 +231,7 @@ def _frames_from(path: Path, tick: int) -> Iterator[VideoFrame]:
             yield first
             yield from frames
             return
-    with av.open(
-        str(path), metadata_errors="replace"
-    ) as container:  # without an index (MPEG-PS) the seek may land too late: from the start, then
+    with _open(path) as container:  # without an index (MPEG-PS) the seek may land too late: from the start, then
         yield from _decode(container, container.streams.video[0])
 
 
@@ -246,7 +251,7 @@ def _open_without_timestamps(path: Path, fps: float) -> Clip:
     import av
 
     try:
-        with av.open(str(path), metadata_errors="replace") as container:
+        with _open(path) as container:
             n = sum(1 for _ in _decode(container, container.streams.video[0]))
     except av.error.FFmpegError as error:
         raise ClipError(f"{path} cannot be decoded ({error})") from error
@@ -257,10 +262,9 @@ def _open_without_timestamps(path: Path, fps: float) -> Clip:
 
 @_in_words
 def _read_in_order(path: Path, positions: Sequence[int]) -> Iterator[Image]:
-    import av
 
     wanted = set(positions)
-    with av.open(str(path), metadata_errors="replace") as container:
+    with _open(path) as container:
         for position, frame in enumerate(_decode(container, container.streams.video[0])):
             if position in wanted:
                 yield _upright_rgb(frame)
