@@ -6,6 +6,7 @@ the jobs over a few at a time, and looks after what may go wrong between machine
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import logging
@@ -99,7 +100,7 @@ def _share_out(
             return
         try:
             done = wait(list(running), timeout=LOOK, return_when="FIRST_COMPLETED").done
-        except TimeoutError:
+        except (TimeoutError, asyncio.TimeoutError):  # two until Python 3.11
             continue
         for future in done:
             i = running.pop(future)

@@ -154,7 +154,7 @@ def read_image(file: str | Path) -> Image:
 
 
 def _open(path: Path) -> InputContainer:
-    """A title that is no UTF-8 is no reason to refuse a video; PyAV 19 has no other way, and doesn't take the word."""
+    """A title that is no UTF-8 is no reason to refuse a video. PyAV 19 never refuses, and doesn't take the option."""
     import av
 
     replace = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
