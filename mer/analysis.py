@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mer.extract import FACES, Settings, Track
+from mer.extract import Track
+from mer.extract_clip import FACES, Settings
 from mer.face import align as align_face
 from mer.face import crop, detect_faces, transform
 from mer.files import write_json, write_whole
@@ -152,7 +153,7 @@ def analyze(
         save_flow(folder / "flows" / row["path"], measured.flow)
         scale = measured.alignment.scale
         read = _units(measured.flow, scale)
-        answer, chances = reader.read(measured.flow, scale)
+        answer, chances = reader.read(measured.flow, scale, measured.crops)
         rows.append(
             row | {"status": "ok", "scale": round(scale, 4), "emotion": answer}
             | {f"p_{name}": round(chance, 4) for name, chance in chances.items()}

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -21,18 +20,16 @@ import pandas as pd
 import sklearn
 
 import mer
-from mer.clip_files import load_clip
-from mer.features import resample_time
-from mer.fitting import Answer, Data, Task, answers, can_watch, candidates_of, features_of, full_grid, sees_frames
-from mer.flow import load_component
+from mer.clip_rows import SEES, read_rows
+from mer.fitting import Answer, Data, Task, answers, can_watch, candidates_of, full_grid
 from mer.flow.files import COMPONENTS
 from mer.flow_folder import versions
 from mer.folds import Fold, people_of
 from mer.kept import keep_answers
-from mer.models import PerClip, is_seeded, name_of, new_model, seen_before
+from mer.models import features_of, is_seeded, name_of, new_model, seen_before
 from mer.protocol import Protocol, find_protocol
 from mer.result import Result
-from mer.samples import KEY, STATUSES, read_samples
+from mer.samples import KEY, read_samples
 from mer.unit_result import UnitResult
 
 Track = Callable[[Iterable[Any], int, str], Iterable[Any]]
@@ -118,7 +115,7 @@ def evaluate(
     if oracle_epoch and (len(candidates) > 1 or chosen.units or not can_watch(models[0])):
         raise ValueError("oracle_epoch needs classes, one network whose fit(X, y, watch) tells each epoch, and no grid")
 
-    read = [_read(samples, folder, component, features_of(new_model(one)), track) for one in models]
+    read = [read_rows(samples, folder, component, features_of(new_model(one)), track) for one in models]
     _, failed, digest = read[0]
     readable = np.setdiff1d(np.arange(len(samples)), failed.index)
     tasks = [
@@ -190,7 +187,8 @@ def evaluate(
 
 def _sees(component: str, model: Any) -> str:
     """What a model is given of each clip."""
-    return "gray frames" if sees_frames(features_of(new_model(model))) else f"{component} flow"
+    features = features_of(new_model(model))
+    return f"{component} flow" if features is None else SEES.get(features.sees, f"{component} flow")
 
 
 def _untracked(items: Iterable[Any], total: int, what: str) -> Iterable[Any]:
@@ -200,70 +198,6 @@ def _untracked(items: Iterable[Any], total: int, what: str) -> Iterable[Any]:
 def _described(estimator: Any) -> str:
     """The estimator with its settings, in one line that is the same in every run: functions by their name."""
     return re.sub(r"<function (\S+) at 0x\w+>", r"\1", " ".join(repr(estimator).split()))
-
-
-def _read(
-    samples: pd.DataFrame, folder: Path, component: str, features: PerClip | None, track: Track
-) -> tuple[np.ndarray, pd.DataFrame, str]:
-    """The features of each clip, `(n, d)`, with rows of zeros for the clips that failed; those clips, with what went
-    wrong; and the SHA-256 of the fields. One full-size field is in memory at a time where there are `features`.
-    """
-    scales = _scales(samples)
-    rows: list[np.ndarray | None] = []
-    failures: dict[int, tuple[str, str]] = {}
-    digest = hashlib.sha256()
-    for i, clip in enumerate(track(samples.to_dict("records"), len(samples), "reading flow")):
-        rows.append(None)
-        if clip["status"] != "ok":
-            failures[i] = (clip["status"], clip["message"] or STATUSES.get(clip["status"], "no flow"))
-            continue
-        try:
-            if sees_frames(features):
-                field = load_clip(folder / clip["path"])
-                scaled = resample_time(field, features.frames)  # type: ignore[union-attr,arg-type]
-            else:
-                field = load_component(folder / clip["path"], component)
-                scaled = field / np.float32(scales[i])
-            row = scaled.ravel() if features is None else features.transform(scaled[None])[0]
-        except FileNotFoundError:
-            failures[i] = ("unreadable", f"{folder / clip['path']} is not there")
-            continue
-        except (OSError, ValueError) as error:
-            failures[i] = ("unreadable", str(error))
-            continue
-        digest.update(field.tobytes() + np.float64(scales[i]).tobytes())
-        rows[-1] = row
-    _refuse_odd_sizes(rows, failures)
-    failed = samples.loc[list(failures), [*KEY, "class"]]
-    failed["status"], failed["message"] = [*zip(*failures.values())] or [(), ()]
-    blank = np.zeros(next((len(row) for row in rows if row is not None), 0), np.float32)
-    return np.stack([blank if row is None else row for row in rows]), failed, digest.hexdigest()
-
-
-def _refuse_odd_sizes(rows: list[np.ndarray | None], failures: dict[int, tuple[str, str]]) -> None:
-    """Where most rows have one length, those of another have failed; `ValueError` where no length is that of most."""
-    lengths = Counter(len(row) for row in rows if row is not None)
-    if len(lengths) < 2:
-        return
-    (usual, n), (other, _) = lengths.most_common(2)
-    if 2 * n <= lengths.total():
-        raise ValueError(f"the flows differ in size ({usual} and {other} values); extract them with one --size")
-    for i, row in enumerate(rows):
-        if row is not None and len(row) != usual:
-            failures[i] = ("unreadable", f"its flow has {len(row)} values, the others have {usual}: another size")
-            rows[i] = None
-
-
-def _scales(samples: pd.DataFrame) -> np.ndarray:
-    """Pixels per interocular distance of each clip `(n,)`; ones where no clip has any."""
-    ok = samples["status"] == "ok"
-    known = samples["scale"] > 0
-    if not known[ok].any():
-        return np.ones(len(samples))
-    if not known[ok].all():
-        row = samples[ok & ~known].iloc[0]
-        raise ValueError(f"{row['path']} has no scale and others have one; give every clip a scale, or none")
-    return samples["scale"].to_numpy()
 
 
 def _questions(samples: pd.DataFrame, protocol: Protocol) -> dict[int | None, np.ndarray]:

@@ -1,72 +1,34 @@
-"""Videos to a flow folder: face, alignment, onset and apex, flow, file; resumable and in parallel."""
+"""A folder of videos to a flow folder, clip by clip (:mod:`mer.extract_clip`); resumable and in parallel."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from mer.apex import APEXES, find_apex
-from mer.clip_files import SIDE, clip_path, kept_frames, save_clip
+from mer.apex import APEXES
+from mer.clip_files import clip_path, pair_path
 from mer.datasets import load_dataset
-from mer.face import Face, align, check_detector, crop, detect_faces, transform
+from mer.extract_clip import FACES, RESULT, Settings, extract_clip
+from mer.face import check_detector
 from mer.files import write_json
-from mer.flow import Flow, is_flow_file, save_flow
+from mer.flow import is_flow_file
 from mer.flow_folder import earlier_run, flow_path, inside, refuse_equal_paths, refuse_foreign, run_record
 from mer.folder import list_clips
 from mer.lock import only_run
-from mer.methods import DEFAULT_METHOD, Method, check_method, describe_method, estimate_flow
+from mer.methods import DEFAULT_METHOD, Method, check_method
 from mer.samples import conform, write_samples
-from mer.video import Clip, ClipError, frame_files, open_clip
+from mer.video import ClipError, frame_files
 from mer.workers import DIED, run_jobs
 
-APEX_SIZE = 128  # of the crops in which the apex is searched: a third of the time of 224, and curves alike
 # Seconds between two writings of samples.csv, which is what is redone after a crash. A long table takes long to write;
 # the wait grows with it, so that writing stays below a twentieth of the time.
 SAVE_EVERY, SAVE_SHARE = 2.0, 0.05
 
-# Which face of several is meant, as a sort key: the smallest wins. Boxes are x0, y0, x1, y1.
-FACES: dict[str, Callable[[Face], float]] = {
-    "largest": lambda face: -float((face.box[2] - face.box[0]) * (face.box[3] - face.box[1])),
-    "left": lambda face: float(face.box[0] + face.box[2]),
-    "right": lambda face: -float(face.box[0] + face.box[2]),
-}
-# What one clip's extraction fills in.
-RESULT = ("onset", "apex", "offset", "apex_source", "fps", "status", "message", "scale")
 Track = Callable[[Iterable, int, str], Iterable]  # (items, how many, what they are) -> the same items, shown as they go
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What decides the content of a flow folder, and the device, which does not."""
-
-    method: Method
-    align: str = "mediapipe"
-    size: int = 224
-    stabilize: bool = False
-    face: str = "largest"
-    device: str = "auto"
-    clips: bool = False
-    apex: str = "flow"
-
-    def record(self) -> dict[str, Any]:
-        """The settings as they stand in `run.json`."""
-        plain = {"align": self.align, "size": self.size, "stabilize": self.stabilize, "face": self.face,
-                 "clips": self.clips, "apex": self.apex}  # fmt: skip
-        return {**describe_method(self.method), **plain}
-
-
-class ClipFault(Exception):
-    """One clip can't be used: its status and a message for the table."""
-
-    def __init__(self, status: str, message: str) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 def extract_flow(
@@ -87,6 +49,7 @@ def extract_flow(
     track: Track | None = None,
     cluster: str | None = None,
     clips: bool = False,
+    pairs: bool = False,
     apex: str = "flow",
 ) -> pd.DataFrame:
     """Estimate the flow from onset to apex for each clip of a folder, and write a flow folder.
@@ -131,6 +94,8 @@ def extract_flow(
     clips : bool
         Also keep the aligned gray frames of each clip beside its flow (:mod:`mer.clip_files`), for `svm-lbptop`,
         `svm-3dhog` and `r3d`. They show faces; they are as private as the videos.
+    pairs : bool
+        Also keep the aligned onset and apex in color, for `end-to-end` and `mmnet-frames`. They show faces, too.
     apex : {"flow", "strain", "midpoint"}
         Where a clip has no apex labeled: the frame whose flow is largest, whose strain is, by divide and conquer over
         brows, eyes, nose and mouth (:mod:`mer.apex`), or the one in the middle between onset and offset.
@@ -147,7 +112,7 @@ def extract_flow(
     OSError
         Where `out` cannot be written, as on a full disk, or another run is writing into it. What was done is kept.
     """
-    settings = Settings(method, align, size, stabilize, face, device, clips, apex)
+    settings = Settings(method, align, size, stabilize, face, device, clips, pairs, apex)
     _check(settings)
     if dataset is None and labels != "emotion":
         raise ValueError(f"labels {labels!r} are those of a database; name it with --dataset")
@@ -205,120 +170,8 @@ def _extract_all(
     return conform(table)
 
 
-# --- one clip ---
-
-
-def extract_clip(row: dict[str, Any], out: Path, settings: Settings) -> dict[str, Any]:
-    """Extract one clip's flow and write it; the columns to fill in.
-
-    A fault of the clip becomes a status, never an exception. That the flow cannot be written, as on a full disk, is no
-    fault of the clip: it would befall all others too, and raises `OSError`.
-    """
-    try:
-        flow, crops, fields = _extract(row, settings)
-    except ClipFault as fault:
-        return {"status": fault.status, "message": str(fault)}
-    except (ClipError, OSError) as error:
-        return {"status": "unreadable", "message": str(error)}
-    except Exception as error:  # a method, perhaps a user's own, that fails on this clip: the others go on
-        return {"status": "failed", "message": f"{type(error).__name__}: {error}".splitlines()[0]}
-    if crops:
-        save_clip(out / row["path"], crops)
-    save_flow(out / row["path"], flow)
-    return {**fields, "status": "ok"}
-
-
 def _died(job: tuple[int, dict[str, Any]]) -> dict[str, Any]:
     return {"status": "failed", "message": DIED}
-
-
-def _extract(row: dict[str, Any], settings: Settings) -> tuple[Flow, list[np.ndarray], dict[str, Any]]:
-    """Flow, the frames of the clip where they are wanted, and the columns to fill in."""
-    clip = open_clip(row["source"])
-    onset, offset = _interval(clip, row)
-    notes = [row["message"]] if row["message"] else []
-
-    image = clip.frame(onset)
-    faces = detect_faces(image, settings.align)
-    if not faces:
-        raise ClipFault("no_face", f"no face in frame {onset}")
-    if len(faces) > 1:
-        notes.append(f"{len(faces)} faces; took the {settings.face}")
-    face = min(faces, key=FACES[settings.face])
-    alignment = align(face.landmarks, settings.size)
-    onset_crop = crop(image, alignment)
-    landmarks = transform(face.landmarks, alignment.matrix)
-
-    apex, apex_source, note = _apex(clip, row, onset, offset, image, face, settings.apex)
-    notes += note
-    before, image = image.shape, clip.frame(apex)
-    if image.shape != before:
-        sizes = " and ".join(f"{width} x {height}" for height, width, _ in (before, image.shape))
-        raise ClipFault("unreadable", f"frames {onset} and {apex} differ in size: {sizes}")
-    faces = detect_faces(image, settings.align)
-    if not faces:
-        raise ClipFault("face_lost", f"a face in frame {onset}, none in frame {apex}")
-    if settings.stabilize:
-        face = min(faces, key=lambda other: float(np.abs(other.box - face.box).sum()))
-        apex_crop = crop(image, align(face.landmarks, settings.size))
-    else:
-        apex_crop = crop(image, alignment)
-
-    flow = estimate_flow(onset_crop, apex_crop, method=settings.method, landmarks=landmarks, device=settings.device)
-    crops = _aligned_frames(clip, onset, offset, face) if settings.clips else []
-    fps = clip.fps if pd.isna(row["fps"]) else row["fps"]
-    return flow, crops, {
-        "onset": onset, "apex": apex, "offset": offset, "apex_source": apex_source, "fps": fps,
-        "scale": round(alignment.scale, 4), "message": "; ".join(notes),
-    }  # fmt: skip
-
-
-def _aligned_frames(clip: Clip, onset: int, offset: int, face: Face) -> list[np.ndarray]:
-    """Crops `(64, 64, 3)` of the frames from onset to offset, all placed by the onset's landmarks."""
-    numbers = kept_frames(clip.numbers[(clip.numbers >= onset) & (clip.numbers <= offset)])
-    small = align(face.landmarks, SIDE)
-    return [crop(image, small) for _, image in clip.frames(numbers)]
-
-
-def _interval(clip: Clip, row: dict[str, Any]) -> tuple[int, int]:
-    first, last = int(clip.numbers[0]), int(clip.numbers[-1])
-    onset = first if pd.isna(row["onset"]) else int(row["onset"])
-    offset = last if pd.isna(row["offset"]) else min(int(row["offset"]), last)
-    if onset not in clip.numbers:
-        raise ClipFault("missing_frames", f"the onset, frame {onset}, is not there; frames are {first} to {last}")
-    if len(clip) < 2 or onset == last:
-        raise ClipFault("too_short", f"no frame after the onset, frame {onset}")
-    if offset <= onset:
-        raise ClipFault("bad_annotation", f"the offset, frame {offset}, is not after the onset, frame {onset}")
-    return onset, offset
-
-
-def _apex(
-    clip: Clip, row: dict[str, Any], onset: int, offset: int, image: np.ndarray, face: Face, by: str
-) -> tuple[int, str, list[str]]:
-    """The apex, its source and notes: the label if it can be right, else the peak, else the midpoint."""
-    notes: list[str] = []
-    if not pd.isna(row["apex"]):
-        labeled = int(row["apex"])
-        if labeled > clip.numbers[-1] or (onset < labeled <= offset and labeled not in clip.numbers):
-            last = f"frames are {clip.numbers[0]} to {clip.numbers[-1]}"
-            raise ClipFault("missing_frames", f"the apex, frame {labeled}, is not there; {last}")
-        if onset < labeled <= offset:
-            return labeled, "label", notes
-        notes.append(f"labeled apex {labeled} is not between onset {onset} and offset {offset}")
-    numbers = clip.numbers[(clip.numbers > onset) & (clip.numbers <= offset)]
-    middle = int(numbers[(len(numbers) - 1) // 2])
-    if by == "midpoint":
-        return middle, "midpoint", notes
-    small = align(face.landmarks, APEX_SIZE)
-    frames = (crop(image, small) for _, image in clip.frames(numbers))
-    position = find_apex(crop(image, small), frames, transform(face.landmarks, small.matrix), by)
-    if position is None:
-        return middle, "midpoint", [*notes, "nothing moves"]
-    return int(numbers[position]), "spotted", notes
-
-
-# --- what to do ---
 
 
 def _check(settings: Settings) -> None:
@@ -348,6 +201,8 @@ def _still_good(row: dict[str, Any], done: dict[str, Any] | None, out: Path, set
     if done is None or not inside(out, done["path"]) or not is_flow_file(out / done["path"], settings.size):
         return False
     if settings.clips and not clip_path(out / done["path"]).is_file():
+        return False
+    if settings.pairs and not pair_path(out / done["path"]).is_file():
         return False
     if pd.isna(row["apex"]):
         return done["apex_source"] != "label" and (pd.isna(row["offset"]) or done["offset"] == row["offset"])

@@ -22,7 +22,7 @@ from sklearn.model_selection import GroupKFold, ParameterGrid
 from sklearn.pipeline import Pipeline
 
 from mer.metrics import count, uf1
-from mer.models import PerClip, new_model
+from mer.models import features_of, new_model
 from mer.workers import in_order, run_jobs
 
 INNER_FOLDS = 5  # people who train are shared out over so many inner folds
@@ -66,17 +66,6 @@ class Answer:
     scores: np.ndarray
     chosen: Candidate | None = None
     epochs: np.ndarray | None = None
-
-
-def features_of(estimator: Any) -> PerClip | None:
-    """The first step of a pipeline, if it treats each clip by itself and may run ahead of the folds."""
-    first = estimator.steps[0][1] if isinstance(estimator, Pipeline) and len(estimator.steps) > 1 else None
-    return first if isinstance(first, PerClip) else None
-
-
-def sees_frames(features: PerClip | None) -> bool:
-    """Whether a model is for clips of gray frames, and not for flow."""
-    return features is not None and features.frames is not None and features.channels == 1
 
 
 def full_grid(model: Any, grid: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:

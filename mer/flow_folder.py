@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from mer import __version__
-from mer.clip_files import clip_path
+from mer.clip_files import clip_path, pair_path
 from mer.lock import is_empty
 from mer.samples import SamplesError, empty_samples, read_samples, readable
 
@@ -99,6 +99,7 @@ def earlier_run(out: Path, record: dict[str, Any], overwrite: bool) -> pd.DataFr
             if inside(out, path):
                 (out / path).unlink(missing_ok=True)
                 clip_path(out / path).unlink(missing_ok=True)
+                pair_path(out / path).unlink(missing_ok=True)
         # Before run.json changes: a run that is killed here must not find these rows under the new settings.
         (out / "samples.csv").unlink(missing_ok=True)
         return empty_samples()

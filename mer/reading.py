@@ -11,7 +11,8 @@ import numpy as np
 
 from mer.flow import Flow
 from mer.models import new_model
-from mer.models.saved import load_model
+from mer.models.per_clip import seen_of
+from mer.models.saved import load_for_expressions
 from mer.training import fit_on_nothing
 
 SHIPPED = "zero-shot-strict"
@@ -26,7 +27,7 @@ class Reader:
     name : str
         In `mer.MODELS`.
     estimator : object
-        Fitted; takes rows of flow in interocular distances.
+        Fitted; takes rows of flow in interocular distances, or of the onset and the apex in color.
     classes : tuple of str
     component : str
         Which flow it reads.
@@ -46,21 +47,23 @@ class Reader:
     record: dict[str, Any]
     sha256: str = ""
 
-    def read(self, flow: Flow, scale: float) -> tuple[str, dict[str, float]]:
-        """The answer for one flow, and the probability of each class, where the model gives any.
+    def read(self, flow: Flow, scale: float, crops: tuple[np.ndarray, np.ndarray]) -> tuple[str, dict[str, float]]:
+        """The answer for one expression, and the probability of each class, where the model gives any.
 
         Parameters
         ----------
         flow : Flow
         scale : float
             Pixels in an interocular distance.
+        crops : (onset, apex)
+            The frames that the flow was estimated from, uint8 `(H, W, 3)`.
 
         Raises
         ------
         ValueError
             Where the model was fitted to flow of another size.
         """
-        row = (getattr(flow, self.component) / np.float32(scale)).reshape(1, -1)
+        row = seen_of(self.estimator, getattr(flow, self.component), scale, crops).reshape(1, -1)
         try:
             answer = str(self.estimator.predict(row)[0])
             if not hasattr(self.estimator, "predict_proba"):
@@ -78,7 +81,7 @@ def load_reader(model: str | Path | None = None) -> Reader:
         estimator = new_model(SHIPPED)
         fit_on_nothing(estimator)
         return Reader(SHIPPED, estimator, _classes(estimator), "expression", False, {})
-    estimator, record = load_model(model)
+    estimator, record = load_for_expressions(model)
     digest = hashlib.sha256(Path(model).read_bytes()).hexdigest()
     component = record.get("component", "expression")
     return Reader(record["model"], estimator, _classes(estimator), component, "clips" in record, record, digest)

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mer.clip_rows import read_rows
 from mer.evaluation import evaluate
 from mer.flow import load_component
-from mer.models import MODELS, new_model
+from mer.models import MODELS, features_of, new_model
 from mer.models.pretraining import PRETRAINABLE
 from mer.models.pretraining import pretrain as pretrain_network
 from mer.models.saved import save_model
@@ -109,11 +110,9 @@ def train_classifier(
             return None
         made: Any = partial(MODELS[model], **options) if options else model
         result = evaluate(flows, protocol, made, component, seeds=1, workers=workers, track=track)
-        X, y = _labeled(Path(flows), protocol, component)
-        estimator = new_model(made, seed)
-        estimator.fit(X, y)
+        estimator, classes = _fit(made, seed, Path(flows), protocol, component)
     names = [f"{score}{part}" for score in ("uf1", "uar", "accuracy") for part in ("", "_interval")]
-    record |= {"clips": len(y), "people": result.scores["n_subjects"], "classes": list(result.classes)}
+    record |= {"clips": len(classes), "people": result.scores["n_subjects"], "classes": list(result.classes)}
     record |= {"protocol": result.protocol.name, "scores": {name: result.scores[name] for name in names}}
     record["flow"] = {name: result.run.get(name) for name in ("method", "align", "size")}  # to be read alike
     save_model(out, model, estimator, record)
@@ -163,10 +162,17 @@ def fit_on_nothing(estimator: Any) -> None:
     estimator.fit(np.zeros((len(CLASSES), side * side * 2), np.float32), np.array(CLASSES))
 
 
-def _labeled(folder: Path, protocol: str, component: str) -> tuple[np.ndarray, np.ndarray]:
-    """Flow `(n, H * W * 2)` in interocular distances and classes `(n,)` of the clips that the protocol takes."""
+def _fit(model: Any, seed: int, folder: Path, protocol: str, component: str) -> tuple[Any, np.ndarray]:
+    """The model, fitted to all clips that the protocol takes and that have not failed; and their classes `(n,)`."""
     samples, _ = find_protocol(protocol).select(read_samples(folder))
-    samples = samples[samples["status"] == "ok"]
-    scales = samples["scale"].where(samples["scale"] > 0, 1.0).to_numpy()
-    rows = [load_component(folder / path, component).ravel() for path in samples["path"]]
-    return np.stack(rows) / scales[:, None].astype(np.float32), samples["class"].to_numpy(dtype=str)
+    samples = samples.reset_index(drop=True)
+    estimator = new_model(model, seed)
+    features = features_of(estimator)
+    rows, failed, _ = read_rows(samples, folder, component, features)
+    good = samples.index.difference(failed.index)
+    classes = samples.loc[good, "class"].to_numpy(dtype=str)
+    if features is None:
+        estimator.fit(rows[good], classes)
+    else:
+        estimator.steps[1:] = estimator[1:].fit(rows[good], classes).steps
+    return estimator, classes

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from mer.analysis import Analysis, analyze
-from mer.extract import FACES
+from mer.extract_clip import FACES
 from mer.face import detect_faces
 from mer.spotting import Spotting
 from mer.spotting.motion import KeyFrame

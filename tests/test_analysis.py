@@ -36,7 +36,7 @@ def test_units_and_emotion_are_those_of_the_flow_that_was_written(found):
     read = action_units(flow.expression, row["scale"], crop="aligned")
     units = found.units[found.units["onset"] == row["onset"]].set_index("unit")["intensity"]
     assert units.to_dict() == pytest.approx(read, abs=1e-3)
-    answer, chances = load_reader().read(flow, row["scale"])
+    answer, chances = load_reader().read(flow, row["scale"], (np.zeros((224, 224, 3), np.uint8),) * 2)
     assert row["emotion"] == answer == max(chances, key=lambda name: chances[name])
     assert [row[f"p_{name}"] for name in chances] == pytest.approx(list(chances.values()), abs=1e-3)
 

@@ -1,9 +1,12 @@
+from functools import partial
+
 import numpy as np
 import pytest
 
-from mer.clip_files import clip_path, kept_frames, load_clip, save_clip
+from mer.clip_files import clip_path, kept_frames, load_clip, load_pair, pair_path, save_clip, save_pair
 from mer.evaluation import evaluate
 from mer.extract import extract_flow
+from mer.models import MODELS
 from mer.samples import read_samples
 
 
@@ -48,3 +51,36 @@ def test_from_videos_to_a_classifier_of_frames(sample_videos, tmp_path):
     assert "extract with --clips" in evaluate(flows, model="svm-3dhog", seeds=1).failed["message"].iloc[0]
     extract_flow(sample_videos, flows, method=still, clips=True)  # makes again what lacks its clip
     np.testing.assert_array_equal(load_clip(flows / first["path"]), frames)
+
+
+def test_onset_and_apex_come_back_in_color(tmp_path):
+    pair = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype(np.uint8)
+    save_pair(tmp_path / "c_0.npz", *pair)
+    assert pair_path(tmp_path / "c_0.npz") == tmp_path / "c_0.pair.npz"
+    np.testing.assert_array_equal(load_pair(tmp_path / "c_0.npz"), pair)
+    with pytest.raises(ValueError, match="extract with --pairs"):
+        load_pair(tmp_path / "other.npz")
+    np.savez(tmp_path / "gray_0.pair.npz", frames=pair[..., 0])
+    with pytest.raises(ValueError, match="two frames in color"):
+        load_pair(tmp_path / "gray_0.npz")
+
+
+@pytest.mark.slow
+def test_from_videos_to_a_network_that_learns_end_to_end(sample_videos, tmp_path):
+    flows, few = tmp_path / "flows", partial(MODELS["end-to-end"], epochs=2, tuning_epochs=1)
+    extract_flow(sample_videos, flows, method=still, size=64, pairs=True)
+    first = read_samples(flows).iloc[0]
+    pair = load_pair(flows / first["path"])
+    assert (pair.shape, pair.dtype) == ((2, 64, 64, 3), np.uint8)
+    assert np.abs(pair[1].astype(int) - pair[0]).max() > 20
+    result = evaluate(flows, model=few, seeds=1, oracle_epoch=True)
+    assert not len(result.failed)
+    assert result.settings["sees"] == "onset and apex in color"
+    assert result.settings["pretrained"].startswith("decflow, a flow network: Synthetic pairs alone")
+    assert set(result.predictions["oracle_epoch"]) <= {1, 2, 3}
+    pair_path(flows / first["path"]).unlink()
+    assert "extract with --pairs" in evaluate(flows, model=few, seeds=1).failed["message"].iloc[0]
+    extract_flow(sample_videos, flows, method=still, size=64, pairs=True)  # makes again what lacks its pair
+    np.testing.assert_array_equal(load_pair(flows / first["path"]), pair)
+    extract_flow(sample_videos, flows, method=still, size=96, overwrite=True)
+    assert not pair_path(flows / first["path"]).exists()

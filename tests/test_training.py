@@ -5,11 +5,15 @@ import pytest
 from typer.testing import CliRunner
 
 from mer.cli import app
-from mer.flow import load_component
-from mer.models import MODELS, name_of
+from mer.clip_files import load_clip, load_pair
+from mer.extract import extract_flow
+from mer.features import resample_time
+from mer.flow import load_component, load_flow
+from mer.models import MODELS, name_of, new_model
 from mer.models.pretrained import read_record, seen_before
 from mer.models.pretraining import pretrain
 from mer.models.saved import load_model
+from mer.reading import load_reader
 from mer.synth.clips import micro_flows
 from mer.training import train_classifier
 from tests.drawn_flows import write_drawn_flows
@@ -34,6 +38,29 @@ def test_a_fitted_model_is_saved_with_its_score(flows, tmp_path):
     assert 0 < record["scores"]["uf1"] <= 1
     X = np.stack([load_component(folder / path).ravel() / 12 for path in table["path"]])
     assert (model.predict(X) == table["label"]).mean() > 0.9
+
+
+@pytest.mark.slow
+def test_models_of_frames_are_fitted_to_frames_and_saved(sample_videos, tmp_path):
+    flows = tmp_path / "flows"
+    table = extract_flow(sample_videos, flows, method="dis", size=64, clips=True, pairs=True)
+    few = partial(MODELS["end-to-end"], epochs=2, tuning_epochs=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(MODELS, "end-to-end", few)
+        train_classifier(tmp_path / "pairs.npz", "end-to-end", flows, workers=1)
+        loaded, record = load_model(tmp_path / "pairs.npz")
+        pairs = np.stack([load_pair(flows / path) for path in table["path"]])
+        answers = loaded.predict(pairs[:4])
+        reader = load_reader(tmp_path / "pairs.npz")
+        flow = load_flow(flows / table["path"].iloc[0])
+        assert reader.read(flow, table["scale"].iloc[0], tuple(pairs[0]))[0] == answers[0]
+    assert record["clips"] == len(table)
+    train_classifier(tmp_path / "clips.npz", "svm-3dhog", flows, workers=1)
+    clips = np.stack([resample_time(load_clip(flows / path), 10) for path in table["path"]])
+    by_hand = new_model("svm-3dhog").fit(clips, table["label"])
+    assert list(load_model(tmp_path / "clips.npz")[0].predict(clips)) == list(by_hand.predict(clips))
+    with pytest.raises(ValueError, match="which sees gray frames"):
+        load_reader(tmp_path / "clips.npz")
 
 
 def test_without_any_data(tmp_path):

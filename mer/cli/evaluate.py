@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 # The names in `mer.MODELS`, which take half a second to load.
 MODELS = """majority, svm-linear, svm-hoof, svm-mdmo, svm-biwoof, svm-lbptop, svm-3dhog, logistic, gbm, off-apexnet,
-ststnet, sssnet, rcn-a, dual-inception, htnet, mmnet, r3d, symnet, ensemble, svm-hoof-synth, ensemble-synth, zero-shot,
-zero-shot-strict""".replace("\n", " ")
+ststnet, sssnet, rcn-a, dual-inception, htnet, mmnet, mmnet-frames, r3d, end-to-end, symnet, ensemble, svm-hoof-synth,
+ensemble-synth, zero-shot, zero-shot-strict""".replace("\n", " ")
 SCORES = {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy"}
 
 

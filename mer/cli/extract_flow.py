@@ -55,6 +55,10 @@ def extract_flow(
         bool,
         typer.Option("--clips", help="Also keep aligned gray frames, which svm-lbptop, svm-3dhog, r3d see."),
     ] = False,
+    pairs: Annotated[
+        bool,
+        typer.Option("--pairs", help="Also keep the aligned onset and apex, which end-to-end and mmnet-frames see."),
+    ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda, for methods that are networks.")] = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Discard flows made with other settings.")] = False,
 ) -> None:
@@ -74,7 +78,7 @@ def extract_flow(
         videos, out, method=method or DEFAULT_METHOD, align=align.value, size=size, dataset=dataset,
         annotations=annotations, labels=labels.value, stabilize=stabilize, face=face.value, workers=workers,
         device=device, overwrite=overwrite, track=track, cluster=cluster, clips=clips,
-        apex=apex.value,
+        pairs=pairs, apex=apex.value,
     )  # fmt: skip
     ok = table["status"] == "ok"
     for row in table[~ok].to_dict("records"):

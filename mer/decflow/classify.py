@@ -1,13 +1,16 @@
 """From two frames to an emotion in one differentiable piece: DecFlow, flow features, a classifier head.
 
 The flow network can be held fixed, its output layers can be tuned with the head, or all of it: `tuned`. Fitted inside
-the training folds of a protocol, like any other classifier, it sees the training people alone.
+the training folds of a protocol, like any other classifier, it sees the training people alone: `mer evaluate --model
+end-to-end`, of a flow folder with the aligned onset and apex beside the flows (`mer extract-flow --pairs`).
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,9 +19,17 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from torch import Tensor, nn
 
+from mer._env import one_thread
+from mer.decflow.lite import MULTIPLE
 from mer.decflow.networks import build, predict
 from mer.decflow.pairs import start_flows
-from mer.decflow.prior import face_map, standard_landmarks
+from mer.decflow.prior import CHANNELS, STRIDE, face_map, standard_landmarks
+from mer.face import detect_faces
+
+BATCH = 8  # clips that go through the flow network at a time where no gradient is needed
+# What a flow network reads of one pair: name -> channels, and pixels of the frame per cell.
+INPUTS = {"onset": (3, 1), "apex": (3, 1), "prior": (CHANNELS, STRIDE), "start": (4, STRIDE)}
+_VALUES = sum(channels / cell**2 for channels, cell in INPUTS.values())  # of a row, per pixel of the frame
 
 TUNED = ("frozen", "last", "whole")
 _LAST = (
@@ -94,111 +105,184 @@ class EmotionNetwork(nn.Module):
 class EndToEndClassifier(ClassifierMixin, BaseEstimator):
     """scikit-learn's interface to :class:`EmotionNetwork`.
 
+    First the head alone learns, on the flow as the network estimates it; then, unless `tuned` is `frozen`, the flow
+    network learns along for a few epochs. A head that starts at random would pull the network away from what flow is
+    (Kumar et al., "Fine-tuning can distort pretrained features and underperform out-of-distribution", ICLR 2022).
+
     Parameters
     ----------
     tuned : {"frozen", "last", "whole"}
-        Which part of the flow network follows the labels. With few clips, `whole` forgets what flow is; `last` is a
-        compromise.
+        Which part of the flow network follows the labels: none, its output layers, or all of it.
     network : str
         Name in `mer.decflow.networks.NETWORKS`.
     weights : str or Path, optional
         Of the flow network, by name or path; None leaves it as it is built, which for `lite` is a classical method.
     head : function, optional
         Number of classes -> Module that takes `(B, 3, 28, 28)`.
-    epochs, batch, lr, lr_flow
-        Of AdamW; the flow network learns more slowly than the head.
+    epochs, tuning_epochs : int
+        Of the head alone, and of both together.
+    batch, lr, lr_flow
+        Of AdamW; together with the flow network the head learns at a tenth of `lr`.
+    device : str
+        Where it is trained and answers: `"cpu"`, `"cuda"`, ...
     random_state : int
+
+    Attributes
+    ----------
+    classes_ : (n_classes,)
+    network_ : EmotionNetwork
     """
 
     def __init__(
         self,
         tuned: str = "last",
         network: str = "lite",
-        weights: str | None = None,
+        weights: str | Path | None = None,
         head: Callable[[int], nn.Module] | None = None,
         epochs: int = 60,
+        tuning_epochs: int = 5,
         batch: int = 16,
         lr: float = 2e-3,
         lr_flow: float = 1e-4,
+        device: str = "cpu",
         random_state: int = 0,
     ) -> None:
         self.tuned, self.network, self.weights, self.head = tuned, network, weights, head
-        self.epochs, self.batch, self.lr, self.lr_flow, self.random_state = epochs, batch, lr, lr_flow, random_state
+        self.epochs, self.tuning_epochs, self.batch = epochs, tuning_epochs, batch
+        self.lr, self.lr_flow, self.device, self.random_state = lr, lr_flow, device, random_state
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> EndToEndClassifier:
-        """Fit to aligned onset and apex crops, uint8 RGB `(n, 2, H, W, 3)`, sides multiples of 32; labels `(n,)`."""
-        pairs, labels = check_pairs(X), np.asarray(y)
+    @property
+    def pretrained_file(self) -> Path | None:
+        """What the flow network has seen before."""
+        from mer.decflow.weights import find_weights
+
+        return None if self.weights is None else find_weights(self.weights)
+
+    def fit(
+        self, X: ArrayLike, y: ArrayLike, watch: Callable[[EndToEndClassifier, int], None] | None = None
+    ) -> EndToEndClassifier:
+        """Fit to aligned onsets and apexes, uint8 RGB `(n, 2, S, S, 3)`, or their rows (:func:`pair_row`); labels `(n,)`.
+
+        `watch(self, epoch)` is called after each epoch, 1, 2, ...; what it does changes nothing in the training.
+        """  # noqa: E501
+        rows, labels = as_rows(X), np.asarray(y)
         self.classes_, target = np.unique(labels, return_inverse=True)
-        with torch.random.fork_rng():
-            torch.manual_seed(self.random_state)
-            flow = build(self.network)
-            if self.weights is not None:
-                from mer.decflow.weights import load_network
-
-                flow = copy.deepcopy(load_network(self.network, self.weights))
-            head = (self.head or Head)(len(self.classes_))
-            self.model_ = EmotionNetwork(flow, head, self.tuned)
-            self._train([to_batch(pair) for pair in pairs], torch.from_numpy(target))
+        self.n_features_in_ = rows.shape[1]
+        with one_thread(self.random_state):
+            self.network_ = self.new_network().to(self.device)
+            self._train(rows, torch.from_numpy(target).to(self.device), watch)
+        self.network_.eval()
         return self
 
-    def _train(self, pairs: list[dict[str, Tensor]], target: Tensor) -> None:
-        model = self.model_
-        groups = [{"params": model.head.parameters(), "lr": self.lr}]
-        tuned = [parameter for parameter in model.flow.parameters() if parameter.requires_grad]
-        if tuned:
-            groups.append({"params": tuned, "lr": self.lr_flow})
-        optimizer = torch.optim.AdamW(groups)
+    def new_network(self) -> EmotionNetwork:
+        """The network before it has seen a label."""
+        flow = build(self.network)
+        if self.weights is not None:
+            from mer.decflow.weights import load_network
+
+            flow = copy.deepcopy(load_network(self.network, self.weights))
+        return EmotionNetwork(flow, (self.head or Head)(len(self.classes_)), self.tuned)
+
+    def _train(
+        self, rows: NDArray[np.float32], target: Tensor, watch: Callable[[EndToEndClassifier, int], None] | None
+    ) -> None:
+        model = self.network_
         counts = torch.bincount(target)
         weight = len(target) / (len(counts) * counts)  # classes are seldom balanced
-        known = None
-        if model.tuned == "frozen":  # the features stay what they are
-            with torch.no_grad():
-                known = torch.cat([model.features(_stack([pair])) for pair in pairs])
-        generator = torch.Generator().manual_seed(self.random_state)
-        for _ in range(self.epochs):
-            for rows in torch.randperm(len(pairs), generator=generator).split(self.batch):
-                model.train()
-                features = known[rows] if known is not None else model.features(_stack([pairs[n] for n in rows]))
-                loss = F.cross_entropy(model.head(features), target[rows], weight=weight)
+        with torch.no_grad():  # the features stay what they are while the head learns
+            known = torch.cat([model.features(self._batch(part)) for part in _parts(rows)])
+        tuning = self.tuning_epochs if self.tuned != "frozen" else 0
+        optimizer = torch.optim.AdamW(model.head.parameters(), lr=self.lr)
+        for epoch in range(1, self.epochs + tuning + 1):
+            if epoch == self.epochs + 1:
+                followers = [parameter for parameter in model.flow.parameters() if parameter.requires_grad]
+                groups: list[dict[str, Any]] = [{"params": model.head.parameters(), "lr": self.lr / 10}]
+                groups.append({"params": followers})
+                optimizer = torch.optim.AdamW(groups, lr=self.lr_flow)
+            model.train()
+            for chosen in torch.randperm(len(rows)).split(self.batch):
+                alone = epoch <= self.epochs
+                features = known[chosen] if alone else model.features(self._batch(rows[chosen.numpy()]))
+                loss = F.cross_entropy(model.head(features), target[chosen], weight=weight)
                 optimizer.zero_grad()
                 loss.backward()
                 nn.utils.clip_grad_norm_(model.parameters(), 1.0)
                 optimizer.step()
+            if watch is not None:
+                model.eval()
+                with torch.random.fork_rng(devices=[]):
+                    watch(self, epoch)
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Probabilities `(n, classes)`, in the order of `classes_`."""
-        self.model_.eval()
-        with torch.inference_mode():
-            scores = [self.model_(_stack([to_batch(pair)])) for pair in check_pairs(X)]
-        return torch.cat(scores).double().softmax(dim=1).numpy()
+        self.network_.eval()
+        with one_thread(), torch.no_grad():
+            scores = [self.network_(self._batch(part)) for part in _parts(as_rows(X))]
+        return torch.cat(scores).double().softmax(dim=1).cpu().numpy()
 
     def predict(self, X: ArrayLike) -> NDArray:
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
-
-def check_pairs(X: ArrayLike) -> NDArray[np.uint8]:
-    """`X` as uint8 `(n, 2, H, W, 3)`; `ValueError` for anything else."""
-    pairs = np.asarray(X)
-    if pairs.ndim != 5 or pairs.shape[1] != 2 or pairs.shape[4] != 3 or pairs.dtype != np.uint8 or not len(pairs):
-        raise ValueError(f"pairs are {pairs.dtype} {pairs.shape}; expected uint8 (n, 2, height, width, 3), n above 0")
-    if pairs.shape[2] % 32 or pairs.shape[3] % 32:
-        raise ValueError(f"frames are {pairs.shape[2]} x {pairs.shape[3]}; both sides must be multiples of 32")
-    return pairs
+    def _batch(self, rows: NDArray[np.float32]) -> dict[str, Tensor]:
+        return {name: value.to(self.device) for name, value in to_batch(rows).items()}
 
 
-def to_batch(pair: NDArray[np.uint8]) -> dict[str, Tensor]:
-    """What a flow network reads of one aligned pair `(2, H, W, 3)`; the mean face stands for the person's."""
-    onset, apex = pair
-    shape = (onset.shape[0], onset.shape[1])
-    landmarks = standard_landmarks(shape)
+def pair_row(pair: NDArray) -> NDArray[np.float32]:
+    """What a flow network reads of one aligned pair `(2, S, S, 3)`, RGB 0 to 255, as one row of numbers.
+
+    The frames, the semantic prior and the first flows, one after the other (:data:`INPUTS`). The onset's landmarks are
+    detected; where no face is found, the mean face stands in, where alignment puts it.
+    """
+    onset, apex = np.ascontiguousarray(pair, np.uint8)
+    side = _check_side(onset)
+    faces = detect_faces(onset)
+    landmarks = faces[0].landmarks if faces else standard_landmarks((side, side))
     arrays = {
         "onset": onset.transpose(2, 0, 1),
         "apex": apex.transpose(2, 0, 1),
-        "prior": face_map(landmarks, shape),
+        "prior": face_map(landmarks, (side, side)),
         "start": start_flows(onset, apex, landmarks),
     }
-    return {name: torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32)) for name, array in arrays.items()}
+    return np.concatenate([np.ravel(arrays[name]).astype(np.float32) for name in INPUTS])
 
 
-def _stack(pairs: list[dict[str, Tensor]]) -> dict[str, Tensor]:
-    return {name: torch.stack([pair[name] for pair in pairs]) for name in pairs[0]}
+def as_rows(X: ArrayLike) -> NDArray[np.float32]:
+    """`X` as rows of :func:`pair_row`, made from uint8 `(n, 2, S, S, 3)` where it is not; `ValueError` for others."""
+    given = np.asarray(X)
+    if given.ndim == 2 and len(given) and given.dtype == np.float32:
+        _side(given)
+        return given
+    if given.ndim != 5 or given.shape[1] != 2 or given.shape[4] != 3 or given.dtype != np.uint8 or not len(given):
+        raise ValueError(f"pairs are {given.dtype} {given.shape}; expected uint8 (n, 2, side, side, 3), n above 0")
+    return np.stack([pair_row(pair) for pair in given])
+
+
+def to_batch(rows: NDArray[np.float32]) -> dict[str, Tensor]:
+    """Rows of :func:`pair_row`, `(n, d)`, as the tensors that a flow network takes."""
+    side, batch, start = _side(rows), {}, 0
+    for name, (channels, cell) in INPUTS.items():
+        end = start + channels * (side // cell) ** 2
+        batch[name] = torch.from_numpy(rows[:, start:end].copy()).view(len(rows), channels, side // cell, side // cell)
+        start = end
+    return batch
+
+
+def _side(rows: NDArray) -> int:
+    side = round((rows.shape[1] / _VALUES) ** 0.5)
+    if side < MULTIPLE or side % MULTIPLE or rows.shape[1] != round(side**2 * _VALUES):
+        raise ValueError(f"rows of {rows.shape[1]} values are no rows of pair_row")
+    return side
+
+
+def _check_side(frame: NDArray[np.uint8]) -> int:
+    height, width = frame.shape[:2]
+    if height != width or height % MULTIPLE:
+        raise ValueError(
+            f"frames are {height} x {width}; expected squares whose side is a multiple of {MULTIPLE}, such as 224: "
+            "extract with such a --size"
+        )
+    return height
+
+
+def _parts(rows: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    return [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -14,6 +15,9 @@ from mer.face.align import face_mask
 from mer.face.regions import OUTER_EYE_CORNERS
 from mer.flow import Flow
 from mer.flow.head import BORDER, soft_mask
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def decflow(
@@ -55,7 +59,12 @@ def decflow(
     with torch.inference_mode(), _few_threads(height * width):
         tensors = [torch.from_numpy(np.ascontiguousarray(a, np.float32))[None].to(_device(device)) for a in arrays]
         ((facial, head),) = network(*tensors)
-    return _flow(facial, head, points, (height, width))
+    # Outside the face there is no expression.
+    facial, head = (_field(f, (height, width)) for f in (facial, head))
+    mask = face_mask(points, (height, width))
+    unit = float(np.linalg.norm(np.subtract(*points[list(OUTER_EYE_CORNERS), :2])))
+    share = soft_mask(mask, BORDER * unit)[..., None]
+    return Flow.split(facial, facial + share * (head - facial), mask)
 
 
 def decflow_paper(
@@ -68,6 +77,8 @@ def decflow_paper(
     iterations: int = 12,
 ) -> Flow:
     """Facial, head and expression flow by the published network, with the authors' converted weights.
+
+    The fields are the network's own in every pixel, outside the face too.
 
     Parameters
     ----------
@@ -93,7 +104,8 @@ def decflow_paper(
     with torch.inference_mode():
         tensors = [torch.from_numpy(f.transpose(2, 0, 1).astype(np.float32))[None].to(_device(device)) for f in frames]
         ((facial, head),) = network(*tensors, iterations)
-    return _flow(facial, head, landmarks, (height, width))
+    mask = None if landmarks is None else face_mask(landmarks, (height, width))
+    return Flow.split(_field(facial, (height, width)), _field(head, (height, width)), mask)
 
 
 @contextmanager
@@ -125,16 +137,10 @@ def _pad(frame: NDArray[np.uint8], multiple: int, smallest: int) -> NDArray[np.u
     return np.asarray(cv2.copyMakeBorder(frame, 0, down, 0, right, cv2.BORDER_REPLICATE), np.uint8)
 
 
-def _flow(facial, head, landmarks, shape: tuple[int, int]) -> Flow:  # type: ignore[no-untyped-def]  # torch at need
-    """Tensors `(1, 2, H, W)` as a `Flow` of `shape`, without expression outside the face."""
+def _field(tensor: Tensor, shape: tuple[int, int]) -> NDArray[np.float32]:
+    """`(1, 2, H, W)` as `(H, W, 2)` without its padding."""
     height, width = shape
-    facial, head = (f[0, :, :height, :width].float().permute(1, 2, 0).cpu().numpy() for f in (facial, head))
-    if landmarks is None:
-        return Flow.split(facial, head)
-    mask = face_mask(landmarks, shape)
-    unit = float(np.linalg.norm(np.subtract(*landmarks[list(OUTER_EYE_CORNERS), :2])))
-    share = soft_mask(mask, BORDER * unit)[..., None]
-    return Flow.split(facial, facial + share * (head - facial), mask)
+    return np.asarray(tensor[0, :, :height, :width].float().permute(1, 2, 0).cpu().numpy())
 
 
 def _device(name: str) -> str:

@@ -200,18 +200,31 @@ def fetch(url: str, expected: str, name: str) -> Path:
     expected : str
         SHA-256 in hexadecimal.
     name : str
-        The weights' name from then on.
+        The weights' name from then on, under which `mer weights` lists them, and the methods find them: weights called
+        `decflow` go before those of the package.
+
+    Raises
+    ------
+    WeightsError
+        For another hash, another kind of address, or a server that does not answer.
     """
+    expected = expected.strip().lower()
     if not url.startswith(("https://", "file://")):
         raise WeightsError(f"{url}: weights are fetched over https")
     path = weights_folder() / f"{name}.safetensors"
     if path.exists() and sha256(path) == expected:
         return path
     with write_whole(path, "wb") as file:
-        with urllib.request.urlopen(url, timeout=60) as response:
-            shutil.copyfileobj(response, file)
+        try:
+            with urllib.request.urlopen(url, timeout=60) as response:
+                shutil.copyfileobj(response, file)
+        except OSError as error:  # urllib's errors are of this kind
+            raise WeightsError(f"{url} cannot be fetched ({error})") from error
         file.flush()
         found = sha256(file.name)
         if found != expected:
             raise WeightsError(f"{url}: SHA-256 is {found}, expected {expected}; nothing was kept")
+    with write_whole(path.with_suffix(".json")) as file:
+        json.dump({"name": name, "file": path.name, "source": url, "sha256": expected}, file, indent=2)
+        file.write("\n")
     return path

@@ -1,7 +1,8 @@
 """Classifiers: a name -> a function that makes an unfitted scikit-learn estimator.
 
 Each takes X as flow fields `(n, H, W, 2)`, in interocular distances, or as their flattened rows `(n, H * W * 2)`; those
-for clips, `svm-lbptop`, `svm-3dhog` and `r3d`, take gray frames `(n, T, H, W)` or their rows. Each is a pipeline: first
+for clips, `svm-lbptop`, `svm-3dhog` and `r3d`, take gray frames `(n, T, H, W)` or their rows, and `mmnet-frames` and
+`end-to-end` the onset and the apex in color, `(n, 2, S, S, 3)` or their rows. Each is a pipeline: first
 :class:`PerClip`, the features of each clip by itself, then whatever is fitted. Those that draw random numbers have a
 parameter `random_state`; the others give the same answer each time. `docs/models.md` tells their input, settings and
 sources in one table, with what they cost.
@@ -31,8 +32,10 @@ from mer.models.classic import (
 )
 from mer.models.deep import (
     dual_inception,
+    end_to_end,
     htnet,
     mmnet,
+    mmnet_frames,
     off_apexnet,
     r3d,
     rcn_a,
@@ -42,7 +45,7 @@ from mer.models.deep import (
     symnet_input,
 )
 from mer.models.ensemble import Twins, ensemble
-from mer.models.per_clip import PerClip
+from mer.models.per_clip import PerClip, features_of
 from mer.models.pretrained import seen_before
 from mer.models.rendered import ensemble_synth, svm_hoof_synth, zero_shot, zero_shot_strict
 from mer.models.torch_classifier import TorchClassifier
@@ -53,14 +56,17 @@ __all__ = [
     "TorchClassifier",
     "Twins",
     "dual_inception",
+    "end_to_end",
     "ensemble",
     "ensemble_synth",
+    "features_of",
     "gbm",
     "htnet",
     "is_seeded",
     "logistic",
     "majority",
     "mmnet",
+    "mmnet_frames",
     "name_of",
     "new_model",
     "off_apexnet",
@@ -99,7 +105,9 @@ MODELS: dict[str, Callable[..., Any]] = {
     "dual-inception": dual_inception,
     "htnet": htnet,
     "mmnet": mmnet,
+    "mmnet-frames": mmnet_frames,
     "r3d": r3d,
+    "end-to-end": end_to_end,
     "symnet": symnet,
     "ensemble": ensemble,
     "svm-hoof-synth": svm_hoof_synth,

@@ -111,8 +111,8 @@ def mmnet(
 ) -> Pipeline:
     """MMNet: one branch for motion, and one for where on the face it is.
 
-    `inputs="frames"` is published: X holds the onset's and the apex's frame, RGB, `(n, 2, size, size, 3)`. `"flow"`
-    takes the flow field for the motion and for the places, since a flow folder holds no frames.
+    `inputs="frames"` is published: X holds the onset's and the apex's frame, RGB, `(n, 2, size, size, 3)`
+    (`mmnet-frames`). `"flow"` takes the flow field for the motion and for the places, for a flow folder without frames.
     """
     published = {"optimizer": "adamw", "learning_rate": 8e-4, "weight_decay": 0.6, "decay": 0.987, "batch_size": 32}
     network = partial(_mmnet, widths=widths)
@@ -124,6 +124,22 @@ def mmnet(
         raise ValueError(f"inputs is {inputs!r}; expected 'flow' or 'frames'")
     rest = published | {"augment": augment} | settings
     return _classifier(rows, network, random_state, rest, channels=channels, epochs=epochs)
+
+
+def mmnet_frames(random_state: int | None = None, **settings: Any) -> Pipeline:
+    """MMNet as published: it sees the onset and the apex, and estimates no flow."""
+    return mmnet(random_state, inputs="frames", **settings)
+
+
+def end_to_end(random_state: int = 0, *, weights: str | None = "decflow", **settings: Any) -> Pipeline:
+    """Frames to an emotion through DecFlow, which learns along: :class:`mer.decflow.classify.EndToEndClassifier`.
+
+    X holds the onset's and the apex's frame, RGB, `(n, 2, S, S, 3)`, S a multiple of 32; ours.
+    """
+    from mer.decflow.classify import EndToEndClassifier, pair_row  # torch, when it is needed
+
+    classifier = EndToEndClassifier(weights=weights, random_state=random_state, **settings)
+    return Pipeline([("features", PerClip(pair_row, frames=2, channels=3)), ("classifier", classifier)])
 
 
 def r3d(

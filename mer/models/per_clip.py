@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.pipeline import Pipeline
 
 from mer.features import as_clips, as_fields
 
@@ -41,6 +42,13 @@ class PerClip(TransformerMixin, BaseEstimator):
         self.frames = frames
         self.channels = channels
 
+    @property
+    def sees(self) -> str:
+        """What of a clip it is for: `flow`, its gray frames (`clip`), or onset and apex in color (`pair`)."""
+        if self.frames is None:
+            return "flow"
+        return "pair" if (self.frames, self.channels) == (2, 3) else "clip"
+
     def fit(self, X: np.ndarray, y: object = None) -> PerClip:
         """Do nothing: there is nothing to fit."""
         return self
@@ -53,3 +61,30 @@ class PerClip(TransformerMixin, BaseEstimator):
         rows = as_fields(X) if self.frames is None else as_clips(X, self.frames, self.channels)
         features = [self.feature(row, **(self.options or {})) for row in rows]
         return np.stack(features).reshape(len(features), -1).astype(np.float32, copy=False)
+
+
+def features_of(estimator: Any) -> PerClip | None:
+    """The first step of a pipeline, if it treats each clip by itself and may run ahead of what is fitted."""
+    first = estimator.steps[0][1] if isinstance(estimator, Pipeline) and len(estimator.steps) > 1 else None
+    return first if isinstance(first, PerClip) else None
+
+
+def seen_of(estimator: Any, field: np.ndarray, scale: float, crops: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """What an estimator sees of one expression.
+
+    Parameters
+    ----------
+    field : (H, W, 2)
+        Its flow, pixels.
+    scale : float
+        Pixels in an interocular distance.
+    crops : (onset, apex)
+        The frames that the flow was estimated from, uint8 `(H, W, 3)`.
+
+    Returns
+    -------
+    (H, W, 2) or (2, H, W, 3)
+        The flow in interocular distances, or the frames, for an estimator that sees them.
+    """
+    features = features_of(estimator)
+    return np.stack(crops) if features is not None and features.sees == "pair" else field / np.float32(scale)

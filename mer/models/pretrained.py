@@ -51,7 +51,13 @@ def seen_before(estimator: Any) -> str:
 
 
 def _in_words(path: str) -> str:
-    record, digest = read_record(path), hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    card = Path(path).with_suffix(".json")  # flow networks have one
+    if card.is_file():
+        known = json.loads(card.read_text(encoding="utf-8"))
+        seen = known.get("trained_on") or known.get("data") or "not told"
+        return f"{known.get('name', card.stem)}, a flow network: {seen} Weights SHA-256 {digest[:16]}"
+    record = read_record(path)
     faces = ", ".join(record.get("faces", [])) or "not told"
     amount = f"{record.get('clips', '?')} clips of {record.get('people', '?')} synthetic people; faces: {faces}"
     return f"{record.get('data', 'not told')}: {amount}; weights SHA-256 {digest[:16]}"

@@ -17,7 +17,7 @@ from sklearn.svm import SVC
 
 import mer
 from mer.files import write_whole
-from mer.models import MODELS, new_model
+from mer.models import MODELS, features_of, new_model
 from mer.models.torch_classifier import TorchClassifier
 from mer.models.zero_shot import ZeroShot, form_network
 
@@ -52,7 +52,8 @@ def save_model(path: str | Path, name: str, estimator: Any, record: dict[str, An
 def load_model(path: str | Path) -> tuple[Any, dict[str, Any]]:
     """The fitted model of a file of :func:`save_model`, and its record, with the `model`'s name.
 
-    `predict` and `predict_proba` take flow fields in interocular distances, `(n, H, W, 2)` or their rows.
+    `predict` and `predict_proba` take flow fields in interocular distances, `(n, H, W, 2)` or their rows; of
+    models that see frames, those.
     """
     path = Path(path)
     try:
@@ -71,6 +72,18 @@ def load_model(path: str | Path) -> tuple[Any, dict[str, Any]]:
     if not known:
         raise ValueError(f"{path} holds the model {head['model']!r} in form {head['version']}; update mer to open it")
     return estimator, {"model": head["model"], **record}
+
+
+def load_for_expressions(path: str | Path) -> tuple[Any, dict[str, Any]]:
+    """As :func:`load_model`; `ValueError` for a model that cannot read a spotted expression, since it sees a clip."""
+    estimator, record = load_model(path)
+    features = features_of(estimator)
+    if features is not None and features.sees == "clip":
+        raise ValueError(
+            f"{path} holds {record['model']}, which sees gray frames; spotted expressions are read from their flow or "
+            "their onset and apex: train another model, such as svm-hoof"
+        )
+    return estimator, record
 
 
 def _learned(part: BaseEstimator, place: str, arrays: dict[str, np.ndarray], name: str) -> dict[str, Any]:
@@ -141,6 +154,8 @@ def _rebuilt(value: dict[str, Any], arrays: dict[str, np.ndarray], owner: Any) -
         network = owner.network(owner.channels, round(pixels**0.5), len(owner.classes_))
         if owner.frames is None:
             network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    elif hasattr(owner, "new_network"):
+        network = owner.new_network()
     else:
         network = form_network()
     place = value["network"]

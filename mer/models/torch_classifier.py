@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from mer._env import one_thread
 from mer.models.pretrained import take_weights
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
         check_classification_targets(y)
         self.classes_, target = np.unique(y, return_inverse=True)
         images, labels = self._images(X), torch.from_numpy(target.astype(np.int64)).to(self.device)
-        with _one_thread(self.random_state):
+        with one_thread(self.random_state):
             self.network_ = self.network(self.channels, images.shape[-1], len(self.classes_)).to(self.device)
             taken: set[str] = set()
             if self.pretrained is not None:
@@ -205,7 +205,7 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
 
         check_is_fitted(self, "network_")
         images = self._images(validate_data(self, X, dtype=np.float32, reset=False))
-        with _one_thread(), torch.no_grad():
+        with one_thread(), torch.no_grad():
             batches = [self.network_(batch).double().softmax(1) for batch in images.split(self.batch_size)]
         return torch.cat(batches).cpu().numpy()
 
@@ -227,21 +227,3 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError(f"rows of {X.shape[1]} values are not {what} of {self.channels} channels")
         images = torch.from_numpy(X.reshape(len(X), frames, size, size, self.channels).copy()).permute(0, 4, 1, 2, 3)
         return (images[:, :, 0] if self.frames is None else images.contiguous()).to(self.device)
-
-
-@contextmanager
-def _one_thread(seed: int | None = None) -> Iterator[None]:
-    """One thread, for speed on batches this small and for sums that do not depend on the machine's cores; with a seed,
-    random numbers of its own.
-    """
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with torch.random.fork_rng(devices=[], enabled=seed is not None):
-            if seed is not None:
-                torch.manual_seed(seed)
-            yield
-    finally:
-        torch.set_num_threads(threads)

@@ -21,9 +21,9 @@ from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from mer._env import one_thread
 from mer.face.box import BOX, face_box
 from mer.features import resize
-from mer.models.torch_classifier import _one_thread
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -128,7 +128,7 @@ class ZeroShot(ClassifierMixin, BaseEstimator):
         self.classes_ = np.array(CLASSES)
         self.networks_ = [network_of(state) for state in load_weights(self.weights or WEIGHTS)]
         if self.adapt:
-            with _one_thread():
+            with one_thread():
                 for network in self.networks_:
                     _adapt(network, _images(X))
         return self
@@ -143,7 +143,7 @@ class ZeroShot(ClassifierMixin, BaseEstimator):
 
         check_is_fitted(self, "networks_")
         images = _images(validate_data(self, X, dtype=np.float32, reset=False))
-        with _one_thread(), torch.no_grad():
+        with one_thread(), torch.no_grad():
             answers = [
                 network(view).log_softmax(1).double()
                 for network in self.networks_

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mer._env import one_thread
 from mer.files import write_whole
-from mer.models.torch_classifier import _one_thread
 from mer.models.zero_shot import CLASSES, form_network, form_of_motion, mirrored
 from mer.synth.clips import MicroFlows
 from mer.synth.estimated import published
@@ -42,7 +42,7 @@ def train_networks(
     forms = np.stack([form_of_motion(published(flow), crop="box") for flow in rendered.flows])
     images = torch.from_numpy(forms).permute(0, 3, 1, 2).contiguous()
     labels = torch.tensor([CLASSES.index(label) for label in rendered.labels])
-    with _one_thread():
+    with one_thread():
         tasks = range(networks)
         return [
             _train(images, labels, epochs, learning_rate, seed + k)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mer.models.torch_classifier import _one_thread
+from mer._env import one_thread
 from mer.models.zero_shot import WEIGHTS as NETWORKS
 from mer.models.zero_shot import centered_box, form_of_motion, load_weights, mirrored, network_of
 from mer.synth.flows import UNITS
@@ -123,7 +123,7 @@ def _seen(boxes: np.ndarray) -> list[np.ndarray]:
 
     networks = [network_of(state)[:-2] for state in load_weights(NETWORKS)]
     images = torch.from_numpy(np.stack([form_of_motion(box, "box") for box in boxes])).permute(0, 3, 1, 2)
-    with _one_thread(), torch.no_grad():
+    with one_thread(), torch.no_grad():
         return [
             torch.cat([torch.cat([network(part) for part in view.split(512)]) for network in networks], 1).numpy()
             for view in (images, mirrored(images))

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from mer.datasets import DATASETS, load_dataset
-from mer.extract import FACES
+from mer.extract_clip import FACES
 from mer.face import align, crop, crop_landmarks, detect_faces
 from mer.flow import load_flow
 from mer.folder import list_clips

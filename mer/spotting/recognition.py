@@ -8,7 +8,8 @@ import numpy as np
 
 from mer.face import align, crop, detect_faces, transform
 from mer.methods import DEFAULT_METHOD, check_method, estimate_flow
-from mer.models.saved import load_model
+from mer.models.per_clip import seen_of
+from mer.models.saved import load_for_expressions
 from mer.spotting.spotting import Spotting
 from mer.video import Clip, open_clip
 
@@ -20,7 +21,7 @@ class Recognizer:
     """
 
     def __init__(self, model: str | Path, device: str = "auto") -> None:
-        self.estimator, self.record = load_model(model)
+        self.estimator, self.record = load_for_expressions(model)
         self.device = device
         made = self.record.get("flow") or {}
         self.method = made.get("method") or DEFAULT_METHOD
@@ -43,5 +44,5 @@ class Recognizer:
         landmarks = transform(nearest.landmarks, alignment.matrix)
         crops = crop(onset, alignment), crop(apex, alignment)
         flow = estimate_flow(*crops, method=self.method, landmarks=landmarks, device=self.device)
-        field = (getattr(flow, self.component) / alignment.scale).astype(np.float32)
-        return str(self.estimator.predict(field[None])[0])
+        seen = seen_of(self.estimator, getattr(flow, self.component), alignment.scale, crops)
+        return str(self.estimator.predict(seen[None])[0])

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from mer.extract import FACES, Track
+from mer.extract import Track
+from mer.extract_clip import FACES
 from mer.face import Alignment, check_detector
 from mer.files import write_whole
 from mer.methods import Method, check_method, method_name

@@ -7,7 +7,7 @@ import torch
 from sklearn.base import clone
 from sklearn.model_selection import LeaveOneGroupOut
 
-from mer.decflow.classify import EmotionNetwork, EndToEndClassifier, Head, flow_features, to_batch
+from mer.decflow.classify import EmotionNetwork, EndToEndClassifier, Head, flow_features, pair_row, to_batch
 from mer.decflow.networks import build
 
 SIZE = 64
@@ -43,7 +43,7 @@ def test_strain_is_that_of_a_stretch():
 @pytest.mark.parametrize(("tuned", "parts"), [("frozen", set()), ("last", {"facial_out", "head_out", "head_fix"})])
 def test_labels_reach_the_part_of_the_flow_network_that_is_tuned(tuned, parts):
     model = EmotionNetwork(build("lite"), Head(2), tuned)
-    batch = {name: value[None] for name, value in to_batch(clips(1, 1)[0][0]).items()}
+    batch = to_batch(pair_row(clips(1, 1)[0][0])[None])
     model(batch).sum().backward()
     reached = {name.split(".")[-2] for name, p in model.flow.named_parameters() if p.grad is not None and p.grad.any()}
     assert reached == parts
@@ -52,7 +52,7 @@ def test_labels_reach_the_part_of_the_flow_network_that_is_tuned(tuned, parts):
 
 def test_labels_reach_the_encoder_when_the_whole_is_tuned():
     model = EmotionNetwork(build("lite"), Head(2), "whole")
-    batch = {name: value[None] for name, value in to_batch(clips(1, 1)[0][0]).items()}
+    batch = to_batch(pair_row(clips(1, 1)[0][0])[None])
     model(batch).sum().backward()
     assert model.flow.features.conv3.weight.grad.any()
     with pytest.raises(ValueError, match="tuned"):
@@ -62,8 +62,8 @@ def test_labels_reach_the_encoder_when_the_whole_is_tuned():
 @pytest.mark.parametrize("tuned", ["frozen", "last"])
 def test_people_never_seen_are_classified(tuned):
     X, y, people = clips()
-    epochs = 30 if tuned == "frozen" else 8
-    model = EndToEndClassifier(tuned, epochs=epochs, batch=6, lr=5e-3)
+    X = np.stack([pair_row(pair) for pair in X])
+    model = EndToEndClassifier(tuned, epochs=30, tuning_epochs=3, batch=6, lr=5e-3)
     right = []
     for train, test in list(LeaveOneGroupOut().split(X, y, people))[: 3 if tuned == "frozen" else 1]:
         right += list(clone(model).fit(X[train], y[train]).predict(X[test]) == y[test])
@@ -83,5 +83,36 @@ def test_fitting_twice_gives_the_same_and_leaves_the_random_state_alone():
 def test_wrong_pairs_are_named():
     with pytest.raises(ValueError, match="uint8"):
         EndToEndClassifier().fit(np.zeros((3, 2, 64, 64, 3)), [0, 1, 0])
-    with pytest.raises(ValueError, match="32"):
+    with pytest.raises(ValueError, match="--size"):
         EndToEndClassifier().fit(np.zeros((3, 2, 60, 64, 3), np.uint8), [0, 1, 0])
+    with pytest.raises(ValueError, match="rows of 100 values"):
+        EndToEndClassifier().fit(np.zeros((3, 100), np.float32), [0, 1, 0])
+
+
+def test_a_row_holds_the_frames_the_prior_and_the_first_flows():
+    pair = clips(1, 1)[0][0]
+    batch = to_batch(np.stack([pair_row(pair)] * 2))
+    assert {name: tuple(value.shape) for name, value in batch.items()} == {
+        "onset": (2, 3, 64, 64), "apex": (2, 3, 64, 64), "prior": (2, 5, 16, 16), "start": (2, 4, 16, 16),
+    }  # fmt: skip
+    assert np.array_equal(batch["apex"][1].permute(1, 2, 0), pair[1])
+    assert batch["prior"][0, 4].any()  # no face is found in noise: the mean face stands in
+
+
+def test_tuning_follows_the_head_and_changes_the_part_that_it_says():
+    X, y, _ = clips(2, 1)
+    X = np.stack([pair_row(pair) for pair in X])
+    seen = []
+    model = EndToEndClassifier("last", weights="decflow", epochs=2, tuning_epochs=2)
+    before = {name: value.clone() for name, value in model.set_params().fit(X, y).new_network().flow.named_parameters()}
+
+    def watch(fitted, epoch):
+        after = dict(fitted.network_.flow.named_parameters())
+        changed = {name for name, value in before.items() if not torch.equal(after[name], value)}
+        seen.append((epoch, {name.split(".")[1] for name in changed}))
+        fitted.predict(X)
+
+    watched = clone(model).fit(X, y, watch)
+    assert seen[:2] == [(1, set()), (2, set())]
+    assert seen[2:] == [(n, {"facial_out", "head_out", "head_fix"}) for n in (3, 4)]
+    assert np.array_equal(watched.predict_proba(X), model.predict_proba(X))  # looking on changes nothing

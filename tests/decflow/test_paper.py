@@ -10,6 +10,8 @@ import pytest
 import torch
 
 from mer.decflow.paper import PaperDecFlow
+from mer.decflow.weights import convert
+from mer.methods import estimate_flow
 
 HERE = Path(__file__).parent
 KEYS = HERE / "paper_state_dict.txt"  # key, shape, type, as the authors' network lists them
@@ -76,6 +78,19 @@ def test_flow_is_that_of_the_authors_code(network, iterations):
         for name, flow in (("facial", facial), ("head", head), ("expression", facial - head)):
             found = flow[0].permute(1, 2, 0)[::4, ::4].numpy()
             assert np.abs(found - golden[f"{name}_{iterations}"]).max() < 1e-3
+
+
+@pytest.mark.slow
+def test_converted_weights_give_the_same_flow_by_the_name_of_the_method(tmp_path, monkeypatch):
+    monkeypatch.setenv("MER_WEIGHTS", str(tmp_path / "weights"))
+    torch.save({f"module.{key}": value for key, value in formula_weights().items()}, tmp_path / "authors.pth")
+    convert(tmp_path / "authors.pth")
+    with np.load(GOLDEN, allow_pickle=False) as golden:
+        with pytest.warns(UserWarning, match="mean face"):  # the frames show no face, which changes the mask alone
+            flow = estimate_flow(golden["first"], golden["second"], "decflow-paper")
+        assert 0 < flow.mask.mean() < 1
+        for name in ("facial", "head", "expression"):
+            assert np.abs(getattr(flow, name)[::4, ::4] - golden[f"{name}_12"]).max() < 1e-3
 
 
 def test_only_the_last_iterate_is_upsampled_unless_all_are_asked_for(network):

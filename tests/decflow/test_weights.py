@@ -115,7 +115,15 @@ def test_fetch_keeps_only_what_has_the_right_hash(tmp_path, folder):
     digest = hashlib.sha256(source.read_bytes()).hexdigest()
     with pytest.raises(WeightsError, match="nothing was kept"):
         fetch(source.as_uri(), "0" * 64, "got")
+    with pytest.raises(WeightsError, match="cannot be fetched"):
+        fetch((tmp_path / "not_there.safetensors").as_uri(), digest, "got")
     assert not list(folder.glob("*"))
     assert fetch(source.as_uri(), digest, "got").read_bytes() == source.read_bytes()
+    shown = run_command(["fetch", source.as_uri(), "--sha256", digest.upper()])
+    assert shown.exit_code == 0, shown.output
+    assert find_weights("there").read_bytes() == source.read_bytes()
+    assert {card["name"]: card["source"] for card in list_weights() if "source" in card} == {
+        "got": source.as_uri(), "there": source.as_uri(),
+    }  # fmt: skip
     with pytest.raises(WeightsError, match="https"):
         fetch("http://example.org/x", digest, "got2")

@@ -19,7 +19,7 @@ from tests.test_extract import still
 @pytest.fixture
 def labeled(tmp_path, monkeypatch):
     """Extract a clip of frames 1 to 6 under a row of labels; the row of the samples table."""
-    monkeypatch.setattr("mer.extract.detect_faces", seen)
+    monkeypatch.setattr("mer.extract_clip.detect_faces", seen)
     frames("123456")(tmp_path / "videos" / "al" / "a")
     frames("123456")(tmp_path / "videos" / "al" / "other")
 

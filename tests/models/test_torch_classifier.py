@@ -9,8 +9,8 @@ from safetensors.torch import save_file
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
+from mer._env import one_thread
 from mer.models import TorchClassifier
-from mer.models.torch_classifier import _one_thread
 
 
 def line(channels: int, size: int, n_classes: int) -> torch.nn.Module:
@@ -106,7 +106,7 @@ def test_batches_without_shuffling_are_cut_in_order(drawn):
 
 def test_the_number_of_threads_is_put_back():
     before = torch.get_num_threads()
-    with _one_thread():
+    with one_thread():
         assert torch.get_num_threads() == 1
     assert torch.get_num_threads() == before
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mer.extract import FACES
+from mer.extract_clip import FACES
 from mer.spotting.motion import HEAD_POINTS, POINTS, REGION_OF, Motion, follow
 from mer.video import Clip
 
