@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from mer.apex import METHOD as APEX_METHOD
 from mer.apex import find_apex
 from mer.clip_files import SIDE, kept_frames, save_clip, save_pair
 from mer.face import Face, align, crop, detect_faces, transform
@@ -47,7 +48,8 @@ class Settings:
         """The settings as they stand in `run.json`."""
         plain = {"align": self.align, "size": self.size, "stabilize": self.stabilize, "face": self.face,
                  "clips": self.clips, "pairs": self.pairs, "apex": self.apex}  # fmt: skip
-        return {**describe_method(self.method), **plain}
+        searched = None if self.apex == "midpoint" else describe_method(APEX_METHOD)
+        return {**describe_method(self.method), **plain, "apex_flow": searched}
 
 
 class ClipFault(Exception):

@@ -19,7 +19,7 @@ from mer.lock import is_empty
 from mer.samples import SamplesError, empty_samples, read_samples, readable
 
 # What all flows of a folder have in common, in run.json.
-SETTINGS = ("method", "weights", "weights_sha256", "align", "size", "stabilize", "face", "apex")
+SETTINGS = ("method", "weights", "weights_sha256", "align", "size", "stabilize", "face", "apex", "apex_flow")
 LONGEST_NAME = 200  # bytes; file systems take 255, and the onset and the suffix need some
 LIBRARIES = ("numpy", "opencv-contrib-python", "torch", "mediapipe", "facenet-pytorch")
 
@@ -54,13 +54,19 @@ def run_record(settings: dict[str, Any], videos: str | Path, table: pd.DataFrame
     """What `run.json` holds: everything that decides the flows, so that they can be made again."""
     note = Path(videos) / "NOTE.txt"
     return {
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "command": command(),
         "versions": {"mer": __version__, "python": platform.python_version(), **versions()},
         "seed": None,  # nothing is drawn at random
         **settings,
         "inputs": {dataset: str(Path(videos).resolve()) for dataset in sorted(set(table["dataset"]))},
         "note": note.read_text(encoding="utf-8").strip() if note.is_file() else "",
     }
+
+
+def command() -> list[str]:
+    """The program that runs and its arguments; `mer`, when it was started as `python -m mer`."""
+    program = Path(sys.argv[0])
+    return [program.parent.name if program.name == "__main__.py" else program.name, *sys.argv[1:]]
 
 
 def versions() -> dict[str, str]:
@@ -103,7 +109,8 @@ def earlier_run(out: Path, record: dict[str, Any], overwrite: bool) -> pd.DataFr
         # Before run.json changes: a run that is killed here must not find these rows under the new settings.
         (out / "samples.csv").unlink(missing_ok=True)
         return empty_samples()
-    old = {"apex": "flow", **read_run(out / "run.json")}  # there was one way, before there was a choice
+    # There was one way to find the apex before there was a choice, and no word of the flow that it is found with.
+    old = {"apex": "flow", "apex_flow": record.get("apex_flow"), **read_run(out / "run.json")}
     for name in SETTINGS:
         if name in record and old.get(name) != record[name]:
             was = f"{name} {old.get(name)!r}, now {record[name]!r}"

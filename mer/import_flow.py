@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import platform
 import re
-import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ import pandas as pd
 
 from mer import __version__
 from mer.files import write_json, write_whole
-from mer.flow_folder import earlier_run, flow_path, read_run, refuse_equal_paths, refuse_foreign, versions
+from mer.flow_folder import command, earlier_run, flow_path, read_run, refuse_equal_paths, refuse_foreign, versions
 from mer.import_table import read_table
 from mer.lock import only_run
 from mer.names import database_name, subject_name
@@ -239,7 +238,7 @@ def _record(images: Path, table: Path, found: list[Path | None], settings: dict[
         digest.update(path.read_bytes() if path else b"")
     scaling = settings["scaling"]
     return {
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "command": command(),
         "versions": {"mer": __version__, "python": platform.python_version(), **versions()},
         "seed": None,  # nothing is drawn at random
         "method": "imported",

@@ -1,6 +1,7 @@
 """What a flow folder may be called, and when a run may go on in one."""
 
 import json
+import re
 
 import pandas as pd
 import pytest
@@ -9,6 +10,7 @@ from mer.flow_folder import (
     LIBRARIES,
     LONGEST_NAME,
     SETTINGS,
+    command,
     earlier_run,
     flow_path,
     inside,
@@ -116,6 +118,15 @@ def test_the_record_says_what_flows_are_made_with(tmp_path):
     assert record(tmp_path / "none")["note"] == ""
 
 
+@pytest.mark.parametrize(
+    ("program", "name"),
+    [("/usr/bin/mer", "mer"), ("/lib/mer/__main__.py", "mer"), ("/lib/pytest/__main__.py", "pytest")],
+)
+def test_the_command_is_called_by_the_programs_name(monkeypatch, program, name):
+    monkeypatch.setattr("sys.argv", [program, "extract-flow", "videos"])
+    assert command() == [name, "extract-flow", "videos"]
+
+
 def test_a_library_that_is_not_there_is_said_to_be_missing(monkeypatch):
     monkeypatch.setattr("mer.flow_folder.LIBRARIES", ("numpy", "no-such-library"))
     assert versions()["no-such-library"] == "not installed"
@@ -155,17 +166,18 @@ def test_inputs_and_note_of_the_earlier_run_are_kept(folder, tmp_path):
 @pytest.mark.parametrize(
     ("name", "value"),
     [("method", "tvl1"), ("weights", "a"), ("weights_sha256", "0"), ("align", "mediapipe"), ("size", 65),
-     ("stabilize", True), ("face", "left"), ("apex", "strain")],
+     ("stabilize", True), ("face", "left"), ("apex", "strain"), ("apex_flow", {"method": "dis"})],
 )  # fmt: skip
 def test_each_other_setting_is_refused_by_name(folder, tmp_path, name, value):
     was = {**MADE_WITH, "face": "largest"}[name]
-    with pytest.raises(ValueError, match=f"made with {name} {was!r}, now {value!r}; choose another --out, or --overw"):
+    words = re.escape(f"made with {name} {was!r}, now {value!r}; choose another --out, or --overw")
+    with pytest.raises(ValueError, match=words):
         earlier_run(folder, record(tmp_path / "videos", **{name: value}), overwrite=False)
 
 
 def test_a_folder_from_before_the_choice_of_apex_is_gone_on_with(folder, tmp_path):
     run = json.loads((folder / "run.json").read_text())
-    del run["apex"]
+    del run["apex"], run["apex_flow"]
     (folder / "run.json").write_text(json.dumps(run))
     assert len(earlier_run(folder, record(tmp_path / "videos"), overwrite=False)) == 1
 
