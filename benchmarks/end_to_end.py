@@ -49,7 +49,9 @@ def main() -> None:
     videos = make_benchmark(given.work / "videos", settings, given.workers)
     flows = given.work / f"flows_{given.size}"
     extract_flow(videos, flows, size=given.size, pairs=True, workers=given.workers)
-    (given.work / "folds.yaml").write_text(f"title: Folds by person\nsource: this benchmark\nsplit: {{folds: {given.folds}}}\n")
+    (given.work / "folds.yaml").write_text(
+        f"title: Folds by person\nsource: this benchmark\nsplit: {{folds: {given.folds}}}\n"
+    )
     protocol = read_protocol(given.work / "folds.yaml")
 
     models: dict[str, Any] = {"svm-hoof": "svm-hoof", "symnet": "symnet"}
@@ -71,7 +73,9 @@ def main() -> None:
         rows.append(row)
         print(pd.DataFrame(rows[-1:]).round(3).to_string(index=False), flush=True)
     table = pd.DataFrame(rows)
-    print(f"\n{given.people} people (synthetic), {given.folds} folds by person\n\n{table.round(3).to_string(index=False)}")
+    print(
+        f"\n{given.people} people (synthetic), {given.folds} folds by person\n\n{table.round(3).to_string(index=False)}"
+    )
     if given.out:
         table.to_csv(given.out, index=False, lineterminator="\n", float_format="%.4f")
 

@@ -20,6 +20,7 @@ import pandas as pd
 import sklearn
 
 import mer
+from mer.apart import answers_of_others, is_trusted
 from mer.clip_rows import SEES, read_rows
 from mer.fitting import Answer, Data, Task, answers, can_watch, candidates_of, full_grid
 from mer.flow.files import COMPONENTS
@@ -130,6 +131,7 @@ def evaluate(
             f"{folder}: flow of at least two people is needed, but {len(failed)} of {len(samples)} clips have none; "
             f"the first is {first['subject']}/{first['clip']}: {first['message']}"
         )
+    trusted = all(map(is_trusted, models))
     if workers is None:
         workers = -1 if seeded and all(isinstance(one, str) for one in models) and cluster is None else 1
     names = list(map(name_of, models))
@@ -143,14 +145,17 @@ def evaluate(
         "versions": {"mer": mer.__version__, "scikit-learn": sklearn.__version__, **versions()},
     }  # fmt: skip
     kept = Path(keep) if keep is not None and all(isinstance(one, str) for one in models) else None
-    tables, settings = [], []
+    tables, settings, apart = [], [], False
     for unit, truth in _questions(samples, chosen).items():
         data = Data([rows for rows, _, _ in read], truth, people_of(samples), classes)
         settled: dict[str, Any] = {"data": data, "models": models, "candidates": candidates, "watch": oracle_epoch}
-        compute = partial(answers, **settled, workers=workers, cluster=cluster)
-        running = keep_answers(tasks, compute, candidates, kept, {**terms, "unit": unit})
         what = f"{name}, fold by fold" if unit is None else f"{name}, AU {unit}"
-        done = list(track(running, len(tasks), what))
+        if trusted or cluster is not None:
+            compute = partial(answers, **settled, workers=workers, cluster=cluster)
+            running = keep_answers(tasks, compute, candidates, kept, {**terms, "unit": unit})
+            done = list(track(running, len(tasks), what))
+        else:
+            done, apart = answers_of_others(tasks, **settled, workers=workers, what=what, track=track)
         tables.append(_predictions(samples, truth, folds, done, seeds, classes))
         settings.append(_chosen(done, names))
         if unit is not None:
@@ -174,6 +179,7 @@ def evaluate(
             "oracle_epoch": oracle_epoch,
             "megc_csv": None if megc_csv is None else str(megc_csv),
             "pretrained": pretrained,
+            "apart": apart,
             "estimator": "; ".join(_described(new_model(one)) for one in models),
             "apex": {str(source or "unknown"): int(n) for source, n in samples["apex_source"].value_counts().items()},
         },

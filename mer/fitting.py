@@ -55,8 +55,7 @@ class Task:
     test: np.ndarray
 
 
-@dataclass(frozen=True, eq=False)
-class Answer:
+class Answer(NamedTuple):
     """What came of a task: a class for each test row `(n,)`, its scores `(n, C)`, the candidate that the inner
     evaluation chose, and the answers of each epoch `(epochs, n)`; the last two where they were asked for.
     """
@@ -115,41 +114,56 @@ def answers(
     """The answers of every fold and seed, in order. One thread each, in one process or in several, here or on a
     cluster: sums are taken in the same order, so the scores are the same.
     """
-    function = partial(_on_one_thread, partial(answer, data=data, models=models, candidates=candidates, watch=watch))
+    function = partial(on_one_thread, partial(answer, data=data, models=models, candidates=candidates, watch=watch))
     yield from in_order(run_jobs(function, tasks, workers, cluster=cluster))
 
 
-def _on_one_thread(function: Callable[[Task], Answer], task: Task) -> Answer:
+def on_one_thread(function: Callable[[Any], Any], job: Any) -> Any:
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(limits=1):
-        return function(task)
+        return function(job)
 
 
 def answer(task: Task, data: Data, models: Sequence[Any], candidates: list[Candidate], watch: bool = False) -> Answer:
     """Fit on the training rows of one fold, and answer for its test rows."""
+    return fit_and_answer(task, data, models, candidates, watch)[0]
+
+
+def fit_and_answer(
+    task: Task, data: Data, models: Sequence[Any], candidates: list[Candidate], watch: bool = False
+) -> tuple[Answer, Any]:
+    """The answer, and the estimator that gave it; None where there was nothing to fit."""
     y = data.truth[task.train]  # indexing with an array copies
-    scores = np.full((len(task.test), len(data.classes)), np.nan)
     known = np.unique(y)
     if len(known) == 1:  # nothing to tell apart, which most classifiers refuse to fit
+        scores = np.full((len(task.test), len(data.classes)), np.nan)
         scores[:, data.classes.index(known[0])] = 1
         prediction = np.repeat(known, len(task.test))
-        return Answer(task, prediction, scores, None, prediction[None] if watch else None)
+        return Answer(task, prediction, scores, None, prediction[None] if watch else None), None
     chosen = candidates[0] if len(candidates) == 1 else _choose(task, data, models, candidates)
     estimator = _estimator(models, chosen, task.seed)
-    X, test = data.rows[chosen.model][task.train], data.rows[chosen.model][task.test]
-    epochs = _fit_watched(estimator, X, y, test) if watch else None
+    X = data.rows[chosen.model][task.train]
+    epochs = _fit_watched(estimator, X, y, data.rows[chosen.model][task.test]) if watch else None
     if not watch:
         estimator.fit(X, y)
+    prediction, scores = ask(estimator, task, data, chosen)
+    return Answer(task, prediction, scores, chosen if len(candidates) > 1 else None, epochs), estimator
+
+
+def ask(estimator: Any, task: Task, data: Data, chosen: Candidate) -> tuple[np.ndarray, np.ndarray]:
+    """What a fitted estimator says of the test rows: a class for each `(n,)`, and scores `(n, C)`."""
+    test = data.rows[chosen.model][task.test]
     prediction = np.asarray(estimator.predict(test.copy())).astype(str)
     if prediction.shape != task.test.shape or not set(prediction) <= set(data.classes):
         raise ValueError(
             f"fold {task.fold}: expected {len(task.test)} names of classes from predict, found {prediction!r}"
         )
+    scores = np.full((len(task.test), len(data.classes)), np.nan)
     values = _score(estimator, test)
     if values is not None:
         scores[:, [data.classes.index(str(name)) for name in estimator.classes_]] = values
-    return Answer(task, prediction, scores, chosen if len(candidates) > 1 else None, epochs)
+    return prediction, scores
 
 
 def _estimator(models: Sequence[Any], candidate: Candidate, seed: int) -> Any:
