@@ -113,3 +113,22 @@ def one_thread(seed: int | None = None) -> Iterator[None]:
             yield
     finally:
         torch.set_num_threads(threads)
+
+
+def find_device(name: str = "auto") -> str:
+    """`auto` as `cuda` where there is a GPU and `cpu` elsewhere; other names as they are.
+
+    Raises
+    ------
+    ValueError
+        For a name that torch does not know, and for a device that is not there.
+    """
+    import torch
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError, NotImplementedError, ImportError) as error:  # torch has a kind for each
+        raise ValueError(f"device {name!r} is not there; expected auto, cpu, cuda or cuda:1") from error
+    return name

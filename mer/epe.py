@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mer._env import find_device
 from mer.face.align import region_mask
 from mer.face.regions import REGIONS
 from mer.flow import Flow
@@ -63,15 +64,17 @@ def evaluate_flow(
     from mer.synth.facialflownet import read_facialflownet
 
     files = read_facialflownet(data, split)
+    if device != "auto":
+        find_device(device)
     if limit is not None and limit < len(files):
         files = [files[n] for n in np.linspace(0, len(files) - 1, limit).round().astype(int)]
     rows: list[dict[str, Any]] = []
+    named = _named(methods)
     for file in track(files, len(files), "pairs") if track else files:
         onset, apex, truth = file.load()
         landmarks = file.landmarks()
         pair = f"{file.emotion}/{file.sequence}/{file.number}"
-        for method in methods:
-            name = method if isinstance(method, str) else getattr(method, "__name__", "function")
+        for name, method in named.items():
             began = time.perf_counter()
             flow = estimate_flow(onset, apex, method, landmarks=landmarks, device=device)
             seconds = time.perf_counter() - began
@@ -79,7 +82,24 @@ def evaluate_flow(
                 {"pair": pair, "method": name, "seconds": seconds, **r} for r in flow_errors(flow, truth, landmarks)
             ]
         rows += [{"pair": pair, "method": NO_EXPRESSION, **row} for row in expression_size(truth, landmarks)]
+    if not any(row["part"] == "face" for row in rows):
+        raise ValueError(f"no mask of {data}, split {split}, has a face in it; errors count inside the face")
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _named(methods: Sequence[str | Callable]) -> dict[str, str | Callable]:
+    """Each method once, under a name of its own: of functions that share one, the second is called `name (2)`."""
+    from mer.methods import method_name
+
+    named: dict[str, str | Callable] = {}
+    for method in methods:
+        name = method if isinstance(method, str) else getattr(method, "__name__", method_name(method))
+        count, free = 1, name
+        while free in named and named[free] is not method and named[free] != method:
+            count += 1
+            free = f"{name} ({count})"
+        named[free] = method
+    return named
 
 
 def flow_errors(found: Flow, truth: Flow, landmarks: NDArray[np.float32] | None = None) -> list[dict[str, Any]]:

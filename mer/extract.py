@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from mer._env import find_device
 from mer.apex import APEXES
 from mer.clip_files import clip_path, pair_path
 from mer.datasets import load_dataset
@@ -183,6 +184,8 @@ def _check(settings: Settings) -> None:
     if not 32 <= settings.size <= 2048:
         raise ValueError(f"size is {settings.size}; expected 32 to 2048 pixels")
     check_method(settings.method)
+    if settings.device != "auto":  # `auto` always is there, and torch takes long to import
+        find_device(settings.device)
 
 
 def _onset(row: dict[str, Any]) -> int | None:

@@ -1,4 +1,4 @@
-"""How a program ends when it is told to: cleanly, with the customary exit status, and with a word on how to go on."""
+"""How a program ends: with one line on what was wrong; and when it is told to end, with a word on how to go on."""
 
 from __future__ import annotations
 
@@ -40,3 +40,24 @@ def clean_end(program: str, again: str = "run the same command again to go on") 
             signal.signal(signal.SIGTERM, before)
     print(f"{program}: {STATUS[status]}; {again}", file=sys.stderr)
     raise Ended(status)
+
+
+@contextmanager
+def one_line_errors(program: str, *, debug: bool = False) -> Iterator[None]:
+    """Leave the block with exit status 2 and one line on stderr where something ends it that a user can mend.
+
+    Other errors are the program's own, and keep their traceback; with `debug`, all do.
+    """
+    try:
+        yield
+    except (ValueError, OSError, ImportError) as error:
+        if debug:
+            raise
+        print(f"{program}: {_one_line(error)}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,6 +1,7 @@
 from functools import partial
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from mer.clip_files import clip_path, kept_frames, load_clip, load_pair, pair_path, save_clip, save_pair
@@ -78,6 +79,10 @@ def test_from_videos_to_a_network_that_learns_end_to_end(sample_videos, tmp_path
     assert result.settings["sees"] == "onset and apex in color"
     assert result.settings["pretrained"].startswith("decflow, a flow network: Synthetic pairs alone")
     assert set(result.predictions["oracle_epoch"]) <= {1, 2, 3}
+    together = evaluate(
+        flows, model=few, seeds=1, oracle_epoch=True, workers=2
+    )  # in processes that have loaded nothing
+    pd.testing.assert_frame_equal(together.predictions, result.predictions)
     pair_path(flows / first["path"]).unlink()
     assert "extract with --pairs" in evaluate(flows, model=few, seeds=1).failed["message"].iloc[0]
     extract_flow(sample_videos, flows, method=still, size=64, pairs=True)  # makes again what lacks its pair

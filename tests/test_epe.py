@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from mer.epe import evaluate_flow, expression_size, flow_errors, summarize
+from mer.epe import _named, evaluate_flow, expression_size, flow_errors, summarize
 from mer.face.canonical import canonical_landmarks
 from mer.flow import Flow
 
@@ -103,6 +105,15 @@ def test_sizes_must_agree(mask):
         flow_errors(constant(0, 0, mask[:32]), constant(0, 0, mask))
 
 
+def test_methods_that_share_a_name_are_told_apart():
+    def dis(onset, apex):
+        return None
+
+    other = partial(dis)
+    named = _named(["dis", dis, "dis", lambda a, b: a, lambda a, b: b, other, dis])
+    assert list(named) == ["dis", "dis (2)", "<lambda>", "<lambda> (2)", "functools.partial"]
+
+
 def test_a_folder_from_start_to_end(tmp_path):
     facialflownet = pytest.importorskip("mer.synth.facialflownet")
     rng = np.random.default_rng(0)
@@ -124,3 +135,17 @@ def test_a_folder_from_start_to_end(tmp_path):
     assert table["no expression", "expression", "face"] == pytest.approx(0.4, rel=1e-5)
     with pytest.raises(FileNotFoundError):
         evaluate_flow(tmp_path / "nowhere", [perfect])
+    with pytest.raises(ValueError, match="device 'there'"):
+        evaluate_flow(tmp_path, [perfect], device="there")
+
+
+def test_data_without_a_face_say_so(tmp_path):
+    facialflownet = pytest.importorskip("mer.synth.facialflownet")
+    frames = [np.zeros((64, 64, 3), np.uint8)] * 2
+    truth = constant([0.6, 0.0], [0.2, 0.0], np.zeros((64, 64), np.uint8))
+    facialflownet.write_sequence(
+        tmp_path, "test", "happiness", "a", frames, [truth],
+        occlusions=[np.zeros((64, 64), np.uint8)], landmarks=np.stack([landmarks()] * 2), record={},
+    )  # fmt: skip
+    with pytest.raises(ValueError, match="has a face in it"):
+        evaluate_flow(tmp_path, [lambda onset, apex: truth])

@@ -21,7 +21,7 @@ from mer.cli.spot import spot
 from mer.cli.synth import synth
 from mer.cli.train import train
 from mer.cli.weights import weights
-from mer.interrupt import clean_end
+from mer.interrupt import clean_end, one_line_errors
 
 app = typer.Typer(
     name="mer",
@@ -70,17 +70,5 @@ def main() -> None:
     """
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
-    try:
-        with clean_end("mer"):
-            app(args=arguments, prog_name="mer")
-    except (ValueError, OSError, ImportError) as error:  # what a user can cause and mend; other errors are ours
-        if debug:
-            raise
-        print(f"mer: {_one_line(error)}", file=sys.stderr)
-        sys.exit(2)
-
-
-def _one_line(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    return " ".join(str(error).split()) or type(error).__name__
+    with one_line_errors("mer", debug=debug), clean_end("mer"):
+        app(args=arguments, prog_name="mer")

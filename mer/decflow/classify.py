@@ -56,18 +56,22 @@ def flow_features(flow: Tensor, size: int = 28) -> Tensor:
 
 
 class Head(nn.Module):
-    """A small convolutional classifier of `(B, 3, size, size)` flow features."""
+    """A small convolutional classifier of `(B, 3, size, size)` flow features.
 
-    def __init__(self, classes: int, width: int = 16) -> None:
+    It answers with the mean for a face and for its mirror image, which show the same emotion.
+    """
+
+    def __init__(self, classes: int, width: int = 24) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Conv2d(3, width, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
-            nn.Conv2d(width, width, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(5),
-            nn.Flatten(), nn.Dropout(0.3), nn.Linear(25 * width, classes),
+            nn.Conv2d(3, width, 5, padding=2), nn.BatchNorm2d(width), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout2d(0.2),
+            nn.Conv2d(width, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU(), nn.AdaptiveAvgPool2d(7),
+            nn.Flatten(), nn.Dropout(0.5), nn.Linear(49 * width, classes),
         )  # fmt: skip
 
     def forward(self, features: Tensor) -> Tensor:
-        return self.layers(features)
+        mirrored = features.flip(-1) * features.new_tensor([-1, 1, 1]).view(1, 3, 1, 1)
+        return (self.layers(features) + self.layers(mirrored)) / 2
 
 
 class EmotionNetwork(nn.Module):
@@ -90,6 +94,8 @@ class EmotionNetwork(nn.Module):
         self.flow, self.head, self.tuned = flow, head, tuned
         for name, parameter in flow.named_parameters():
             parameter.requires_grad_(tuned == "whole" or (tuned == "last" and name.startswith(_LAST)))
+        if tuned != "frozen" and not any(parameter.requires_grad for parameter in flow.parameters()):
+            raise ValueError(f"{type(flow).__name__} has no last layers that are known; tune it whole, or not at all")
 
     def features(self, batch: dict[str, Tensor]) -> Tensor:
         """Flow features in hundredths of the crop's side, so that they are of order one."""
@@ -166,6 +172,8 @@ class EndToEndClassifier(ClassifierMixin, BaseEstimator):
         `watch(self, epoch)` is called after each epoch, 1, 2, ...; what it does changes nothing in the training.
         """  # noqa: E501
         rows, labels = as_rows(X), np.asarray(y)
+        if labels.shape != (len(rows),):
+            raise ValueError(f"{len(rows)} pairs have labels of shape {labels.shape}; expected one for each")
         self.classes_, target = np.unique(labels, return_inverse=True)
         self.n_features_in_ = rows.shape[1]
         with one_thread(self.random_state):
@@ -176,8 +184,9 @@ class EndToEndClassifier(ClassifierMixin, BaseEstimator):
 
     def new_network(self) -> EmotionNetwork:
         """The network before it has seen a label."""
-        flow = build(self.network)
-        if self.weights is not None:
+        if self.weights is None:
+            flow = build(self.network)
+        else:
             from mer.decflow.weights import load_network
 
             flow = copy.deepcopy(load_network(self.network, self.weights))

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mer._env import find_device
 from mer.decflow.lite import MULTIPLE
 from mer.face.align import face_mask
 from mer.face.regions import OUTER_EYE_CORNERS
@@ -49,7 +50,8 @@ def decflow(
 
     height, width = _check(onset, apex)
     points = standard_landmarks((height, width)) if landmarks is None else np.asarray(landmarks, np.float32)
-    network = load_network("lite", weights, _device(device))
+    device = find_device(device)
+    network = load_network("lite", weights, device)
     frames = [_pad(frame, MULTIPLE, 0) for frame in (onset, apex)]
     arrays = [
         *(frame.transpose(2, 0, 1) for frame in frames),
@@ -57,7 +59,7 @@ def decflow(
         start_flows(frames[0], frames[1], points),
     ]
     with torch.inference_mode(), _few_threads(height * width):
-        tensors = [torch.from_numpy(np.ascontiguousarray(a, np.float32))[None].to(_device(device)) for a in arrays]
+        tensors = [torch.from_numpy(np.ascontiguousarray(a, np.float32))[None].to(device) for a in arrays]
         ((facial, head),) = network(*tensors)
     # Outside the face there is no expression.
     facial, head = (_field(f, (height, width)) for f in (facial, head))
@@ -99,10 +101,11 @@ def decflow_paper(
     from mer.decflow.weights import load_network
 
     height, width = _check(onset, apex)
-    network = load_network("paper", weights, _device(device))
+    device = find_device(device)
+    network = load_network("paper", weights, device)
     frames = [_pad(frame, 8, SMALLEST) for frame in (onset, apex)]
     with torch.inference_mode():
-        tensors = [torch.from_numpy(f.transpose(2, 0, 1).astype(np.float32))[None].to(_device(device)) for f in frames]
+        tensors = [torch.from_numpy(f.transpose(2, 0, 1).astype(np.float32))[None].to(device) for f in frames]
         ((facial, head),) = network(*tensors, iterations)
     mask = None if landmarks is None else face_mask(landmarks, (height, width))
     return Flow.split(_field(facial, (height, width)), _field(head, (height, width)), mask)
@@ -141,11 +144,3 @@ def _field(tensor: Tensor, shape: tuple[int, int]) -> NDArray[np.float32]:
     """`(1, 2, H, W)` as `(H, W, 2)` without its padding."""
     height, width = shape
     return np.asarray(tensor[0, :, :height, :width].float().permute(1, 2, 0).cpu().numpy())
-
-
-def _device(name: str) -> str:
-    if name != "auto":
-        return name
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"

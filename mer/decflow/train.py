@@ -4,12 +4,15 @@
     python -m mer.decflow.train --data FACES --resume                 # goes on where it stopped, bit for bit
     python -m mer.decflow.train --data FACES render:ict=FILE@FACES    # and from faces rendered on the fly, in turn
     torchrun --nproc-per-node 2 -m mer.decflow.train --data FACES     # several processes; several machines likewise
-    python -m mer.decflow.train --network raft-small --init raft_small.safetensors --iterations 12 --data FFN --lr 1e-4
-    python -m mer.decflow.train --preset paper-1 --data FFN --init gma.safetensors
+    python -m mer.decflow.train --preset raft --init raft_small_C_T_V2-01064c6d.pth --data FFN
+    python -m mer.decflow.train --preset paper-1 --init gma-sintel.pth resnet50.pth --data FFN --out one
+    python -m mer.decflow.train --preset paper-2 --init one/weights.safetensors --data FFN --out two
 
 FACES is a folder of portraits with `landmarks478.json`; FFN is a folder in FacialFlowNet's layout. The batch is that of
-all processes together: two processes take half of it each and follow the same path as one. The run folder holds
-`checkpoint.pt` (everything that `--resume` needs), `log.csv`, and the averaged weights in `weights.safetensors`.
+all processes together: two processes take half of it each and follow the same path as one, but for networks with batch
+normalization that is trained (paper-1, raft-large) on CPUs, where each process has statistics of its own. The run
+folder holds `checkpoint.pt` (everything that `--resume` needs), `log.csv`, and the averaged weights in
+`weights.safetensors` with their card.
 """
 
 from __future__ import annotations
@@ -17,11 +20,11 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import sys
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -33,13 +36,15 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
+from mer._env import find_device
+from mer.decflow.checkpoint import read_checkpoint, save
 from mer.decflow.data import Batches, open_source
 from mer.decflow.log import Log
 from mer.decflow.losses import Loss, sequence_loss
 from mer.decflow.networks import ONE_FIELD, build, predict
-from mer.decflow.settings import Config, parse
-from mer.files import write_whole
-from mer.interrupt import clean_end
+from mer.decflow.settings import PARTS, Config, parse
+from mer.decflow.start import start_from
+from mer.interrupt import clean_end, one_line_errors
 from mer.lock import only_run
 
 
@@ -78,22 +83,23 @@ def train(config: Config) -> dict[str, float]:
 def _train(config: Config, out: Path, device: torch.device, rank: int, world: int) -> dict[str, float]:
     torch.manual_seed(config.seed)
     network = build(config.network)
-    if config.init:
-        from safetensors.torch import load_file
-
-        network.load_state_dict(load_file(config.init))
+    new = start_from(network, config.init)
+    if config.init and new and rank == 0:
+        print(f"no file has {', '.join(new)}: that starts at random", flush=True)
+    if world > 1 and device.type == "cuda":
+        network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
     network.to(device)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a fifth faster on a CPU
-    trained = trainable(network, config.train)
+    # A semantic encoder that has seen nothing is no use as it is: it learns along.
+    trained = trainable(network, config.train, along="dad_encoder" in new)
     optimizer = torch.optim.AdamW(trained, lr=config.lr, weight_decay=config.weight_decay, eps=1e-8)
     average = {name: value.detach().clone() for name, value in network.state_dict().items()}
-    step, checkpoint = 0, out / "checkpoint.pt"
+    step, checkpoint, sums = 0, out / "checkpoint.pt", {}
     if config.resume and checkpoint.exists():
-        state = _read_checkpoint(checkpoint, device)
-        _check_same_run(state["config"], config)
+        state = read_checkpoint(checkpoint, device, config)
         network.load_state_dict(state["network"])
         optimizer.load_state_dict(state["optimizer"])
-        average, step = state["average"], state["step"]
+        average, step, sums = state["average"], state["step"], state["sums"]
     elif checkpoint.exists():
         raise ValueError(f"{out} holds a run already; add --resume to go on with it, or choose another --out")
     loss = Loss(
@@ -103,12 +109,13 @@ def _train(config: Config, out: Path, device: torch.device, rank: int, world: in
 
     if config.network in ONE_FIELD:
         loss = replace(loss, head=0.0, expression=0.0)
-    parallel = DistributedDataParallel(network) if world > 1 else network
+    # In a single iteration, what the lite decoder would hand on to the next one gets no gradient.
+    unused = config.network == "lite" and config.iterations == 1
+    parallel = DistributedDataParallel(network, find_unused_parameters=unused) if world > 1 else network
     batches = _batches(config, step, rank, world, device)
     validation = _validation_pairs(config) if rank == 0 else []
     log = Log(out / "log.csv", step, tensorboard=config.tensorboard) if rank == 0 else None
     began = saved = time.monotonic()
-    sums: dict[str, float] = {}
     result: dict[str, float] = {}
     while step < config.steps:
         batch = next(batches)
@@ -133,7 +140,7 @@ def _train(config: Config, out: Path, device: torch.device, rank: int, world: in
         last = step == config.steps
         out_of_time = config.stop_minutes > 0 and time.monotonic() - began > 60 * config.stop_minutes
         if world > 1:  # clocks differ: the first process decides
-            flag = torch.tensor([float(out_of_time)])
+            flag = torch.tensor([float(out_of_time)], device=device)
             dist.broadcast(flag, 0)
             out_of_time = bool(flag.item())
         if log is not None and (step % config.log_every == 0 or last):
@@ -144,19 +151,23 @@ def _train(config: Config, out: Path, device: torch.device, rank: int, world: in
         if log is not None and (step % config.val_every == 0 or last):
             result = _validate(network, average, validation, config, device, log, step)
         if rank == 0 and (last or out_of_time or time.monotonic() - saved > 60 * config.save_minutes):
-            _save(out, network, optimizer, average, step, config)
+            save(out, network, optimizer, average, step, sums, config, result)
             saved = time.monotonic()
         if out_of_time:
             break
     return result
 
 
-def trainable(network: nn.Module, part: str) -> list[nn.Parameter]:
-    """The parameters that a stage trains; all others are frozen. The paper's ResNet-50 is always frozen."""
-    if part not in ("all", "head"):
-        raise ValueError(f"no part {part!r} to train; there are all and head")
+def trainable(network: nn.Module, part: str, *, along: bool = False) -> list[nn.Parameter]:
+    """The parameters that a stage trains; all others are frozen.
+
+    The paper's ResNet-50 is frozen, unless it learns `along`; what is never run, as its last stage, always is.
+    """
+    if part not in PARTS:
+        raise ValueError(f"no part {part!r} to train; there are {' and '.join(PARTS)}")
+    idle = ("dad_encoder.model.3.", "att.pos_emb.") + (() if along else ("dad_encoder.",))
     for name, parameter in network.named_parameters():
-        frozen = name.startswith("dad_encoder") or name.startswith("att.pos_emb")
+        frozen = name.startswith(idle)
         if part == "head":
             frozen = not name.startswith(("update_block_head", "decoders.head"))
         parameter.requires_grad_(not frozen)
@@ -234,47 +245,6 @@ def _validate(
     return sums
 
 
-def _save(
-    out: Path,
-    network: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    average: dict[str, Tensor],
-    step: int,
-    config: Config,
-) -> None:
-    from safetensors.torch import save
-
-    state = {
-        "network": network.state_dict(), "optimizer": optimizer.state_dict(), "average": average, "step": step,
-        "config": asdict(config),
-    }  # fmt: skip
-    with write_whole(out / "weights.safetensors", "wb") as file:
-        file.write(save({name: value.detach().cpu().clone().contiguous() for name, value in average.items()}))
-    with write_whole(out / "checkpoint.pt", "wb") as file:
-        torch.save(state, file)
-
-
-def _read_checkpoint(path: Path, device: torch.device) -> dict[str, Any]:
-    try:
-        state = torch.load(path, map_location=device, weights_only=True)
-        if set(state) == {"network", "optimizer", "average", "step", "config"}:
-            return state
-        reason = "other content"
-    except Exception as error:  # torch raises many kinds for a damaged file, or one that holds more than weights
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    raise ValueError(f"{path} is not a checkpoint of a run ({reason}); remove it to begin anew")
-
-
-def _check_same_run(before: dict[str, Any], config: Config) -> None:
-    """`--resume` goes on with the same run; only where and how it runs may change."""
-    free = {"out", "resume", "device", "threads", "workers", "val_every", "log_every", "save_minutes", "stop_minutes"}
-    free |= {"tensorboard", "val_pairs"}
-    changed = [name for name, value in asdict(config).items() if name not in free and before.get(name) != value]
-    if changed:
-        was = ", ".join(f"--{name.replace('_', '-')} {before.get(name)}" for name in changed)
-        raise ValueError(f"the run was started with {was}; resume it with the same, or choose another --out")
-
-
 def _mean_over_processes(value: Tensor, world: int) -> float:
     if world > 1:
         value = value.clone()
@@ -284,11 +254,13 @@ def _mean_over_processes(value: Tensor, world: int) -> float:
 
 
 def _device(name: str) -> torch.device:
-    if name != "auto":
-        return torch.device(name)
-    if torch.cuda.is_available():
-        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
-    return torch.device("cpu")
+    """The device of this process: of several GPUs, the one that `torchrun` gives it."""
+    device = torch.device(find_device(name))
+    if device.type == "cuda":
+        if device.index is None:
+            device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
+        torch.cuda.set_device(device)
+    return device
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -299,4 +271,5 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    with one_line_errors("mer.decflow.train", debug="--debug" in sys.argv):
+        sys.exit(main([argument for argument in sys.argv[1:] if argument != "--debug"]))

@@ -9,8 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import urllib.request
+import warnings
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,9 +22,10 @@ import torch
 from torch import Tensor, nn
 
 from mer.decflow.networks import build
-from mer.files import write_whole
+from mer.files import write_json, write_whole
 
 SHIPPED = Path(__file__).with_name("weights")
+_STATISTIC = re.compile(r"running_(mean|var)$|num_batches_tracked$")  # of batch normalization: no parameters
 
 
 class WeightsError(ValueError):
@@ -67,21 +71,47 @@ def load_network(name: str, weights: str | Path, device: torch.device | str = "c
 
 @lru_cache(maxsize=4)
 def _loaded(name: str, path: str, changed: int, device: str) -> nn.Module:
-    network = build(name)
+    _check_hash(Path(path))
+    with torch.random.fork_rng(devices=[]):  # whether it was in memory must not change the caller's random numbers
+        network = build(name)
     fill(network, read_tensors(path), Path(path).name)
     network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # faster on a CPU
     return network.eval()
 
 
 def read_tensors(path: str | Path) -> dict[str, Tensor]:
-    """The arrays of a safetensors file; `WeightsError` if it is not one."""
+    """The arrays of a safetensors file, or of a `.pth`, of which nothing is run; `WeightsError` if it is neither.
+
+    The `module.` that parallel training puts before each key goes.
+    """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
+    path = Path(path)
+    if not path.is_file():
+        raise WeightsError(f"{path} is not there")
+    if path.suffix in (".pth", ".pt"):
+        return _read_checkpoint(path)
     try:
         return load_file(str(path))
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"{path} is not a readable safetensors file ({error})") from error
+
+
+def _read_checkpoint(path: Path) -> dict[str, Tensor]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of old forms of the file
+            state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds for a file that is no checkpoint, or one that holds code
+        # torch's own words advise to run what is in the file.
+        reason = "it holds more than arrays" if "weights_only" in str(error).casefold() else "it is damaged, or none"
+        raise WeightsError(f"{path} cannot be read as weights alone: {reason}. Nothing in it was run") from error
+    if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
+        state = state["state_dict"]
+    if not isinstance(state, dict) or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in state.items()):
+        raise WeightsError(f"{path} holds no state dict (key -> array)")
+    return {key.removeprefix("module."): value for key, value in state.items()}
 
 
 def fill(network: nn.Module, tensors: dict[str, Tensor], source: str) -> None:
@@ -98,30 +128,40 @@ def fill(network: nn.Module, tensors: dict[str, Tensor], source: str) -> None:
     network.load_state_dict(tensors)
 
 
-def _some(keys: list[str], most: int = 8) -> str:
+def _some(keys: list[str], most: int = 20) -> str:
     return ", ".join(keys[:most]) + (f" and {len(keys) - most} more" if len(keys) > most else "")
 
 
-def save_weights(path: str | Path, network: nn.Module, card: dict[str, Any]) -> Path:
+def save_weights(path: str | Path, weights: nn.Module | dict[str, Tensor], card: dict[str, Any]) -> Path:
     """Write `path` (.safetensors) and its card, each whole or not at all; the card gets the hash and the counts."""
     from safetensors.torch import save
 
     path = Path(path)
+    state = weights.state_dict() if isinstance(weights, nn.Module) else weights
     # Clones: batch normalization in a shortcut has two names, and safetensors holds no shared memory.
-    data = save({key: value.detach().cpu().clone().contiguous() for key, value in network.state_dict().items()})
+    arrays = {key: value.detach().cpu().clone().contiguous() for key, value in state.items()}
+    data = save(arrays)
     full = {
         **card,
         "file": path.name,
         "bytes": len(data),
         "sha256": hashlib.sha256(data).hexdigest(),
-        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "parameters": _count(weights.parameters() if isinstance(weights, nn.Module) else _parameters(arrays)),
     }
+    # The card goes first, and comes last: beside weights that are newer than it, it would seem that they are damaged.
+    path.with_suffix(".json").unlink(missing_ok=True)
     with write_whole(path, "wb") as file:
         file.write(data)
-    with write_whole(path.with_suffix(".json")) as file:
-        json.dump(full, file, indent=2)
-        file.write("\n")
+    write_json(path.with_suffix(".json"), full)
     return path
+
+
+def _parameters(arrays: dict[str, Tensor]) -> list[Tensor]:
+    return [value for key, value in arrays.items() if not _STATISTIC.search(key)]
+
+
+def _count(parameters: Iterable[Tensor]) -> int:
+    return sum(value.numel() for value in parameters)
 
 
 def convert(source: str | Path, out: str | Path | None = None) -> Path:
@@ -147,16 +187,13 @@ def convert(source: str | Path, out: str | Path | None = None) -> Path:
     source = Path(source)
     if not source.exists():
         raise FileNotFoundError(f"{source} is not there")
-    try:
-        state = torch.load(source, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds for a file that is no checkpoint, or one that holds code
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise WeightsError(f"{source} cannot be read as weights alone ({reason})") from error
-    if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
-        state = state["state_dict"]
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise WeightsError(f"{source} holds no state dict (key -> array)")
-    tensors = {key.removeprefix("module."): value for key, value in state.items()}
+    tensors = _read_checkpoint(source)
+    odd = [key for key, value in tensors.items() if value.is_floating_point() and not value.isfinite().all()]
+    if odd:
+        raise WeightsError(f"{source} holds values that are not finite, in {_some(odd)}")
+    out = weights_folder() / "decflow-paper.safetensors" if out is None else Path(out)
+    if out.suffix != ".safetensors":
+        raise WeightsError(f"{out}: weights are .safetensors files; call it {out.with_suffix('.safetensors').name}")
     network = build("paper")
     fill(network, tensors, source.name)
     card = {
@@ -165,9 +202,29 @@ def convert(source: str | Path, out: str | Path | None = None) -> Path:
         "licence": "that of the checkpoint; the authors' code is Apache-2.0",
         "source": f"{source.name}, SHA-256 {sha256(source)}",
         "data": "FacialFlowNet (Lu et al., ACM MM 2024)",
+        "measured": "nothing, by us; `mer evaluate-flow DATA --method decflow-paper` does",
         "command": f"mer weights convert {source.name}",
     }
-    return save_weights(out or weights_folder() / "decflow-paper.safetensors", network, card)
+    return save_weights(out, network, card)
+
+
+def read_card(path: str | Path) -> dict[str, Any]:
+    """The card beside a file of weights; blank where there is none."""
+    card = Path(path).with_suffix(".json")
+    if not card.is_file():
+        return {}
+    try:
+        known = json.loads(card.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise WeightsError(f"{card} is damaged ({error}); remove it, or fetch the weights anew") from error
+    return known if isinstance(known, dict) else {}
+
+
+def _check_hash(path: Path) -> None:
+    """`WeightsError` where a file is not the one that its card tells of."""
+    expected = read_card(path).get("sha256")
+    if expected and sha256(path) != expected:
+        raise WeightsError(f"{path} is not what its card tells of: its SHA-256 is {sha256(path)}, not {expected}")
 
 
 def list_weights() -> list[dict[str, Any]]:
@@ -175,9 +232,11 @@ def list_weights() -> list[dict[str, Any]]:
     cards = []
     for folder in (weights_folder(), SHIPPED):
         for path in sorted(folder.glob("*.safetensors")):
-            card = path.with_suffix(".json")
-            known = json.loads(card.read_text(encoding="utf-8")) if card.exists() else {}
-            cards.append({"name": path.stem, **known, "path": str(path)})
+            known = read_card(path)
+            found = sha256(path)
+            if known.get("sha256", found) != found:
+                known["damaged"] = f"the file's SHA-256 is {found}"
+            cards.append({"name": path.stem, "sha256": found, "bytes": path.stat().st_size, **known, "path": str(path)})
     return cards
 
 
@@ -211,6 +270,8 @@ def fetch(url: str, expected: str, name: str) -> Path:
     expected = expected.strip().lower()
     if not url.startswith(("https://", "file://")):
         raise WeightsError(f"{url}: weights are fetched over https")
+    if not re.fullmatch(r"[\w.-]+", name) or name.startswith("."):
+        raise WeightsError(f"{name!r} is no name for weights; letters, digits, - and _ will do")
     path = weights_folder() / f"{name}.safetensors"
     if path.exists() and sha256(path) == expected:
         return path
@@ -224,7 +285,17 @@ def fetch(url: str, expected: str, name: str) -> Path:
         found = sha256(file.name)
         if found != expected:
             raise WeightsError(f"{url}: SHA-256 is {found}, expected {expected}; nothing was kept")
-    with write_whole(path.with_suffix(".json")) as file:
-        json.dump({"name": name, "file": path.name, "source": url, "sha256": expected}, file, indent=2)
-        file.write("\n")
+        count = _count(_parameters(read_tensors(file.name)))
+    card = {**_fetched_card(url, expected), "name": name, "file": path.name, "bytes": path.stat().st_size}
+    write_json(path.with_suffix(".json"), {"parameters": count, **card, "source": url, "sha256": expected})
     return path
+
+
+def _fetched_card(url: str, expected: str) -> dict[str, Any]:
+    """The card that stands beside the weights at their address, if it is theirs."""
+    try:
+        with urllib.request.urlopen(url.removesuffix(".safetensors") + ".json", timeout=60) as response:
+            card = json.loads(response.read(1 << 20))
+    except (OSError, ValueError):
+        return {}
+    return card if isinstance(card, dict) and card.get("sha256") == expected else {}

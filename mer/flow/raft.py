@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mer._env import import_torchvision
+from mer._env import find_device, import_torchvision
 from mer.flow.field import Field
 
 if TYPE_CHECKING:
@@ -149,12 +149,8 @@ def raft_flow(network: Module, onset: NDArray[np.uint8], apex: NDArray[np.uint8]
 
 
 def _flow(variant: str, onset: NDArray[np.uint8], apex: NDArray[np.uint8], device: str) -> Field:
-    import torch
-
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
     path = find_weights(variant)
-    return raft_flow(_loaded(variant, str(path), path.stat().st_mtime_ns, device), onset, apex)
+    return raft_flow(_loaded(variant, str(path), path.stat().st_mtime_ns, find_device(device)), onset, apex)
 
 
 @lru_cache(maxsize=2)

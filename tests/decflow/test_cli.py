@@ -20,7 +20,7 @@ def test_train_decflow_takes_the_scripts_flags(tmp_path):
     done = CliRunner().invoke(train, [*arguments.split(), "--iterations", "1"])
     assert done.exit_code == 0, done.output
     written = {path.name for path in (tmp_path / "run").iterdir() if not path.name.startswith(".")}  # but the lock
-    assert written == {"checkpoint.pt", "log.csv", "weights.safetensors"}
+    assert written == {"checkpoint.pt", "log.csv", "weights.json", "weights.safetensors"}
     shown = CliRunner().invoke(train, ["decflow", "--help"])
     assert shown.exit_code == 0
     assert "--occlusion-mask" in shown.output

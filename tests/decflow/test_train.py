@@ -13,6 +13,7 @@ import torch
 from mer.decflow.networks import build
 from mer.decflow.settings import Config, parse
 from mer.decflow.train import learning_rate, train, trainable
+from mer.decflow.weights import load_network, read_card
 from tests.decflow.faces import write_faces
 
 
@@ -93,10 +94,98 @@ def test_a_run_is_neither_overwritten_nor_resumed_with_other_settings(config):
 def test_wrong_settings_are_named(config):
     with pytest.raises(ValueError, match="no data"):
         train(replace(config, data=[]))
-    with pytest.raises(ValueError, match="32"):
-        train(replace(config, size=100))
-    with pytest.raises(ValueError, match="no network"):
-        train(replace(config, network="other"))
+    with pytest.raises(ValueError, match="device 'there' is not there"):
+        train(replace(config, device="there"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"size": 100}, "multiple of 32, such as 128"),
+        ({"size": 0}, "--size is 0"),
+        ({"network": "other"}, "no network 'other'; there are lite, paper"),
+        ({"train": "foot"}, "no part 'foot'"),
+        ({"network": "raft-small", "train": "head"}, "no head decoder"),
+        ({"batch": 0}, "--batch is 0; expected 1 or more"),
+        ({"log_every": 0}, "--log-every is 0"),
+        ({"iterations": 0}, "--iterations is 0"),
+        ({"steps": 0}, "--steps is 0"),
+        ({"ema": 2.0}, "--ema is 2.0"),
+        ({"lr": 0.0}, "--lr is 0.0; expected a number above 0"),
+    ],
+)
+def test_settings_that_cannot_be(settings, words):
+    with pytest.raises(ValueError, match=words):
+        Config(**settings)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("", "no data"),
+        ("--data nowhere", "nowhere: neither faces"),
+        ("--data generic --size 100", "--size is 100"),
+        ("--data generic --init nothing.pth", "nothing.pth is not there"),
+    ],
+)
+def test_a_mistake_is_one_line(arguments, words, tmp_path):
+    command = [sys.executable, "-m", "mer.decflow.train", *arguments.split(), "--out", str(tmp_path / "run")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("mer.decflow.train: ")
+    assert words in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_help_tells_the_defaults_of_the_usual_preset(capsys):
+    with pytest.raises(SystemExit):
+        parse(["--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert "--batch BATCH pairs, over all processes (default: 4)" in text
+    assert "(default: 0.7)" in text
+    config = parse([])
+    assert (config.batch, config.iterations, config.power) == (4, 2, 0.7)
+
+
+def test_a_row_of_the_log_counts_the_steps_from_before_a_stop(config, tmp_path, monkeypatch):
+    config = replace(config, log_every=3)
+    train(config)
+    ticks = iter(range(10**6))
+    monkeypatch.setattr("mer.decflow.train.time.monotonic", lambda: 60.0 * next(ticks) / 2)
+    stopped = replace(config, out=str(tmp_path / "stopped"))
+    train(replace(stopped, stop_minutes=3))
+    monkeypatch.undo()
+    assert state(stopped.out)["step"] % 3
+    train(replace(stopped, resume=True))
+    assert log(config.out) == log(stopped.out)
+
+
+def test_the_weights_have_a_card(config):
+    result = train(replace(config, steps=3))
+    card = read_card(f"{config.out}/weights.safetensors")
+    assert card["trained_on"] == f"3 steps of 2 pairs at 64 px from {config.data[0]}"
+    assert card["measured"]["expression"] == result["expression"]
+    assert card["settings"]["lr"] == 1e-3
+    assert card["parameters"] == sum(p.numel() for p in build("lite").parameters())
+    load_network("lite", f"{config.out}/weights.safetensors")  # whose hash is the card's
+
+
+def test_a_damaged_checkpoint_is_named(config):
+    train(replace(config, steps=1))
+    with open(f"{config.out}/checkpoint.pt", "wb") as file:
+        file.write(b"PK nothing")
+    with pytest.raises(ValueError, match=r"checkpoint\.pt is damaged, or no checkpoint"):
+        train(replace(config, steps=1, resume=True))
+
+
+@pytest.mark.slow
+def test_two_processes_train_a_single_iteration(config, tmp_path):
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
+    command += ["mer.decflow.train", "--data", *config.data, "--out", str(tmp_path / "two"), "--steps", "3"]
+    command += ["--batch", "2", "--size", "64", "--iterations", "1", "--val-pairs", "1", "--device", "cpu"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_one_cycle():
@@ -120,6 +209,9 @@ def test_the_second_stage_trains_the_head_decoder_alone():
     network = build("paper")
     count = sum(parameter.numel() for parameter in trainable(network, "head"))
     assert count == sum(parameter.numel() for parameter in network.update_block_head.parameters())
+    along = {id(parameter) for parameter in trainable(network, "all", along=True)}
+    assert all(id(parameter) in along for parameter in network.dad_encoder.model[:3].parameters())
+    assert not any(id(parameter) in along for parameter in network.dad_encoder.model[3].parameters())  # never run
     everything = {id(parameter) for parameter in trainable(network, "all")}
     assert not any(id(parameter) in everything for parameter in network.dad_encoder.parameters())
     assert all(id(parameter) in everything for parameter in network.res1.parameters())
@@ -145,7 +237,7 @@ def test_the_paper_trains_one_step_and_its_second_stage_leaves_the_facial_flow_a
     save_file({name: value.clone() for name, value in start.items()}, f"{config.out}.safetensors")
     train(
         replace(
-            config, network="paper", init=f"{config.out}.safetensors", train="head", size=128, steps=1, iterations=1,
+            config, network="paper", init=[f"{config.out}.safetensors"], train="head", size=128, steps=1, iterations=1,
             val_pairs=1, batch=1, ema=0.0,
         )
     )  # fmt: skip

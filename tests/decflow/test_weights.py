@@ -4,9 +4,9 @@ import hashlib
 import json
 import pickle
 
-import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from typer.testing import CliRunner
 
 from mer.cli.weights import weights as command
@@ -105,25 +105,64 @@ def test_saved_weights_are_found_by_name_and_listed(folder):
 def test_truncated_weights_are_named(folder):
     path = save_weights(folder / "cut.safetensors", build("lite"), {})
     path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(WeightsError, match="not what its card tells of: its SHA-256"):
+        load_network("lite", path)
+    assert "damaged" in next(card for card in list_weights() if card["name"] == "cut")
+    path.with_suffix(".json").unlink()
     with pytest.raises(WeightsError, match="not a readable safetensors file"):
         load_network("lite", path)
+    path.with_suffix(".json").write_text("{")
+    with pytest.raises(WeightsError, match=r"cut\.json is damaged"):
+        list_weights()
+
+
+def test_loading_a_network_draws_no_random_numbers_of_the_callers(folder):
+    path = save_weights(folder / "mine.safetensors", build("lite"), {})
+    drawn = []
+    for _ in range(2):  # the second time it is in memory
+        torch.manual_seed(0)
+        load_network("lite", path)
+        drawn.append(float(torch.rand(1)))
+    assert drawn[0] == drawn[1]
 
 
 def test_fetch_keeps_only_what_has_the_right_hash(tmp_path, folder):
     source = tmp_path / "there.safetensors"
-    source.write_bytes(np.arange(100, dtype=np.uint8).tobytes())
+    save_file({"a": torch.zeros(3, 4), "bn.running_mean": torch.zeros(5)}, source)
     digest = hashlib.sha256(source.read_bytes()).hexdigest()
     with pytest.raises(WeightsError, match="nothing was kept"):
         fetch(source.as_uri(), "0" * 64, "got")
     with pytest.raises(WeightsError, match="cannot be fetched"):
         fetch((tmp_path / "not_there.safetensors").as_uri(), digest, "got")
+    with pytest.raises(WeightsError, match="https"):
+        fetch("http://example.org/x", digest, "got")
+    with pytest.raises(WeightsError, match="no name for weights"):
+        fetch(source.as_uri(), digest, "../got")
+    text = tmp_path / "text.safetensors"
+    text.write_text("no weights")
+    with pytest.raises(WeightsError, match="not a readable safetensors file"):
+        fetch(text.as_uri(), hashlib.sha256(text.read_bytes()).hexdigest(), "got")
     assert not list(folder.glob("*"))
     assert fetch(source.as_uri(), digest, "got").read_bytes() == source.read_bytes()
+    source.with_suffix(".json").write_text(json.dumps({"licence": "CC0", "sha256": digest, "name": "other"}))
     shown = run_command(["fetch", source.as_uri(), "--sha256", digest.upper()])
     assert shown.exit_code == 0, shown.output
     assert find_weights("there").read_bytes() == source.read_bytes()
-    assert {card["name"]: card["source"] for card in list_weights() if "source" in card} == {
-        "got": source.as_uri(), "there": source.as_uri(),
-    }  # fmt: skip
-    with pytest.raises(WeightsError, match="https"):
-        fetch("http://example.org/x", digest, "got2")
+    cards = {card["name"]: card for card in list_weights() if "source" in card}
+    assert {name: card["source"] for name, card in cards.items()} == dict.fromkeys(("got", "there"), source.as_uri())
+    assert (cards["got"]["parameters"], cards["there"]["licence"]) == (12, "CC0")
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [({1: torch.zeros(2)}, "holds no state dict"), ({"a": torch.full((2,), torch.nan)}, "not finite, in a")],
+)
+def test_checkpoints_that_are_no_weights(tmp_path, state, words):
+    torch.save(state, tmp_path / "odd.pth")
+    with pytest.raises(WeightsError, match=words):
+        convert(tmp_path / "odd.pth")
+
+
+def test_converted_weights_are_called_what_can_be_found(tmp_path, checkpoint):
+    with pytest.raises(WeightsError, match=r"call it here\.safetensors"):
+        convert(checkpoint, tmp_path / "here")
