@@ -53,12 +53,12 @@ def read_rows(
     failed : DataFrame
         Those clips, with `status` and `message`.
     sha256 : str
-        Of the fields or frames.
+        Of the fields or frames, in whatever order the table has them.
     """
     scales = _scales(samples)
     rows: list[np.ndarray | None] = []
     failures: dict[int, tuple[str, str]] = {}
-    digest = hashlib.sha256()
+    digests: list[bytes] = []
     records = samples.to_dict("records")
     for i, clip in enumerate(track(records, len(records), "reading flow") if track else records):
         rows.append(None)
@@ -74,13 +74,14 @@ def read_rows(
         except (OSError, ValueError) as error:
             failures[i] = ("unreadable", str(error))
             continue
-        digest.update(field.tobytes() + np.float64(scales[i]).tobytes())
+        digests.append(hashlib.sha256(field.tobytes() + np.float64(scales[i]).tobytes()).digest())
         rows[-1] = row
     _refuse_odd_sizes(rows, failures)
     failed = samples.loc[list(failures), [*KEY, "class"]]
     failed["status"], failed["message"] = [*zip(*failures.values())] or [(), ()]
+    whole = hashlib.sha256(b"".join(sorted(digests))).hexdigest()
     blank = np.zeros(next((len(row) for row in rows if row is not None), 0), np.float32)
-    return np.stack([blank if row is None else row for row in rows]), failed, digest.hexdigest()
+    return np.stack([blank if row is None else row for row in rows]), failed, whole
 
 
 def _given(path: Path, component: str, scale: float, features: PerClip | None) -> tuple[np.ndarray, np.ndarray]:

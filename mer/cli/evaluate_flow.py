@@ -33,7 +33,7 @@ def evaluate_flow(
     Example: `mer evaluate-flow rendered/ --method decflow --method dis --method tvl1`
     """
     from mer.cli.progress import track
-    from mer.epe import BANDS, evaluate_flow, summarize
+    from mer.epe import BANDS, COMPONENTS, evaluate_flow, summarize
     from mer.files import write_whole
     from mer.methods import DEFAULT_METHOD
 
@@ -45,21 +45,22 @@ def evaluate_flow(
     face = table[table["part"] == "face"]
     main = face.pivot(index="method", columns="component", values="epe")
     main = main.reindex(index=face["method"].unique(), columns=["facial", "head", "expression"])
-    facial = face[face["component"] == "facial"].set_index("method")
-    for rate in ("within_1px", "within_3px", "within_5px", "seconds"):
-        main[rate] = facial[rate]
     upstream = table[(table["part"] == "upstream") & (table["component"] == "facial")].set_index("method")
     main["upstream"] = upstream["epe"]
+    main["seconds"] = face[face["component"] == "facial"].set_index("method")["seconds"]
     typer.echo(
         f"{int(face['pairs'].max())} pairs of {data}, split {split.value}. End-point error, px, mean over the face;"
     )
-    typer.echo("within N px and upstream's own formula: facial flow; seconds: median per pair\n")
+    typer.echo("upstream: its own formula, for facial flow; seconds: median per pair\n")
     typer.echo(_text(main))
+    for component in COMPONENTS:
+        rates = face[face["component"] == component].set_index("method")[["within_1px", "within_3px", "within_5px"]]
+        typer.echo(f"\n{component}, share of the face\n\n{_text(rates)}")
     for title, parts in (
         ("by size of the true motion", list(BANDS)),
         ("by region", [part for part in table["part"].unique() if part not in (*BANDS, "face", "upstream")]),
     ):
-        for component in ("facial", "expression"):
+        for component in COMPONENTS:
             chosen = table[(table["component"] == component) & table["part"].isin(parts)]
             if len(chosen):
                 by_part = chosen.pivot(index="method", columns="part", values="epe")

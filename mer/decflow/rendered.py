@@ -42,6 +42,8 @@ class Rendered:
     ) -> None:
         from mer.synth.models import load_face_model
 
+        if file is None and model in ("ict", "flame"):
+            raise ValueError(f"render:{model} needs the face model's file: render:{model}=FILE")
         self.name, self.large = model, large
         self.model = load_face_model(model, file)
         self.photos: list[Photo] = read_photos(faces, split) if faces else []

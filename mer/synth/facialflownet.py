@@ -128,7 +128,7 @@ def read_facialflownet(root: str | Path, split: str = "train", *, incomplete: st
         more = f" ... and {len(faults) - 3} more" if len(faults) > 3 else ""
         raise FacialFlowNetError(
             f"{root}: {len(faults)} incomplete sequences: {'; '.join(faults[:3])}{more}. "
-            "Complete the copy, or leave them out with incomplete='skip'"
+            "Complete the copy; read_facialflownet(..., incomplete='skip') leaves them out"
         )
     if not pairs:
         raise FacialFlowNetError(f"{root}: no pairs in split {split!r}")
