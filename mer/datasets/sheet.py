@@ -7,6 +7,7 @@ place.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import re
@@ -38,17 +39,28 @@ Book = dict[str, list[list[str]]]  # name of the tab -> rows of cells, as text
 
 
 def find_sheets(root: Path, patterns: Iterable[str]) -> list[Path]:
-    """The files that could be the sheet, best first: in `root`, two levels below, or beside and above it.
+    """The files that could be the sheet, best first: those in `root` and two levels below, then those beside and above.
 
-    `patterns` are regular expressions for names, the best first; upper and lower case are the same.
+    `patterns` are regular expressions for names, the best first; upper and lower case are the same. What lies in
+    `root` belongs to it, whatever better name lies above: there, several copies may stand side by side.
     """
-    above = (root.absolute().parent, root.absolute().parent.parent)
-    files = [file for depth in ("", "*/", "*/*/") for file in _sheets(root, depth)]
-    files += [file for folder in above for file in _sheets(folder)]
     found: list[Path] = []
-    for pattern in patterns:
-        found += [file for file in files if re.search(pattern, file.name, re.IGNORECASE) and file not in found]
+    for files in _near(root):
+        for pattern in patterns:
+            found += [file for file in files if re.search(pattern, file.name, re.IGNORECASE) and file not in found]
     return found
+
+
+def all_sheets(root: Path) -> list[Path]:
+    """Every workbook and table that :func:`find_sheets` looks at, whatever its name, the nearest first."""
+    return [file for files in _near(root) for file in files]
+
+
+def _near(root: Path) -> tuple[list[Path], list[Path]]:
+    """The sheets in and below a folder, and those beside and above it."""
+    above = (root.absolute().parent, root.absolute().parent.parent)
+    inside = [file for depth in ("", "*/", "*/*/") for file in _sheets(root, depth)]
+    return inside, [file for folder in above for file in _sheets(folder)]
 
 
 def _sheets(folder: Path, depth: str = "") -> list[Path]:
@@ -64,9 +76,9 @@ def read_book(path: Path) -> Book:
     """All tabs of a workbook, each a list of rows of text; a `.csv` is a book with one tab."""
     if not path.is_file():
         raise FileNotFoundError(f"{path} is not there; it should be an annotation sheet (.xlsx, .xls or .csv)")
-    if path.suffix.lower() == ".csv":
+    is_zip = is_xlsx(path.read_bytes())
+    if path.suffix.lower() == ".csv" and not is_zip:
         return {path.stem: _read_csv(path)}
-    is_zip = path.read_bytes()[:2] == b"PK"  # an .xlsx, whatever it is called
     try:
         tabs = _read_xlsx(path) if is_zip or path.suffix.lower() != ".xls" else _read_xls(path)
     except ImportError as error:
@@ -74,6 +86,11 @@ def read_book(path: Path) -> Book:
     except Exception as error:  # zipfile, xml and xlrd errors: each library has its own
         raise SamplesError(f"{path} is not a readable workbook ({error}); save it again as .xlsx") from error
     return {name: [[cell_text(cell) for cell in row] for row in rows] for name, rows in tabs.items()}
+
+
+def is_xlsx(content: bytes) -> bool:
+    """Whether this is an `.xlsx`, whatever its file is called."""
+    return content.startswith(b"PK\x03\x04")
 
 
 def _read_xlsx(path: Path) -> dict[str, list[tuple[object, ...]]]:
@@ -92,7 +109,8 @@ def _read_xls(path: Path) -> dict[str, list[tuple[object, ...]]]:
 
 def _read_csv(path: Path) -> list[list[str]]:
     data = path.read_bytes()
-    for encoding in ("utf-8-sig", "gb18030"):  # Excel in China saves the second
+    wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # "Unicode text", as Excel calls it
+    for encoding in ("utf-16",) if wide else ("utf-8-sig", "gb18030"):  # Excel in China saves the last
         try:
             text = data.decode(encoding)
             break
@@ -103,19 +121,20 @@ def _read_csv(path: Path) -> list[list[str]]:
     separator = max(",;\t", key=text.count)
     try:
         return [
-            [cell.strip() for cell in row] for row in csv.reader(io.StringIO(text, newline=None), delimiter=separator)
+            [cell_text(cell) for cell in row]
+            for row in csv.reader(io.StringIO(text, newline=None), delimiter=separator)
         ]
     except csv.Error as error:
         raise SamplesError(f"{path} is not a table of separated values ({error}); save it again as .xlsx") from error
 
 
 def cell_text(cell: object) -> str:
-    """A cell as text: whole numbers without `.0`, blanks as ``."""
+    """A cell as text: whole numbers without `.0`, also those that are text already, blanks as ``."""
     if cell is None or (isinstance(cell, float) and pd.isna(cell)):
         return ""
     if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))
-    return str(cell).strip()
+    return re.sub(r"^(\d+)\.0+$", r"\1", str(cell).strip())
 
 
 def read_table(

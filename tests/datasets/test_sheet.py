@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from mer.datasets.sheet import cell_text, find_sheets, frame_number, read_table
+from mer.datasets.sheet import all_sheets, cell_text, find_sheets, frame_number, read_table
 from mer.samples import SamplesError
 from tests.datasets.copies import book
 
@@ -35,7 +35,9 @@ def test_blank_rows_are_skipped_and_numbers_lose_their_point(tmp_path):
     assert table["row"].tolist() == [2, 4]
 
 
-@pytest.mark.parametrize(("separator", "encoding"), [(",", "utf-8-sig"), (";", "utf-8"), ("\t", "gb18030")])
+@pytest.mark.parametrize(
+    ("separator", "encoding"), [(",", "utf-8-sig"), (";", "utf-8"), ("\t", "gb18030"), ("\t", "utf-16")]
+)
 def test_a_sheet_saved_as_text(tmp_path, separator, encoding):
     lines = [HEADER, ["1", "c", "7", "恐惧"]]
     (tmp_path / "a.csv").write_bytes("\r\n".join(separator.join(line) for line in lines).encode(encoding))
@@ -90,13 +92,17 @@ def test_the_old_form_of_excel_asks_for_its_library(tmp_path, monkeypatch):
         read_table(tmp_path / "a.xls")
 
 
-def test_sheets_are_found_inside_beside_and_above_the_best_name_first(tmp_path):
+def test_sheets_are_found_inside_before_above_the_best_name_first(tmp_path):
     root = tmp_path / "data" / "frames"
     (root / "deep" / "er").mkdir(parents=True)
-    for place in (root / "deep" / "er" / "x-2019.xlsx", tmp_path / "data" / "x-2014.xlsx", root / "~$x-2014.xlsx"):
+    places = (root / "deep" / "er" / "x-2019.xlsx", tmp_path / "data" / "x-2014.xlsx", root / "~$x-2014.xlsx")
+    for place in (*places, root / "x-2020.csv", root / "deep" / "x-2014.xlsx"):
         place.touch()
     found = find_sheets(root, ("x.*2014", "x"))
-    assert [file.name for file in found] == ["x-2014.xlsx", "x-2019.xlsx"]
+    assert [file.relative_to(tmp_path / "data").as_posix() for file in found] == [
+        "frames/deep/x-2014.xlsx", "frames/x-2020.csv", "frames/deep/er/x-2019.xlsx", "x-2014.xlsx",
+    ]  # fmt: skip
+    assert set(all_sheets(root)) == set(found)
 
 
 @pytest.mark.parametrize(
@@ -114,3 +120,15 @@ def test_what_is_no_frame_number(text):
 
 def test_cells_as_text():
     assert [cell_text(cell) for cell in (4, 4.0, 4.5, None, float("nan"), " a ")] == ["4", "4", "4.5", "", "", "a"]
+    texts = {"4.0": "4", " 006.00 ": "006", "4.5": "4.5", "4.": "4.", "EP1.0": "EP1.0", "-1.0": "-1.0"}
+    assert [cell_text(text) for text in texts] == list(texts.values())
+
+
+def test_numbers_that_became_fractions_in_a_csv(tmp_path):
+    (tmp_path / "a.csv").write_text("Subject,Filename,OnsetFrame,Estimated Emotion\n1.0,c,7.0,2.0\n")
+    assert read_table(tmp_path / "a.csv").to_numpy().tolist() == [["1", "c", "7", "2", 2]]
+
+
+def test_an_xlsx_that_is_called_csv(tmp_path):
+    sheet = book(tmp_path / "a.xlsx", S=[HEADER, [1, "c", 7, "x"]]).rename(tmp_path / "a.csv")
+    assert read_table(sheet)["clip"].tolist() == ["c"]
