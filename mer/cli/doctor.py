@@ -18,22 +18,23 @@ def doctor(
     root: Annotated[Path | None, typer.Argument(help="With --dataset: the folder of that database.")] = None,
     dataset: Annotated[str | None, typer.Option(help="Check a copy of this database: casme2, samm, ...")] = None,
     annotations: Annotated[Path | None, typer.Option(help="Its sheet, if not in or beside ROOT.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write every row of the copy, with its status, to this CSV.")] = None,
 ) -> None:
     """Check the installation, or a copy of a database: what is there, and what to do about what is not.
 
     The exit status is 1 where something that the defaults need is missing, or where the copy is not as published.
 
-    Example: `mer doctor` or `mer doctor --dataset casme2 CASME2/`
+    Example: `mer doctor` or `mer doctor --dataset casme2 CASME2/ --out rows.csv`
     """
     from rich.console import Console
 
     console = Console()
-    if dataset is None and (root is not None or annotations is not None):
+    if dataset is None and (root is not None or annotations is not None or out is not None):
         raise typer.BadParameter("name the database as well: mer doctor --dataset casme2 CASME2/")
     if dataset is not None and root is None:
         raise typer.BadParameter(f"give the folder of the database: mer doctor --dataset {dataset} ROOT")
     if dataset is not None and root is not None:
-        fine = _check_dataset(console, dataset, root, annotations)
+        fine = _check_dataset(console, dataset, root, annotations, out)
     else:
         fine = _check_installation(console)
     raise typer.Exit(0 if fine else 1)
@@ -49,11 +50,12 @@ def _table(console: Console, *header: str, columns: int = 3) -> Table:
     return table
 
 
-def _check_dataset(console: Console, name: str, root: Path, annotations: Path | None) -> bool:
+def _check_dataset(console: Console, name: str, root: Path, annotations: Path | None, out: Path | None) -> bool:
     from rich.text import Text
 
     from mer.datasets import find_dataset, read_copy
-    from mer.datasets.check import check_copy, counts, nearest
+    from mer.datasets.check import check_copy, counts, nearest, verdict
+    from mer.files import write_whole
 
     database = find_dataset(name)
     copy = read_copy(database, root, annotations)
@@ -63,15 +65,21 @@ def _check_dataset(console: Console, name: str, root: Path, annotations: Path | 
         table.add_row(*map(Text, finding))  # as text: names of folders may hold brackets
     console.print(f"{database.title} in {root}", markup=False, highlight=False)
     console.print(table)
-    edition = nearest(database, copy.samples, confirmed=False)
-    doubt = "" if edition is None or edition.confirmed else " (not confirmed)"
+    edition = nearest(database, copy.samples)
+    doubt = " (not all checked)" if edition and edition.unchecked else ""
     table = _table(console, "label", "clips here", f"published: {edition.source}{doubt}" if edition else "published")
     for label, here, published in counts(database, copy.samples):
         table.add_row(Text(label), str(here), published)
     console.print(table)
-    wrong = sum(finding.state == "WRONG" for finding in findings)
-    console.print(f"{wrong} things to look at" if wrong else "as published", highlight=False)
-    return not wrong
+    fine, sentence = verdict(database, copy.samples, findings)
+    if out is not None:
+        with write_whole(out) as file:
+            copy.samples.to_csv(file, index=False, lineterminator="\n")
+        console.print(f"every row: {out}", markup=False, highlight=False, soft_wrap=True)
+    elif any(finding.state in ("WRONG", "differs") for finding in findings):
+        console.print("--out FILE.csv writes every row with its status and message", highlight=False)
+    console.print(sentence, highlight=False, soft_wrap=True)
+    return fine
 
 
 def _check_installation(console: Console) -> bool:

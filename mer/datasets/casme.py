@@ -34,13 +34,14 @@ CASME = Database(
         "fear": (),
     },
     sheets=(r"^casme(?![^a-z]*(2|3|ii|sq|\(me\)))",),
+    sheet="casme.xlsx",
     published=(
         Published(
             "a public list of 189 rows",
             {"tense": 68, "disgust": 45, "repression": 39, "surprise": 20, "happiness": 7, "sadness": 6,
              "contempt": 2, "fear": 2},
             19,
-            confirmed=False,
+            unchecked=("labels", "clips", "people"),
         ),
     ),
     prefer=("raw", "cropped"),

@@ -60,6 +60,7 @@ CASME2 = Database(
         r"casme ?2.*(coding|label)(?!.*objective)",
         r"^casme ?(2|ii)(?!.*objective)",
     ),
+    sheet="CASME2-coding-20140508.xlsx",
     published=(
         Published(
             "CASME2-coding-20140508.xlsx",
@@ -75,7 +76,7 @@ CASME2 = Database(
             "CASME2-coding-updated.xlsx",
             {"others": 99, "disgust": 64, "happiness": 32, "repression": 27, "surprise": 28, "sadness": 4, "fear": 2},
             26,
-            confirmed=False,
+            unchecked=("labels",),
         ),
     ),
     prefer=("raw", "cropped-updated", "cropped"),

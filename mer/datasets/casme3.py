@@ -9,8 +9,8 @@ may hold several expressions; an offset of 0 is "not marked"; onset equals apex 
 The first seven or eight frames of videos are not there, so that the nearest frame is taken, up to ten frames away (a
 third of a second). An expression counts as micro by its onset-apex time; some last longer than two seconds.
 
-Part C: `CAS(ME)3_part_C_ME.xlsx`, tab `mockCrimeME`: `sub, count, onset, offset, au, emotion`, no apex; units are
-separated by commas.
+Part C: `part_C/1/1/color/`, or `part_C/spNO.1/1/color/`. `CAS(ME)3_part_C_ME.xlsx`, tab `mockCrimeME`: `sub, count,
+onset, offset, au, emotion`, no apex; units are separated by commas.
 """
 
 from __future__ import annotations
@@ -69,6 +69,7 @@ CASME3 = Database(
         "happy": ("happiness",),
     },
     sheets=(r"part_?a.*me_label.*v2", r"part_?a.*_me", r"part_?a.*v2"),
+    sheet="cas(me)3_part_A_ME_label_JpgIndex_v2.xlsx",
     published=(
         Published(
             "cas(me)3_part_A_ME_label_JpgIndex_v2.xlsx",
@@ -83,14 +84,19 @@ CASME3 = Database(
     slack=10,
 )
 
-SUBJECT_C = numbered("", 2)
+_NUMBERED_C = numbered("", 2)
+
+
+def _subject_c(text: str) -> str:
+    """`1`, `01` or `spNO.1`, as part A calls people -> `01`."""
+    return _NUMBERED_C(re.sub(r"^spNO\.?", "", text.strip(), flags=re.IGNORECASE))
 
 
 def _identify_c(parts: tuple[str, ...]) -> Place | None:
     names = [part for part in parts if part.lower() != "color"]
     if len(names) < 2 or not re.fullmatch(r"\w*?\d+", names[-1]):
         return None
-    return Place(SUBJECT_C(names[-2]), names[-1])
+    return Place(_subject_c(names[-2]), names[-1])
 
 
 def _rows_c(sheet: Path | None, root: Path, frames: Frames) -> pd.DataFrame:
@@ -103,11 +109,13 @@ CASME3_C = Database(
     title="CAS(ME)^3, part C",
     page="http://casme.psych.ac.cn/casme/",
     fps=30,
-    subject=SUBJECT_C,
+    subject=_subject_c,
     identify=_identify_c,
     layout="part_C/1/1/color/<frames>",
     labels={"negative": (), "surprise": (), "others": ("other",), "positive": ()},
     sheets=(r"part_?c.*_me\b", r"part_?c.*me"),
+    sheet="CAS(ME)3_part_C_ME.xlsx",
+    annotated=("offset", "aus"),
     published=(
         Published("CAS(ME)3_part_C_ME.xlsx", {"negative": 99, "surprise": 30, "others": 20, "positive": 16}, 30),
     ),

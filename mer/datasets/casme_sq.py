@@ -39,7 +39,13 @@ def _name(person: str, code: str) -> str:
 def _rows(sheet: Path | None, root: Path, frames: Frames) -> pd.DataFrame:
     assert sheet is not None
     if sheet.suffix.lower() == ".csv":  # a table of the user's own, whose clips are folders
-        return read_table(sheet)
+        try:
+            return read_table(sheet)
+        except SamplesError as error:
+            raise SamplesError(
+                f"{sheet} holds one tab, and the three of CAS(ME)^2code_final.xlsx are needed to tell a folder: give "
+                "the .xlsx, or a table of your own with the columns subject, clip (as 15_0101), onset and label"
+            ) from error
     book = read_book(sheet)
     rows, people, videos = _tabs(book, sheet)
     table = pd.DataFrame(rows)
@@ -93,7 +99,8 @@ CASME_SQ = Database(
     layout="rawpic/s15/15_0101disgustingteeth/img001.jpg",
     labels={},
     sheets=(r"cas\(me\)\^?2.*code", r"casme_?sq.*(code|cod)"),
-    published=(Published("the paper", {}, 22, confirmed=False, clips=57),),
+    sheet="CAS(ME)^2code_final.xlsx",
+    published=(Published("the paper", {}, 22, clips=57),),
     prefer=("rawpic",),
     rows=_rows,
 )

@@ -14,15 +14,15 @@ from mer.datasets.tree import Frames, Identify
 
 
 class Published(NamedTuple):
-    """Numbers that were published of one edition: where, label -> clips, people, clips in all, and whether they could
-    be checked.
+    """Numbers that were published of one edition: where, label -> clips, people, clips in all, and which of these
+    could not be checked.
     """
 
     source: str
     labels: Mapping[str, int]
     people: int | None = None
-    confirmed: bool = True
     clips: int | None = None  # where the labels are not published
+    unchecked: tuple[str, ...] = ()  # of "labels", "clips", "people"
 
     @property
     def total(self) -> int:
@@ -56,6 +56,13 @@ class Database:
         Label in the samples table -> other spellings in the sheets. Protocols rely on these.
     sheets : tuple of str
         Regular expressions for the names of the sheet, the best first; empty where the owners give none.
+    sheet : str
+        The name that the owners give it, for messages.
+    companion : (str, tuple of str)
+        Another sheet that the labels come from: its name, and regular expressions for it; blank where the sheet itself
+        has them.
+    annotated : tuple of str
+        Which of `apex`, `offset` and `aus` the sheet has.
     published : tuple of Published
         The counts of the known editions of the sheet.
     prefer, skip
@@ -79,6 +86,9 @@ class Database:
     layout: str
     labels: Mapping[str, tuple[str, ...]]
     sheets: tuple[str, ...] = ()
+    sheet: str = ""
+    companion: tuple[str, tuple[str, ...]] = ("", ())
+    annotated: tuple[str, ...] = ("apex", "offset", "aus")
     published: tuple[Published, ...] = ()
     prefer: tuple[str, ...] = ()
     skip: str = ""

@@ -10,10 +10,14 @@ frame are not.
 from __future__ import annotations
 
 import re
+from pathlib import Path
+
+import pandas as pd
 
 from mer.datasets.database import Database, Published
 from mer.datasets.names import numbered
-from mer.datasets.tree import Place
+from mer.datasets.sheet import HEADERS, read_table
+from mer.datasets.tree import Frames, Place
 
 SUBJECT = numbered("sub", 4)
 EMOTIONS = ("anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise")  # EmotionId 0 to 6
@@ -29,6 +33,11 @@ def _identify(parts: tuple[str, ...]) -> Place | None:
     return Place(owner, parts[-1]) if owner else None
 
 
+def _rows(sheet: Path | None, root: Path, frames: Frames) -> pd.DataFrame:
+    assert sheet is not None
+    return read_table(sheet, {"label": (*HEADERS["label"], "emotionid")})  # the ids serve where the names are not there
+
+
 DFME = Database(
     name="dfme",
     title="DFME",
@@ -39,9 +48,11 @@ DFME = Database(
     layout="sub0003_01/00020.png",
     labels={name: (str(number),) for number, name in enumerate(EMOTIONS)},
     sheets=(r"^training.*au", r"dfme", r"^test_?(data_)?[ab].*"),
+    sheet="training_full_with_AU.xlsx",
     published=(
         Published("training_full_with_AU.xlsx", dict(zip(EMOTIONS, (161, 100, 548, 265, 206, 278, 298))), 176),
         Published("test A", dict(zip(EMOTIONS, (129, 101, 46, 62, 63, 39, 34))), 42),
     ),
+    rows=_rows,
     owner=_owner,
 )

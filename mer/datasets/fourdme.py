@@ -17,8 +17,10 @@ from mer.datasets.database import Database, Published
 from mer.datasets.names import numbered
 from mer.datasets.sheet import HEADERS, read_table
 from mer.datasets.tree import Frames, by_parent
+from mer.samples import BLANKS, SamplesError
 
 EMOTIONS = ("positive", "negative", "surprise", "repression", "others")
+MARKED, UNMARKED = ("1", "true", "yes", "x"), ("0", "false", "no", *BLANKS)
 _NUMBERED = numbered("sub", 2)
 
 
@@ -37,7 +39,13 @@ def _rows(sheet: Path | None, root: Path, frames: Frames) -> pd.DataFrame:
     headers = {name: (name,) for name in EMOTIONS} | {"clip": ("foldname", *HEADERS["clip"])}
     rows = read_table(sheet, headers, required=("subject", "clip", "onset"))
     marks = [name for name in EMOTIONS if name in rows]
-    marked = rows[marks].isin(["1"]).apply(lambda row: "+".join(name for name in marks if row[name]), axis=1)
+    for name in marks:
+        rows[name] = rows[name].str.casefold()
+        odd = rows[~rows[name].isin([*MARKED, *UNMARKED])]
+        if len(odd):
+            row = odd.iloc[0]
+            raise SamplesError(f"{sheet}, row {row['row']}: {name} is {row[name]!r}; expected 1 where it is, or 0")
+    marked = rows[marks].isin(MARKED).apply(lambda row: "+".join(name for name in marks if row[name]), axis=1)
     rows["label"] = marked.where(marked != "", rows.get("label", "")) if marks else rows["label"]
     return rows.drop(columns=marks)
 
@@ -52,8 +60,9 @@ FOURDME = Database(
     layout="gray_micro/<sub_ID>/<fold_name>/<frames>",
     labels={},  # any combination of EMOTIONS
     sheets=(r"4dme.*micro.*release", r"4dme.*micro", r"4dme"),
-    published=(Published("a public loader", {}, confirmed=False, clips=267),),
+    sheet="4DME_Labelling_Micro_release v1.xlsx",
+    published=(Published("a public loader", {}, clips=267),),
     prefer=(r"gray_micro(?!_crop)", r"gray"),
-    skip=r"macro",
+    skip=r"macro|casme|cas\(me\)|samm|smic|mmew|dfme",  # names of people and clips don't tell other databases
     rows=_rows,
 )

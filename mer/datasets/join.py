@@ -39,10 +39,11 @@ def join(rows: pd.DataFrame, database: Database, frames: Frames) -> pd.DataFrame
             sample |= {name: frame_number(row[name]) for name in FRAMES}
         except ValueError as error:
             sample |= {"status": "bad_annotation", "message": f"row {row['row']}: {error}"}
-        owner = database.owner(row["clip"])
+        wrong, owner = row["wrong"], database.owner(row["clip"])
         if owner is not None and owner != row["subject"]:
-            message = f"row {row['row']} names {row['subject']}, but the clip is named after {owner}"
-            sample |= {"status": "bad_annotation", "message": message}
+            wrong = f"row {row['row']} names {row['subject']}, but the clip is named after {owner}"
+        if wrong:
+            sample |= {"status": "bad_annotation", "message": wrong}
         elif folder is None:
             sample["status"] = sample["status"] or "missing_clip"
         else:
@@ -56,6 +57,11 @@ def join(rows: pd.DataFrame, database: Database, frames: Frames) -> pd.DataFrame
     samples = conform(table)
     samples["source"] = table["source"].to_numpy()
     return samples.sort_values(KEY, kind="stable", na_position="first").reset_index(drop=True)
+
+
+def named_folders(rows: pd.DataFrame, database: Database, frames: Frames) -> set[Path]:
+    """The folders that one of these rows is about."""
+    return {folder for row in rows.to_dict("records") if (folder := _folder(row, database, frames)[0]) is not None}
 
 
 def _folder(row: dict[str, Any], database: Database, frames: Frames) -> tuple[Path | None, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,10 +10,12 @@ import pandas as pd
 
 from mer.datasets.corrections import correct, read_corrections
 from mer.datasets.database import Database
-from mer.datasets.join import join
-from mer.datasets.sheet import find_sheets
+from mer.datasets.join import join, named_folders
+from mer.datasets.sheet import all_sheets, find_sheets
 from mer.datasets.tree import Frames, find_frames
-from mer.samples import FRAMES, SamplesError
+from mer.samples import BLANKS, FRAMES, SamplesError
+
+SHOWN = 5  # workbooks that a message names
 
 
 @dataclass(frozen=True)
@@ -27,12 +30,21 @@ class Copy:
     frames : Frames
     notes : list of str
         What was chosen, corrected or left out, a sentence each.
+    named : set of Path
+        The folders that a row of the sheet is about, those of expressions that were left out included.
+    bare : dict
+        `apex`, `offset` or `aus` -> what is wrong with its column, where it is not there or holds nothing.
+    companion : Path or None
+        The other sheet that labels come from, where the database has one.
     """
 
     samples: pd.DataFrame
     sheet: Path | None
     frames: Frames
     notes: list[str]
+    named: set[Path]
+    bare: dict[str, str]
+    companion: Path | None = None
 
 
 def read_copy(
@@ -54,16 +66,14 @@ def read_copy(
     if sheet is None and database.sheets:
         candidates = find_sheets(root, database.sheets)
         if not candidates:
-            raise SamplesError(
-                f"no annotation sheet of {database.title} in or beside {root}; put it there, or name it with "
-                f"--annotations FILE (its owners give it with the data{database.page and f': {database.page}'})"
-            )
+            raise SamplesError(_no_sheet(database, root))
         sheet = candidates[0]
         if candidates[1:]:
-            notes.append(
-                f"the sheet is {sheet.name}; {', '.join(other.name for other in candidates[1:])} was left alone "
-                "(--annotations FILE chooses)"
-            )
+            first, *others = _told_apart(candidates, root)
+            notes.append(f"the sheet is {first}; {', '.join(others)} was left alone (--annotations FILE chooses)")
+    companion = next(iter(find_sheets(root, database.companion[1])), None)
+    if database.companion[0] and companion is None:
+        notes.append(_no_companion(database, root))
     if not frames.folders:
         such = f", such as {frames.strange[0]}" if frames.strange else ""
         raise SamplesError(
@@ -71,10 +81,12 @@ def read_copy(
             f"{such}; expected {database.layout}"
         )
     rows = database.rows(sheet, root, frames)
+    bare = _bare_columns(rows, database)
     rows = _canonical(rows, database, sheet)
     if labels != "emotion":
         rows["label"] = _objective(rows, database, labels)
     rows, corrected = correct(rows, database.name, read_corrections())
+    named = named_folders(rows, database, frames)
     rows, left_out = _expressions(rows, macro)
     samples = join(rows, database, frames)
     if (samples["status"] == "missing_clip").all():
@@ -83,7 +95,44 @@ def read_copy(
             f"{sheet} and the folders of {root} do not belong together: no row finds its frames; the first row is "
             f"{row['subject']}/{row['clip']}, a folder is {place.subject}/{place.clip}"
         )
-    return Copy(samples, sheet, frames, notes + corrected + left_out)
+    return Copy(samples, sheet, frames, notes + corrected + left_out, named, bare, companion)
+
+
+def _no_sheet(database: Database, root: Path) -> str:
+    there = _from_root(all_sheets(root), root)
+    more = f" and {len(there) - SHOWN} more" if len(there) > SHOWN else ""
+    found = f"there are {', '.join(there[:SHOWN])}{more}" if there else "there is no workbook"
+    owners = f"its owners give it with the data{database.page and f': {database.page}'}"
+    return (
+        f"no annotation sheet of {database.title} in or beside {root}: {database.sheet} is expected, {found}; put it "
+        f"there, or name the file with --annotations FILE ({owners})"
+    )
+
+
+def _no_companion(database: Database, root: Path) -> str:
+    return f"the labels come from {database.companion[0]}, which is neither in nor beside {root}: they are blank"
+
+
+def _told_apart(files: list[Path], root: Path) -> list[str]:
+    """The names of files; their paths from `root` where two have one name."""
+    names = [file.name for file in files]
+    return names if len(set(names)) == len(names) else _from_root(files, root)
+
+
+def _from_root(files: list[Path], root: Path) -> list[str]:
+    return [Path(os.path.relpath(file.absolute(), root.absolute())).as_posix() for file in files]
+
+
+def _bare_columns(rows: pd.DataFrame, database: Database) -> dict[str, str]:
+    """What is wrong with columns that this database has, where they are not there or hold nothing."""
+    bare = {}
+    for column in database.annotated:
+        nothing = (*BLANKS, "0") if column == "offset" else BLANKS  # 0: not marked
+        if column not in rows:
+            bare[column] = "the sheet has no such column"
+        elif rows[column].str.casefold().isin(nothing).all():
+            bare[column] = f"the column is blank in all {len(rows)} rows"
+    return bare
 
 
 def _canonical(rows: pd.DataFrame, database: Database, sheet: Path | None) -> pd.DataFrame:
@@ -92,7 +141,7 @@ def _canonical(rows: pd.DataFrame, database: Database, sheet: Path | None) -> pd
         raise SamplesError(f"{sheet} has a header and no rows")
     if "row" not in rows:
         rows["row"] = range(1, len(rows) + 1)
-    for column in (*FRAMES, "label", "aus", "fps", "kind"):
+    for column in (*FRAMES, "label", "aus", "fps", "kind", "wrong"):
         if column not in rows:
             rows[column] = ""
     for column in FRAMES:

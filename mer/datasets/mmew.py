@@ -47,12 +47,13 @@ MMEW = Database(
         "repression": (),
     },
     sheets=(r"mmew.*micro", r"mmew"),
+    sheet="MMEW_Micro_Exp.xlsx",
     published=(
         Published(
             "the paper",
             {"happiness": 36, "surprise": 89, "anger": 8, "disgust": 72, "fear": 16, "sadness": 13, "others": 66},
             36,
-            confirmed=False,
+            unchecked=("labels", "people"),
         ),
     ),
     skip=r"macro",

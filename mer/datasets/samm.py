@@ -36,6 +36,7 @@ LABELS: dict[str, tuple[str, ...]] = {
 COUNTS = {
     "anger": 57, "happiness": 26, "other": 26, "surprise": 15, "contempt": 12, "disgust": 9, "fear": 8, "sadness": 6,
 }  # fmt: skip
+SHEET = "SAMM_Micro_FACS_Codes_v2.xlsx"
 SHEETS = (r"samm.*micro.*facs", r"samm.*facs", r"^samm(?!.*long)")
 
 
@@ -66,7 +67,8 @@ SAMM = Database(
     layout="006/006_1_2/006_05562.jpg",
     labels=LABELS,
     sheets=SHEETS,
-    published=(Published("SAMM_Micro_FACS_Codes_v2.xlsx", COUNTS, 29),),
+    sheet=SHEET,
+    published=(Published(SHEET, COUNTS, 29),),
     prefer=(r"^(?!.*crop)",),
     rows=_rows,
     owner=_owner,
@@ -105,7 +107,9 @@ SAMM_LV = Database(
     layout="SAMM_longvideos/006_1/006_1_0001.jpg",
     labels=LABELS,
     sheets=(r"samm.*long.*v3", r"samm.*long.*v2", r"samm.*long"),
-    published=(Published("SAMM_Micro_FACS_Codes_v2.xlsx", COUNTS, 29),),
+    sheet="SAMM_LongVideos_V1_Release.xlsx",
+    companion=(SHEET, SHEETS),
+    published=(Published(SHEET, COUNTS, 29),),
     prefer=(r"^(?!.*crop)",),
     rows=_long_rows,
     clip=_video,

@@ -3,7 +3,8 @@ and baseline", FG 2013. Three cameras filmed it: `smic` is the high-speed one (H
 `smic-e` is the extended release of HS, with frames before and after. They are the same people.
 
 Short clips lie in `SMIC_all_raw/HS/s1/micro/negative/s1_ne_01/image090823.jpg` and have no sheet: the name tells the
-label (`ne`, `po`, `sur`), the first frame is the onset and the last the offset; no apex is annotated. A table of your
+label (`ne`, `po`, `sur`), as does the folder above, the first frame is the onset and the last the offset; no apex is
+annotated. A table of your
 own with `subject, clip` and `apex` (or `onset`, `offset`) can be given as annotations. The extended clips lie in
 `HS_long/SMIC_HS_E/s01/s1_ne_01/`; their sheet `SMIC-HS-E_annotation*.xlsx` has `Subject, Filename, OnsetF, OffsetF,
 Emotion`. Clips are called `s01_ne_01` here, as in the list of MEGC2019.
@@ -52,6 +53,15 @@ def _identify(camera: str) -> Identify:
     return identify
 
 
+def _disagree(folder: Path, label: str) -> str:
+    """What is wrong where a clip lies in the folder of another label than its name tells; else empty."""
+    above = [EMOTIONS.get(part.casefold(), part.casefold()) for part in folder.parts[:-1]]
+    told = [part for part in above if part in EMOTIONS.values()]
+    if not told or told[-1] == label:
+        return ""
+    return f"{folder.name} is named after {label}, and lies in a folder of {told[-1]}: move it, or rename it"
+
+
 def _rows(sheet: Path | None, root: Path, frames: Frames) -> pd.DataFrame:
     """A row for each folder; a sheet, where one is given, adds the frames that it names."""
     rows = []
@@ -62,7 +72,8 @@ def _rows(sheet: Path | None, root: Path, frames: Frames) -> pd.DataFrame:
             numbers = [0, 1]  # unreadable, as its row will say
         label = EMOTIONS[place.clip.split("_")[1]]
         ends = {"onset": str(numbers[0]), "offset": str(numbers[-1])}
-        rows.append({"subject": place.subject, "clip": place.clip, "label": label, "apex": "", **ends})
+        row = {"subject": place.subject, "clip": place.clip, "label": label, "apex": "", **ends}
+        rows.append({**row, "wrong": _disagree(folder.relative_to(root), label)})
     if sheet is not None:
         given = read_table(sheet, required=("subject", "clip"))
         given = given.set_index(given["clip"].map(_clip))
@@ -82,6 +93,7 @@ SMIC = Database(
     identify=_identify("hs"),
     layout="HS/s1/micro/negative/s1_ne_01/image090823.jpg",
     labels={"negative": ("ne",), "positive": ("po",), "surprise": ("sur",)},
+    annotated=(),
     published=(Published("the paper", {"negative": 70, "positive": 51, "surprise": 43}, 16),),
     prefer=("raw", "crop"),
     skip=r"long|hs[_-]e\b|non.?micro",
@@ -96,7 +108,7 @@ SMIC_VIS = replace(
     fps=25,
     identify=_identify("vis"),
     layout="VIS/s1/micro/negative/s1_ne_01/<frames>",
-    published=(Published("the paper", {}, 8, confirmed=False, clips=71),),
+    published=(Published("the paper", {}, 8, clips=71, unchecked=("people",)),),
 )
 SMIC_NIR = replace(
     SMIC_VIS,
@@ -121,7 +133,9 @@ SMIC_E = replace(
     title="SMIC-E (HS, long clips)",
     layout="SMIC_HS_E/s01/s1_ne_01/<frames>",
     sheets=(r"smic.*hs.*(annot|cod)", r"smic.*e.*annot"),
-    published=(Published("public lists", {}, 16, confirmed=False, clips=157),),
+    sheet="SMIC-HS-E_annotation.xlsx",
+    annotated=("offset",),
+    published=(Published("public lists", {}, 16, clips=157, unchecked=("people",)),),
     skip=r"all_(raw|cropped)|non.?micro",
     rows=_extended_rows,
 )

@@ -66,9 +66,10 @@ def find_frames(root: Path, identify: Identify, prefer: tuple[str, ...] = (), sk
     Raises
     ------
     SamplesError
-        If a clip is there twice in one version.
+        If a clip is there twice in the version that is used.
     """
     versions: dict[int, dict[Place, Path]] = {}
+    twins: dict[int, tuple[Place, Path, Path]] = {}
     strange: list[str] = []
     for folder in _picture_folders(root, 0, set()):
         relative = folder.relative_to(root)
@@ -86,14 +87,17 @@ def find_frames(root: Path, identify: Identify, prefer: tuple[str, ...] = (), sk
         rank = next((i for i, pattern in enumerate(prefer) if re.search(pattern, name)), len(prefer))
         twin = versions.setdefault(rank, {}).setdefault(place, folder)
         if twin != folder:
-            first, second = (path.relative_to(root).as_posix() for path in (twin, folder))
-            raise SamplesError(
-                f"{root}: two folders hold {place.subject}/{place.clip}: {first} and {second}; "
-                "give the folder that holds one of them, or remove one"
-            )
+            twins.setdefault(rank, (place, twin, folder))
     if not versions:
         return Frames({}, "", [], strange)
     best = min(versions)
+    if best in twins:
+        place, *both = twins[best]
+        first, second = (path.relative_to(root).as_posix() for path in both)
+        raise SamplesError(
+            f"{root}: two folders hold {place.subject}/{place.clip}: {first} and {second}; "
+            "give the folder that holds one of them, or remove one"
+        )
     others = [_common(root, folders) for rank, folders in sorted(versions.items()) if rank != best]
     return Frames(versions[best], _common(root, versions[best]), others, strange)
 

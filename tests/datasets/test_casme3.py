@@ -96,3 +96,12 @@ def test_part_c_has_no_apex_and_commas_between_units(tmp_path):
         ["01", "1", 100, 115, "1,2，4", "negative"]
     ]
     assert pd.isna(table.loc[0, "apex"])
+
+
+@pytest.mark.parametrize("person", ["1", "01", "spNO.1"])
+def test_people_of_part_c_are_called_in_several_ways(tmp_path, person):
+    rows = [["sub", "count", "onset", "offset", "au", "emotion"], ["1.0", 1, 100, 115, "4", "negative"]]
+    book(tmp_path / "CAS(ME)3_part_C_ME.xlsx", mockCrimeME=rows)
+    frames(tmp_path / "part_C" / person / "1" / "color", range(90, 130), "{}.jpg")
+    table = load_dataset("casme3-c", tmp_path)
+    assert table[["subject", "clip", "status"]].to_numpy().tolist() == [["01", "1", ""]]

@@ -1,6 +1,7 @@
 import pytest
 
-from mer.datasets import load_dataset
+from mer.datasets import DATASETS, load_dataset, read_copy
+from mer.datasets.check import check_copy
 from mer.samples import SamplesError
 from tests.datasets.copies import book, frames
 
@@ -44,3 +45,22 @@ def test_a_missing_tab_is_named(tmp_path):
         load_dataset("casme-sq", casme_sq(tmp_path / "b", **{"naming rule1": []}))
     with pytest.raises(SamplesError, match=r"row 3: the third tab does not tell what 'happy2' is"):
         load_dataset("casme-sq", casme_sq(tmp_path / "c", **{"naming rule2": VIDEOS[:1]}))
+
+
+def test_a_video_of_macro_expressions_alone_is_in_the_sheet(tmp_path):
+    root = casme_sq(tmp_path, [*CODING, [2, "anger1_1", 5, 9, 20, "4", "negative", "macro-expression", "anger"]],
+                    **{"naming rule2": [*VIDEOS, ["anger1", "0401"]]})  # fmt: skip
+    frames(root / "rawpic" / "s16" / "16_0401anger", [1], "img{:03d}.jpg")
+    frames(root / "rawpic" / "s16" / "16_0402more", [1], "img{:03d}.jpg")
+    details = {one.what: one.detail for one in check_copy(DATASETS["casme-sq"], read_copy(DATASETS["casme-sq"], root))}
+    assert details["not in the sheet"] == "1 folders: s16/16_0402more"
+
+
+def test_one_tab_saved_as_text_is_not_enough(tmp_path):
+    (casme_sq(tmp_path) / "CAS(ME)^2code_final.xlsx").unlink()
+    lines = "\n".join(",".join(map(str, row)) for row in CODING)
+    (tmp_path / "CAS(ME)^2code_final.csv").write_text(lines)
+    with pytest.raises(SamplesError, match=r"holds one tab, and the three of .* are needed to tell a folder: give the"):
+        load_dataset("casme-sq", tmp_path)
+    (tmp_path / "CAS(ME)^2code_final.csv").write_text("subject,clip,onset,offset,label\n15,15_0101,10,20,negative\n")
+    assert load_dataset("casme-sq", tmp_path)["status"].tolist() == [""]

@@ -1,10 +1,15 @@
+import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
+from openpyxl import load_workbook
 
-from mer.datasets import DATASETS, read_copy
-from mer.datasets.check import check_copy, counts
-from tests.datasets.copies import casme2
+from mer.datasets import DATASETS, Copy, read_copy
+from mer.datasets.check import KINDS, check_copy, counts, verdict
+from mer.datasets.tree import Frames
+from mer.samples import conform, read_samples
+from tests.datasets.copies import book, casme2
 from tests.test_cli import mer  # noqa: F401
 
 PUBLISHED = DATASETS["casme2"].published[0].labels
@@ -103,3 +108,132 @@ def test_the_docs_name_every_database_and_label():
         row = next(row for row in rows if f"`{name}`" in row.split("|")[1])
         if "the same" not in row and "as SAMM" not in row:
             assert set(database.labels) <= {label.strip() for label in row.split("|")[5].split(",")}
+
+
+# --- copies that are not as published ---
+
+
+def told(database, samples, bare=None):
+    """The findings about a table, as `what -> (state, detail)`, and the verdict."""
+    found = Frames({}, "", [], [])
+    copy = Copy(conform(samples).assign(source=""), None, found, [], set(), bare or {})
+    findings = list(check_copy(database, copy))
+    return {one.what: (one.state, one.detail) for one in findings}, verdict(database, copy.samples, findings)
+
+
+def clips_of(database, n=None):
+    """A table of as many clips and people as the last edition has, or the first `n` of them."""
+    edition = database.published[-1]
+    labels = [label for label, count in edition.labels.items() for _ in range(count)]
+    labels = labels or [next(iter(database.labels), "positive")] * edition.total
+    people = edition.people or 5
+    rows = [(f"s{i % people}", f"c{i}", i, i + 2, i + 4, "4", label) for i, label in enumerate(labels)]
+    return pd.DataFrame(rows, columns=["subject", "clip", "onset", "apex", "offset", "aus", "label"])[:n]
+
+
+@pytest.mark.parametrize("name", sorted(DATASETS))
+def test_the_published_numbers_are_as_published_and_no_others(name):
+    database = DATASETS[name]
+    edition = database.published[-1]
+    found, (fine, sentence) = told(database, clips_of(database))
+    assert fine
+    assert sentence == "as published" + ", by numbers that could not be checked" * bool(edition.unchecked)
+    assert {state for state, _ in found.values()} <= {"ok", "note"}
+    fewer = clips_of(database, edition.total // 2)
+    found, (fine, sentence) = told(database, fewer)
+    assert not fine
+    assert "as published" not in sentence
+    checked = any("clips" not in one.unchecked for one in database.published)
+    assert found["counts"][0] == ("WRONG" if checked else "differs")
+
+
+def test_each_number_is_known_to_be_checked_or_not():
+    unchecked = {name: {part for one in database.published for part in one.unchecked}
+                 for name, database in DATASETS.items()}  # fmt: skip
+    assert {name: parts for name, parts in unchecked.items() if parts} == {
+        "casme": {"labels", "clips", "people"},
+        "casme2": {"labels"},
+        "mmew": {"labels", "people"},
+        "smic-e": {"people"},
+        "smic-nir": {"people"},
+        "smic-vis": {"people"},
+    }
+
+
+def test_labels_and_people_that_could_not_be_checked_are_no_fault_and_yet_not_as_published():
+    table = clips_of(DATASETS["mmew"])
+    for changed in (table.assign(label="others"), table.assign(subject=table["subject"].replace("s35", "s0"))):
+        found, (fine, sentence) = told(DATASETS["mmew"], changed)
+        assert not fine
+        assert sentence == "its numbers are not the published ones, which could not be checked"
+        assert [what for what, (state, _) in found.items() if state in ("WRONG", "differs")] in (["counts"], ["people"])
+
+
+@pytest.mark.parametrize(("place", "what"), [(4, "apexes"), (5, "offsets"), (7, "action units")])
+@pytest.mark.parametrize("header", [True, False])
+def test_a_column_that_is_gone_or_blank_is_wrong(tmp_path, place, what, header):
+    root = whole_casme2(tmp_path)
+    rows = [list(row) for row in load_workbook(root / "CASME2-coding-20140508.xlsx").active.values]
+    for i, row in enumerate(rows):
+        row[place] = row[place] if header and not i else "/" if place == 4 else 0 if place == 5 else None
+    book(root / "CASME2-coding-20140508.xlsx", S=rows)
+    trouble = "the column is blank in all 255 rows" if header else "the sheet has no such column"
+    wrong = {one.what: one.detail for one in findings(root) if one.state == "WRONG"}
+    assert wrong == {what: f"{trouble}; the sheet of the owners has them"}
+
+
+def test_databases_without_an_apex_or_units_are_not_asked_for_them():
+    for name in ("smic", "smic-vis", "smic-nir"):
+        assert DATASETS[name].annotated == ()
+    assert DATASETS["smic-e"].annotated == ("offset",)
+    assert DATASETS["casme3-c"].annotated == ("offset", "aus")
+
+
+def test_rows_without_a_label_or_units_and_misspelt_labels_are_named():
+    table = clips_of(DATASETS["samm"])
+    table.loc[[3, 5], "label"] = ""
+    table.loc[7:13, "label"] = "angre"
+    table.loc[2, "aus"] = ""
+    found, _ = told(DATASETS["samm"], table)
+    assert found["labels"] == ("WRONG", "2 rows have none: s3/c3, s5/c5")
+    assert found["action units"] == ("note", "1 rows have none: s2/c2")
+    detail = found["odd labels"][1]
+    assert detail.startswith("angre (7); expected anger, happiness")
+    assert detail.endswith("\nangre: s7/c7, s8/c8, s9/c9, s10/c10, s11/c11 and 2 more")
+    assert told(DATASETS["4dme"], clips_of(DATASETS["4dme"]).assign(label=""))[0]["labels"][0] == "WRONG"
+
+
+def test_each_kind_of_trouble_has_a_line_with_its_number_and_an_example(tmp_path):
+    root = whole_casme2(tmp_path)
+    raw = root / "CASME2_RAW_selected"
+    for i, clip in enumerate(sorted((raw / "sub03").iterdir())):
+        (clip / ("img10.jpg" if i else "img12.jpg")).unlink()
+    wrong = {one.what: one.detail.splitlines() for one in findings(root) if one.state == "WRONG"}
+    number, most, one = wrong["missing_frames"]
+    assert number.startswith("10 rows: ")
+    assert most.startswith("9 such as sub03/EP01_028: onset 10 not there")
+    assert one.startswith("sub03/EP00_002: apex 12 not there")
+
+
+def test_at_most_so_many_kinds_have_a_line():
+    words = [chr(ord("a") + i) * 4 for i in range(KINDS + 2)]
+    table = clips_of(DATASETS["samm"], len(words)).assign(status="unreadable", message=words)
+    found, _ = told(DATASETS["samm"], table)
+    assert len(found["unreadable"][1].splitlines()) == 1 + KINDS + 1
+    assert found["unreadable"][1].endswith("\nand 2 of other kinds")
+
+
+def test_every_row_can_be_written(tmp_path, mer):  # noqa: F811
+    root = whole_casme2(tmp_path / "copy")
+    shutil.rmtree(root / "CASME2_RAW_selected" / "sub03")
+    status, out, _ = mer("doctor", "--dataset", "casme2", str(root))
+    assert status == 1
+    assert "--out FILE.csv writes every row" in out
+    status, out, _ = mer("doctor", "--dataset", "casme2", str(root), "--out", str(tmp_path / "rows.csv"))
+    assert status == 1
+    assert "every row: " in out
+    rows = read_samples(tmp_path / "rows.csv")
+    assert len(rows) == 255
+    missing = rows[rows["subject"] == "sub03"]
+    assert set(missing["status"]) == {"missing_clip"}
+    assert missing["message"].str.startswith("there is no folder of sub03").all()

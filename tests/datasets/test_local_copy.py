@@ -165,3 +165,27 @@ def test_an_offset_before_the_onset_gives_way_to_the_apex(tmp_path):
     row = load_dataset("casme2", root).iloc[0]
     assert (row["status"], row["apex"], row["offset"]) == ("", 59, 59)
     assert row["message"].startswith("the offset 40 is not after the onset 46; no offset")
+
+
+def test_a_sheet_of_another_name_is_told_beside_the_expected_one(tmp_path):
+    root = casme2(tmp_path / "a" / "b" / "c", ROWS)
+    (root / "CASME2-coding-20140508.xlsx").rename(root / "my labels.xlsx")
+    with pytest.raises(SamplesError, match=r"CASME2-coding-20140508.xlsx is expected, there are my labels.xlsx; put"):
+        load_dataset("casme2", root)
+    for i in range(7):
+        (root.parent / f"{i}.csv").touch()
+    with pytest.raises(SamplesError, match=r"there are my labels.xlsx, ../0.csv, .*, ../3.csv and 3 more; put"):
+        load_dataset("casme2", root)
+    assert len(load_dataset("casme2", root, root / "my labels.xlsx")) == len(ROWS)
+
+
+def test_of_two_sheets_the_one_inside_is_taken_and_equal_names_are_told_apart(tmp_path):
+    root = casme2(tmp_path / "a" / "copy", ROWS)
+    casme2(tmp_path / "a", ROWS[:2])
+    copy = read_copy(DATASETS["casme2"], root)
+    assert copy.sheet == root / "CASME2-coding-20140508.xlsx"
+    assert len(copy.samples) == len(ROWS)
+    assert copy.notes[0] == (
+        "the sheet is CASME2-coding-20140508.xlsx; ../CASME2-coding-20140508.xlsx was left alone "
+        "(--annotations FILE chooses)"
+    )

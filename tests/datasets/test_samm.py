@@ -1,7 +1,8 @@
 import pandas as pd
 import pytest
 
-from mer.datasets import load_dataset
+from mer.datasets import DATASETS, load_dataset, read_copy
+from mer.datasets.check import check_copy
 from tests.datasets.copies import SAMM_HEADER, book, frames, samm
 
 ROWS = [
@@ -45,9 +46,8 @@ def test_a_person_who_is_not_the_one_of_the_clip(tmp_path):
     assert row["message"] == "row 18 names 007, but the clip is named after 006"
 
 
-def test_long_videos_take_their_emotions_from_the_other_sheet(tmp_path):
-    samm(tmp_path / "micro", ROWS)
-    root = tmp_path / "long"
+def long_videos(root):
+    """Long videos of two people, and their sheet; the emotions are in another one."""
     header = ["Subject", "Filename", "Inducement Code", "Onset", "Apex", "Offset", "Duration", "Type", "Action Units"]
     rows = [
         ["006", "006_1_2", 1, 562, 588, 602, 41, "Micro - 1/2", "4"],
@@ -58,6 +58,12 @@ def test_long_videos_take_their_emotions_from_the_other_sheet(tmp_path):
     book(root / "SAMM_LongVideos_V1_Release.xlsx", Sheet1=[*([["text"]] * 9), [], header, *rows])
     for video, last in (("006_1", 700), ("020_4", 200)):
         frames(root / "SAMM_longvideos" / video, range(1, last), f"{video}_{{:04d}}.jpg")
+    return root
+
+
+def test_long_videos_take_their_emotions_from_the_other_sheet(tmp_path):
+    samm(tmp_path / "micro", ROWS)
+    root = long_videos(tmp_path / "long")
     book(root / "SAMM_Micro_FACS_Codes_v2.xlsx", MICRO_ONLY=[
         SAMM_HEADER, *[[r[0], r[1], 1, r[2], r[3], r[4], 0, "Micro", r[5], r[6], r[7], None] for r in ROWS]
     ])  # fmt: skip
@@ -75,3 +81,12 @@ def test_an_apex_that_cannot_be_is_blank(tmp_path, apex):
     table = load_dataset("samm", samm(tmp_path, [("006", "006_1_2", 562, apex, 602, "4", "Anger", "III")]))
     assert pd.isna(table.loc[0, "apex"])
     assert ("to be spotted" in table.loc[0, "message"]) == (apex is not None)
+
+
+def test_long_videos_without_the_sheet_of_emotions_say_what_is_missing(tmp_path):
+    root = long_videos(tmp_path / "a" / "b" / "long")
+    copy = read_copy(DATASETS["samm-lv"], root)
+    name = "SAMM_Micro_FACS_Codes_v2.xlsx"
+    assert f"the labels come from {name}, which is neither in nor beside {root}: they are blank" in copy.notes
+    wrong = {one.what: one.detail for one in check_copy(DATASETS["samm-lv"], copy) if one.state == "WRONG"}
+    assert wrong["labels"] == f"2 rows have none: 006/006_1, 020/020_4\nthey come from {name}, which is not there"

@@ -72,3 +72,17 @@ def test_two_pictures_of_one_number_are_told(tmp_path):
     row = load_dataset("smic", root).iloc[0]
     assert row["status"] == "unreadable"
     assert "both frame 90823" in row["message"]
+
+
+def test_a_clip_in_the_folder_of_another_label_is_told(tmp_path):
+    root = smic(tmp_path)
+    micro = root / "SMIC_all_raw" / "HS" / "s1" / "micro"
+    (micro / "negative" / "s1_ne_01").rename(micro / "positive" / "s1_ne_01")
+    table = load_dataset("smic", root).set_index("clip")
+    assert table.loc["s01_ne_01", "status"] == "bad_annotation"
+    assert table.loc["s01_ne_01", "message"] == (
+        "s1_ne_01 is named after negative, and lies in a folder of positive: move it, or rename it"
+    )
+    assert (table.drop(index="s01_ne_01")["status"] == "").all()
+    (micro / "positive").rename(micro / "ne")  # nor does a short name tell another label
+    assert load_dataset("smic", root).set_index("clip").loc["s01_ne_01", "status"] == ""

@@ -53,3 +53,10 @@ def test_files_that_are_no_pictures_do_not_make_a_clip_and_unknown_folders_are_t
     found = find_frames(tmp_path, IDENTIFY)
     assert list(found.folders) == [Place("sub01", "ep1")]
     assert found.strange == ["person A/EP1"]
+
+
+def test_two_folders_of_one_clip_do_no_harm_in_a_version_that_is_not_used(tmp_path):
+    frames(tmp_path / "a" / "sub01" / "EP1", [1])
+    frames(tmp_path / "b" / "1" / "EP1", [1])
+    frames(tmp_path / "raw" / "1" / "EP1", [1])
+    assert find_frames(tmp_path, IDENTIFY, prefer=("raw",)).used == "raw/1"
