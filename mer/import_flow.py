@@ -64,7 +64,7 @@ def import_flow(
         A folder of color images of 8 or 16 bits, also in folders of their own. The name of an image tells its clip, as
         `{subject}_{clip}.png`; blanks, upper and lower case and the kind of file don't matter.
     table : str or Path
-        A CSV with a subject, a clip and a label in each row, and if need be a database, an apex and more
+        A CSV or workbook with a subject, a clip and a label in each row, and if need be a database, an apex and more
         (:func:`mer.import_table.read_table`).
     out : str or Path
         The flow folder.
@@ -155,7 +155,8 @@ def find_images(
     `names` are those that it may have. Where several images in folders of their own have one name, those in a folder of
     the row's database and person are meant. `SamplesError` where it stays open which one.
     """
-    files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and file.name[0] != ".")
+    paths = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.name[0] != ".")
+    files = sorted(path for path in paths if path.is_file())
     if not files:
         raise FileNotFoundError(f"no image in {folder}; expected {', '.join(SUFFIXES)}")
     by_stem: dict[str, list[Path]] = {}
@@ -210,7 +211,13 @@ def _the_one(paths: list[Path], row: dict[str, Any], folder: Path, clip: str, co
 
 def _arrays(image: Path, order: str, scaling: str) -> dict[str, np.ndarray]:
     """The content of a flow file; `ValueError` for what is not a color image."""
-    pixels = cv2.imdecode(np.fromfile(image, np.uint8), cv2.IMREAD_UNCHANGED)
+    data = np.fromfile(image, np.uint8)
+    if not data.size:
+        raise ValueError(f"{image} is empty")
+    try:
+        pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+    except cv2.error:  # such as an image of more pixels than OpenCV reads
+        pixels = None
     if pixels is None:
         raise ValueError(f"{image} is not a readable image")
     if pixels.ndim != 3 or pixels.shape[2] < 3:

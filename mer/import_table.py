@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import re
 from collections.abc import Callable, Mapping
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from mer.datasets.sheet import is_xlsx, read_book
 from mer.names import database_name, subject_name
 from mer.samples import KEY, SamplesError, conform
 
@@ -41,7 +43,8 @@ def read_table(
     Parameters
     ----------
     path : str or Path
-        Values separated by commas, semicolons or tabs.
+        Values separated by commas, semicolons or tabs; or a workbook (`.xlsx`, or `.xls` with the extra `xls`), whose
+        first tab that holds anything is read.
     dataset : str
         The database, where no column names it; `images` if it is not given either.
     columns : mapping, optional
@@ -88,6 +91,10 @@ def read_table(
 
 def _read(path: Path) -> pd.DataFrame:
     content = path.read_bytes()
+    if is_xlsx(content) or path.suffix.lower() in (".xlsx", ".xls"):
+        return _first_tab(path)
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):  # "Unicode text", as Excel calls it
+        content = content.decode("utf-16", errors="replace").encode()
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -108,6 +115,16 @@ def _read(path: Path) -> pd.DataFrame:
         )
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise SamplesError(f"{path} is not a table of separated values ({error})") from error
+
+
+def _first_tab(path: Path) -> pd.DataFrame:
+    """The first tab of a workbook that holds anything; its first row is the header."""
+    tabs = [[row for row in rows if any(row)] for rows in read_book(path).values()]
+    header, *rows = next((rows for rows in tabs if rows), [[]])
+    if not header:
+        raise SamplesError(f"{path} holds nothing")
+    padded = [[*row, *[""] * len(header)][: len(header)] for row in rows]
+    return pd.DataFrame(padded, columns=header, dtype=object)
 
 
 def _known_columns(table: pd.DataFrame, path: Path, columns: Mapping[str, str]) -> dict[str, str]:
@@ -144,8 +161,13 @@ def _image_names(row: Mapping[str, str], subject: str, given: list[str]) -> list
     if number:
         n = int(number[0])
         spelled += [str(n), f"{n:02}", f"{n:03}", f"sub{n:02}", f"s{n}", f"s{n:02}"]
-    names = [f"{before}{one}_{row['clip']}" for before in ("", f"{row['dataset']}_") for one in spelled]
-    return [*dict.fromkeys([*names, *(name.strip() for name in given if name.strip()), row["clip"]])]
+    clips = [row["clip"]]
+    of_smic = re.fullmatch(r"s(\d+)(_(?:ne|po|sur)_\d+)", row["clip"], re.IGNORECASE)
+    if of_smic:  # its folders are called s1_ne_01, lists say s01_ne_01
+        clips += [f"s{int(of_smic[1])}{of_smic[2]}", f"s{int(of_smic[1]):02}{of_smic[2]}"]
+    befores = [f"{database}{one}_" for database in ("", f"{row['dataset']}_") for one in spelled]
+    names = [f"{before}{clip}" for clip in clips for before in befores]
+    return [*dict.fromkeys([*names, *(name.strip() for name in given if name.strip()), *clips])]
 
 
 def _once(samples: pd.DataFrame, path: Path, lines: pd.Index, warn: Callable[[str], None]) -> list[bool]:

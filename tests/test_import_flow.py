@@ -13,6 +13,7 @@ from mer.flow import Flow, load_flow, save_flow
 from mer.import_flow import import_flow
 from mer.protocol import PROTOCOLS
 from mer.samples import SamplesError, read_samples, write_samples
+from tests.datasets.copies import book
 from tests.drawn_flows import drawn_field
 from tests.published_set import CLASSES, composite_rows, write_published_set
 
@@ -254,7 +255,7 @@ def test_the_organizers_list_serves_as_a_table(small):
     assert samples["clip"].tolist() == table["filename_o"].tolist()
 
 
-@pytest.mark.parametrize(("separator", "encoding"), [(";", "utf-8-sig"), ("\t", "cp1252")])
+@pytest.mark.parametrize(("separator", "encoding"), [(";", "utf-8-sig"), ("\t", "cp1252"), ("\t", "utf-16")])
 def test_other_separators_and_encodings(small, separator, encoding):
     _, table, folder = small
     table["note"] = "é"
@@ -299,3 +300,46 @@ def test_tables_and_folders_that_cannot_be_used(small, tmp_path):
     (folder / "flows/mine.txt").write_text("mine")
     with pytest.raises(ValueError, match="not empty and not a flow folder"):
         imported(table, folder, overwrite=False)
+
+
+@pytest.mark.parametrize("content", [b"", b"no image", b"\x89PNG\r\n\x1a\n"])
+def test_an_image_that_is_none_stops_no_other(small, content):
+    _, table, folder = small
+    broken = next(iter(sorted((folder / "images").iterdir())))
+    broken.write_bytes(content)
+    samples, _ = imported(table, folder)
+    row = samples[samples["status"] != "ok"]
+    assert row["status"].tolist() == ["unreadable"]
+    assert row["message"].iloc[0] == f"{broken} is {'not a readable image' if content else 'empty'}"
+    assert sum((folder / "flows" / path).is_file() for path in samples["path"]) == 5
+
+
+def test_a_workbook_serves_as_a_table(small):
+    _, table, folder = small
+    table["sub"] = [int(sub) if sub.isdigit() else sub for sub in table["sub"]]
+    with pd.ExcelWriter(folder / "list.xlsx") as writer:
+        pd.DataFrame().to_excel(writer, sheet_name="nothing", index=False)
+        table.astype({"label": float}).to_excel(writer, sheet_name="list", index=False)
+    samples = import_flow(folder / "images", folder / "list.xlsx", folder / "flows")
+    assert samples["status"].tolist() == ["ok"] * 6
+    assert samples["label"].tolist() == table["label"].tolist()
+    assert {"006", "007"} <= set(samples["subject"])
+    (folder / "bad.xlsx").write_bytes(b"no workbook")
+    with pytest.raises(SamplesError, match=r"bad\.xlsx is not a readable workbook"):
+        import_flow(folder / "images", folder / "bad.xlsx", folder / "flows")
+    book(folder / "blank.xlsx", nothing=[[]])
+    with pytest.raises(SamplesError, match=r"blank\.xlsx holds nothing"):
+        import_flow(folder / "images", folder / "blank.xlsx", folder / "flows")
+
+
+@pytest.mark.parametrize(
+    ("clip", "image"),
+    [("s1_ne_01", "s01_s01_ne_01 .png"), ("s01_ne_01", "s01_s1_ne_01 .png"), ("s01_ne_01", "s1_s1_ne_01.png"),
+     ("s1_ne_01", "s01_ne_01.png")],
+)  # fmt: skip
+def test_clips_of_smic_are_spelled_in_two_ways(small, clip, image):
+    write, _, folder = small
+    write(image)
+    table = pd.DataFrame([{"dataset": "smic", "sub": "s1", "filename_o": clip, "label": "0"}])
+    samples, _ = imported(table, folder)
+    assert samples["status"].tolist() == ["ok"]

@@ -21,7 +21,7 @@ class Scaling(str, Enum):
 
 def import_flow(
     images: Annotated[Path, typer.Argument(help="A folder of color images that hold u, v and strain.")],
-    table: Annotated[Path, typer.Option(help="A CSV with the subject, clip and label of each image.")],
+    table: Annotated[Path, typer.Option(help="A CSV or workbook with the subject, clip and label of each image.")],
     out: Annotated[Path, typer.Option(help="Where the flow folder is written.")] = Path("flows"),
     order: Annotated[Order, typer.Option(help="rgb: u is red and strain blue; bgr: the other way round.")] = Order.rgb,
     scaling: Annotated[
