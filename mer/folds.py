@@ -23,6 +23,8 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import GroupKFold, LeaveOneGroupOut, PredefinedSplit
 
+from mer.names import subject_name
+
 Split = str | dict[str, Any]
 Fold = tuple[str, np.ndarray, np.ndarray]  # its name, the rows that train, the rows that are tested
 
@@ -35,8 +37,18 @@ class ProtocolError(ValueError):
 
 
 def people_of(samples: pd.DataFrame) -> np.ndarray:
-    """`dataset/subject` of each row `(n,)`: names of subjects repeat between databases."""
-    return (samples["dataset"].replace(SAME_PEOPLE) + "/" + samples["subject"]).to_numpy(dtype=object)
+    """`dataset/subject` of each row `(n,)`: names of subjects repeat between databases.
+
+    However a table spells a person of a known database (`1`, `Sub01`), it is one person, `sub01`: they must not be on
+    both sides of a fold. People of other databases keep their names, blanks around them aside.
+    """
+    rows = list(zip(samples["dataset"], samples["subject"]))
+    names = {row: _person(*row) for row in set(rows)}
+    return np.array([names[row] for row in rows], dtype=object)
+
+
+def _person(dataset: str, subject: str) -> str:
+    return f"{SAME_PEOPLE.get(dataset, dataset)}/{subject_name(dataset, subject)}"
 
 
 def folds_of(samples: pd.DataFrame, split: Split = "person") -> Iterator[Fold]:
@@ -84,13 +96,18 @@ def _folds(samples: pd.DataFrame, people: np.ndarray, split: Split) -> Iterator[
 
 
 def _named(samples: pd.DataFrame, people: np.ndarray, folds: Mapping[str, list[str]]) -> np.ndarray:
-    """The number of each row's fold `(n,)`; people are given by subject, or as `dataset/subject`."""
-    number = {person: i for i, (_, names) in enumerate(folds.items()) for person in names}
-    found = [number.get(person, number.get(subject)) for person, subject in zip(people, samples["subject"])]
-    nowhere = sorted({person for person, fold in zip(people, found) if fold is None})
+    """The number of each row's fold `(n,)`; people are given by subject, or as `dataset/subject`, which goes first."""
+    number = {person: i for i, names in enumerate(folds.values()) for person in names}
+    fold: dict[str, int] = {}
+    for person, dataset, subject in dict.fromkeys(zip(people, samples["dataset"], samples["subject"])):
+        spelled = (person, f"{dataset}/{subject}", person.partition("/")[2], subject)
+        i = next((number[name] for name in spelled if name in number), None)
+        if i is not None and fold.setdefault(person, i) != i:
+            raise ProtocolError(f"two folds have {person}, who is spelled in two ways")
+    nowhere = sorted(set(people) - set(fold))
     if nowhere:
         raise ProtocolError(f"no fold has {', '.join(nowhere[:5])}{' and others' if len(nowhere) > 5 else ''}")
-    return np.array(found)
+    return np.array([fold[person] for person in people])
 
 
 def check_split(value: object) -> Split:

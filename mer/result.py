@@ -18,7 +18,9 @@ import sklearn
 import mer
 from mer.files import write_whole
 from mer.flow_folder import versions
+from mer.folds import people_of
 from mer.metrics import SCORES, count, f1_by_class, recall_by_class, summarize
+from mer.names import subject_name
 from mer.protocol import Protocol
 
 ORACLE = "ORACLE, NOT A RESULT: each test person's best epoch, picked by looking at that person's own labels"
@@ -70,7 +72,7 @@ class Result:
         `answers` is the column of the predictions: `oracle_prediction` is no result.
         """
         rows = self.predictions if dataset is None else self.predictions[self.predictions["dataset"] == dataset]
-        person, _ = pd.factorize(rows["dataset"] + "/" + rows["subject"])
+        _, person = np.unique(people_of(rows).astype(str), return_inverse=True)  # whatever the order of the rows
         return count(rows["label"], rows[answers], self.classes, person, rows["seed"].to_numpy())
 
     @cached_property
@@ -134,6 +136,7 @@ class Result:
             failed=self.predictions["prediction"] == "",
             accuracy=self.predictions["prediction"] == self.predictions["label"],
         )
+        rows["subject"] = [subject_name(*row) for row in zip(rows["dataset"], rows["subject"])]
         people = rows.groupby(["dataset", "subject"], sort=False)
         seeds = rows["seed"].nunique() * max(1, len(self.protocol.units))
         return pd.DataFrame(

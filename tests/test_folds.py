@@ -162,3 +162,43 @@ def test_splits_that_can_be(split):
 def test_splits_that_cannot_be(split, words):
     with pytest.raises(ValueError, match=words):
         check_split(split)
+
+
+SPELLED = conform(
+    pd.DataFrame(
+        [("casme2", name, f"c{i}") for i, name in enumerate(["sub01", "1", "Sub01", "01.0", " 1 ", "sub02", "2"])]
+        + [("samm-lv", "6", "d"), ("samm", "006", "e"), ("mine", "1", "f"), ("mine", "sub01", "g")],
+        columns=["dataset", "subject", "clip"],
+    )
+)
+
+
+def test_a_person_of_a_known_database_is_one_by_any_name():
+    assert people_of(SPELLED).tolist() == (
+        ["casme2/sub01"] * 5 + ["casme2/sub02"] * 2 + ["samm/006"] * 2 + ["mine/1", "mine/sub01"]
+    )
+    assert people_of(pd.DataFrame({"dataset": ["mine"], "subject": [" Anna "]})).tolist() == ["mine/Anna"]
+    assert people_of(pd.DataFrame({"dataset": ["casme2"], "subject": ["Anna"]})).tolist() == ["casme2/Anna"]
+
+
+def test_no_spelling_of_a_person_is_on_the_other_side():
+    for split in ("person", "dataset", {"folds": 3}, {"train": ["casme2"], "test": ["mine"]}):
+        for _, train, test in folds_of(SPELLED, split):
+            assert not set(people_of(SPELLED)[train]) & set(people_of(SPELLED)[test])
+    names = [name for name, _, _ in folds_of(SPELLED)]
+    assert names == ["casme2/sub01", "casme2/sub02", "mine/1", "mine/sub01", "samm/006"]
+
+
+def test_people_in_named_folds_may_be_spelled_as_in_the_table():
+    table = clips(casme2_1=1, casme2_sub01=1, casme2_02=1, **{"smic-vis_s01": 1})
+    for first, last in (("1", "smic-vis/s01"), ("sub01", "smic/s01"), ("casme2/sub01", "s01")):
+        folds = {"one": [first], "two": ["sub02", last]}
+        assert {name: list(test) for name, _, test in folds_of(table, {"folds": folds})} == {
+            "one": [0, 1],
+            "two": [2, 3],
+        }
+    with pytest.raises(ProtocolError, match="no fold has casme2/sub01, smic/s01"):
+        list(folds_of(table, {"folds": {"one": ["01"], "two": ["02"]}}))
+    table.loc[1, "subject"] = "01"  # neither is the name that the database gives
+    with pytest.raises(ProtocolError, match="two folds have casme2/sub01, who is spelled in two ways"):
+        list(folds_of(table, {"folds": {"one": ["1"], "two": ["01", "02", "s01"]}}))

@@ -1,5 +1,6 @@
 import hashlib
 import json
+import shutil
 
 import pandas as pd
 import pytest
@@ -7,7 +8,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from mer.evaluation import evaluate
 from mer.result import Result
-from mer.samples import write_samples
+from mer.samples import read_samples, write_samples
 from tests.drawn_flows import write_drawn_flows
 
 
@@ -137,3 +138,22 @@ def test_run_json_that_is_damaged_is_one_clear_error(tmp_path):
     (tmp_path / "run.json").write_text("{")
     with pytest.raises(ValueError, match=r"run.json is not JSON"):
         evaluate(tmp_path, model="majority")
+
+
+def test_nothing_depends_on_the_order_of_the_rows(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "flows")
+    table = read_samples(folder)
+    first = evaluate(tmp_path / "flows", model="majority").scores
+    write_samples(table.sample(frac=1, random_state=0), tmp_path / "flows" / "samples.csv")
+    assert evaluate(tmp_path / "flows", model="majority").scores == first
+
+
+def test_a_person_who_is_spelled_in_two_ways_is_one(tmp_path):
+    table = write_drawn_flows(tmp_path, people=3)
+    table["dataset"], table["subject"] = "casme2", table["subject"].str.removeprefix("s0")
+    table.loc[table.index[:2], "subject"] = "sub00"
+    write_samples(table, tmp_path / "samples.csv")
+    result = evaluate(tmp_path, model="majority")
+    assert result.scores["n_subjects"] == 3
+    assert result.subjects["subject"].tolist() == ["sub00", "sub01", "sub02"]
+    assert sorted(set(result.predictions["fold"])) == ["casme2/sub00", "casme2/sub01", "casme2/sub02"]
