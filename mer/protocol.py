@@ -40,10 +40,10 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from mer.chosen import check_keys, without_units
 from mer.folds import Fold, ProtocolError, Split, folds_of, people_of
-from mer.protocol_file import parts_of
+from mer.protocol_file import Unquoted, as_written, parts_of
 from mer.sample_list import join_list, read_list
-from mer.samples import KEY
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -119,7 +119,8 @@ class Protocol:
             The rows that count, in the same order and with the same index, and a column `class`: of action units that
             are to be detected, those that are present (`4+7`), or `none`.
         left_out : Series
-            Reason -> number of clips.
+            Reason -> number of clips. Of action units, a reason that is :data:`mer.chosen.WITHOUT` and a database tells
+            how many of its clips were taken although no unit can be read in their cell: each counts as absent.
 
         Raises
         ------
@@ -147,12 +148,14 @@ class Protocol:
             why = "; ".join(f"{reason} ({n})" for reason, n in left_out.head(3).items()) or "the table is empty"
             hints = [f"; {self.hints[name]}" for name in sorted(set(table["dataset"])) if name in self.hints]
             raise ProtocolError(f"{self.name}: no clip of this table takes part: {why}{''.join(hints)}")
+        check_keys(chosen)
+        if self.units:
+            left_out = pd.concat([left_out, without_units(self.name, chosen)])
         differences = self.differences(chosen)
         if differences:
             expected = sum(min(_accepted(n)) for numbers in self.counts.values() for n in numbers.values())
             total = f"{len(chosen)} clips, the protocol has {expected}: " if expected else ""
             raise ProtocolError(f"{self.name}: {total}{'; '.join(differences)}")
-        _check_keys(chosen)
         return chosen, left_out
 
     def _reason(self, row: dict[str, Any]) -> str:
@@ -182,7 +185,7 @@ class Protocol:
                 for name, number in self.counts.get(dataset, {}).items()
                 if found.get(name, 0) not in _accepted(number)
             ]
-            people = here["subject"].nunique()
+            people = len(set(people_of(here)))
             if not odd and people != self.people.get(dataset, people):
                 odd = [f"{dataset} has {people} people, not {self.people[dataset]}"]
             if here.empty and odd:
@@ -218,24 +221,12 @@ def _accepted(number: int | tuple[int, ...]) -> tuple[int, ...]:
     return number if isinstance(number, tuple) else (number,)
 
 
-def _check_keys(chosen: pd.DataFrame) -> None:
-    """`ProtocolError` for a clip without a person, or one that stands in the table twice."""
-    nobody = chosen[chosen["subject"].str.strip() == ""]
-    if len(nobody):
-        raise ProtocolError(
-            f"row {nobody.index[0] + 1}, clip {nobody.iloc[0]['clip']!r}, has no subject; folds are people"
-        )
-    twice = chosen[chosen.duplicated(KEY)]
-    if len(twice):
-        dataset, subject, clip, onset = twice.iloc[0][KEY]
-        raise ProtocolError(f"{dataset}/{subject}/{clip} with onset {onset} stands in the table twice; remove one row")
-
-
 def read_protocol(path: str | Path | Traversable, name: str = "") -> Protocol:
     """Read a protocol from a YAML file; `ProtocolError` names the key that is wrong."""
     path = Path(path) if isinstance(path, str) else path
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        text = path.read_text(encoding="utf-8")
+        content = yaml.safe_load(text) or {}
     except (OSError, UnicodeDecodeError) as error:
         raise ProtocolError(f"cannot read the protocol {path} ({error})") from error
     except (yaml.YAMLError, RecursionError, ValueError) as error:  # ValueError: a date or a number that is none
@@ -248,6 +239,8 @@ def read_protocol(path: str | Path | Traversable, name: str = "") -> Protocol:
         raise ProtocolError(f"{path}: unknown key {', '.join(unknown)}; the keys are {', '.join(keys)}")
     try:
         return Protocol(name=name or Path(path.name).stem, **parts_of(content))
+    except Unquoted as error:
+        raise ProtocolError(f"{path}: {Unquoted(error.where, error.value, as_written(text, error.value))}") from error
     except (ValueError, TypeError, AttributeError, KeyError) as error:
         raise ProtocolError(f"{path}: {error}") from error
 

@@ -5,9 +5,20 @@ from __future__ import annotations
 from reprlib import repr  # short, however large: a few lines of YAML can stand for gigabytes
 from typing import Any
 
+import yaml
+
 from mer.folds import check_split
 
 KINDS = ("micro", "macro")  # of expressions that are spotted
+
+
+class Unquoted(ValueError):
+    """A text that YAML read as something else, since it has no quotes: 006 as the number 6, no as a truth value."""
+
+    def __init__(self, where: str, value: object, written: str = "") -> None:
+        self.where, self.value = where, value
+        written = written or repr(value)
+        super().__init__(f'{where}: write {written} in quotes, such as "{written}"')
 
 
 def parts_of(content: dict[str, Any]) -> dict[str, Any]:
@@ -120,6 +131,23 @@ def _is_count(value: Any) -> bool:
 
 def _text(value: object, where: str) -> str:
     # YAML reads 006 as the number 6, and no and on as truth values: a subject or a label would change unnoticed.
+    if isinstance(value, (list, dict)):
+        raise ValueError(f"{where}: expected a text, found {repr(value)}")
     if not isinstance(value, str):
-        raise ValueError(f'{where}: write {repr(value)} in quotes, such as "{value}"')
+        raise Unquoted(where, value)
     return value
+
+
+def as_written(text: str, value: object) -> str:
+    """How a file writes a value without quotes, such as `no` for False; empty where that cannot be told."""
+    same = set()
+    for event in yaml.parse(text, yaml.SafeLoader):
+        if not isinstance(event, yaml.ScalarEvent) or not event.implicit[0]:
+            continue
+        try:
+            read = yaml.safe_load(event.value)
+        except (yaml.YAMLError, ValueError):  # a text of several lines
+            continue
+        if type(read) is type(value) and read == value:
+            same.add(event.value)
+    return same.pop() if len(same) == 1 else ""

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mer.chosen import WITHOUT
 from mer.files import write_json, write_whole
 from mer.folds import people_of
 from mer.metrics import RESAMPLES, SEED, count, f1_by_class
@@ -37,6 +38,18 @@ class UnitResult(Result):
     As :class:`mer.result.Result`, but `predictions` has one row a unit, sample and seed and a column `unit`; the
     classes are `absent` and `present`, and `confusion` is the sum over the units.
     """
+
+    @property
+    def without_units(self) -> dict[str, int]:
+        """Database -> clips that count as without any unit, since none can be read in their cell of the table."""
+        told = {str(reason): int(n) for reason, n in self.left_out.items()}
+        return {reason.removeprefix(WITHOUT): n for reason, n in told.items() if reason.startswith(WITHOUT)}
+
+    def record(self) -> dict[str, Any]:
+        """As that of a result, and `without_units`; those clips were not left out."""
+        record = super().record()
+        left_out = {reason: n for reason, n in record["left_out"].items() if not reason.startswith(WITHOUT)}
+        return record | {"left_out": left_out, "without_units": self.without_units}
 
     def unit_counts(self, dataset: str | None = None) -> np.ndarray:
         """Counts of one database or of all, `(people, seeds, units, 2, 3)`."""
@@ -99,9 +112,11 @@ class UnitResult(Result):
 
     def __str__(self) -> str:
         s = self.scores
+        blank = sum(self.without_units.values())
+        taken = f", {blank} of them taken as without any, since none can be read in their cells" if blank else ""
         return (
             f"{self.settings['model']} under {self.protocol.name}: mean F1 {s['f1']:.3f}, macro {s['macro_f1']:.3f} of "
-            f"{len(self.protocol.units)} action units on {s['n']} clips"
+            f"{len(self.protocol.units)} action units on {s['n']} clips{taken}"
         )
 
     __repr__ = __str__

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from mer.chosen import WITHOUT
 from mer.datasets import DATASETS
 from mer.protocol import PROTOCOLS, Protocol, ProtocolError, find_protocol, read_protocol
 from mer.samples import conform
@@ -187,8 +188,11 @@ def test_the_example_of_the_docs_can_be_read(tmp_path):
         ("units: [4]\nclasses: [a, b]", "not both"),
         ("classes: [A, b]", "lower case"),
         ("classes: [a, b]\nlabels: {x: {joy: c}}", "c is not one of the classes"),
-        ("classes: [a, no]", "in quotes"),
-        ("classes: [a, b]\ndrop: [{dataset: x, subject: 006, clip: c}]", "in quotes"),
+        ("classes: [a, no]", 'classes: write no in quotes, such as "no"$'),
+        ("classes: [a, Yes]\nspotting: {recognize: true}", "write True in quotes"),  # which of the two isn't known
+        ("classes: [a, 2020-01-01]", 'write 2020-01-01 in quotes, such as "2020-01-01"'),
+        ("classes: [a, [b]]", r"classes: expected a text, found \['b'\]"),
+        ("classes: [a, b]\ndrop: [{dataset: x, subject: 006, clip: c}]", 'drop: write 006 in quotes, such as "006"'),
         ("classes: [a, b]\ndrop: [{dataset: x}]", "drop"),
         ("classes: [a, b]\ncounts: {x: {a: many}}", "many"),
         ("!!python/object/apply:os.getcwd []", "not YAML"),
@@ -456,3 +460,31 @@ def test_protocols_stand_in_the_package_or_beside_it(monkeypatch):
     monkeypatch.setattr("importlib.resources.files", not_installed)
     assert PROTOCOLS["smic"].name == "smic"
     assert set(asked) == {"mer.protocols"}
+
+
+def test_a_clip_that_stands_there_twice_is_told_before_the_numbers():
+    table = composite()
+    table = pd.concat([table, table[table["dataset"] == "smic"].iloc[:1]], ignore_index=True)
+    with pytest.raises(ProtocolError, match="smic/s00/c0 with onset 1 stands in the table twice; remove one row"):
+        PROTOCOLS["megc2019"].select(table)
+
+
+def test_two_spellings_of_a_person_are_one_person():
+    table = small(label=["x", "y", "x"], dataset=["casme2"] * 3, subject=["1", "sub01", "2"], clip=["a", "b", "a"])
+    assert Protocol("p", people={"casme2": 2}).differences(table.assign(**{"class": table["label"]})) == []
+    with pytest.raises(ProtocolError, match="casme2/sub01/a with onset 0 stands in the table twice"):
+        PROTOCOLS["loso"].select(table.assign(clip="a"))
+
+
+def test_clips_whose_units_cannot_be_read_are_told_and_a_database_of_them_is_refused():
+    protocol = Protocol("units", units=(4, 12))
+    table = small(aus=["4", "?", "", "12(k)", "soft focus"], dataset=["a", "a", "a", "b", "b"])
+    chosen, left_out = protocol.select(table)
+    assert chosen["class"].tolist() == ["4", "none", "none", "none", "none"]
+    assert left_out.to_dict() == {f"{WITHOUT}a": 2, f"{WITHOUT}b": 1}
+    with pytest.raises(
+        ProtocolError, match=r"^units: no clip of b has an action unit .*from a sheet with action units$"
+    ):
+        protocol.select(table.assign(aus=["4", "4", "4", "?", " "]))
+    with pytest.raises(ProtocolError, match="cd6me: no clip of casme2 has an action unit that can be read"):
+        PROTOCOLS["cd6me"].select(small(aus=["", "?"], dataset=["casme2"] * 2))

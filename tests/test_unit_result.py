@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ from mer.cli import app
 from mer.compare import compare
 from mer.evaluation import evaluate
 from mer.protocol import Protocol, ProtocolError
-from mer.samples import write_samples
+from mer.samples import read_samples, write_samples
 from tests.drawn_flows import write_drawn_flows
 
 AUS = {"happiness": "6+L12B", "surprise": "1+2", "disgust": "4"}
@@ -100,3 +101,18 @@ def test_the_command_prints_units(folder, tmp_path):
 def test_no_action_units_at_all(folder, tmp_path):
     with pytest.raises(ProtocolError, match="is not one of the databases"):
         evaluate(folder, "cd6me")
+
+
+def test_clips_whose_units_cannot_be_read_are_told_everywhere(folder, tmp_path):
+    table = read_samples(folder).groupby(["dataset", "subject"]).head(2).reset_index(drop=True)
+    table.loc[1, "aus"] = "?"
+    shutil.copytree(folder, tmp_path / "flows")
+    write_samples(table, tmp_path / "flows" / "samples.csv")
+    result = evaluate(tmp_path / "flows", Protocol("units", units=(4, 12)), model="majority", seeds=1)
+    assert result.without_units == {"a": 1}
+    assert result.record()["without_units"] == {"a": 1}
+    assert result.record()["left_out"] == {}
+    assert "12 clips, 1 of them taken as without any, since none can be read" in str(result)
+    page = result.save(tmp_path / "out").read_text()
+    assert "1 clips of a count as without action units" in " ".join(page.split())
+    assert "Every clip of the folder belongs to the protocol" in page
