@@ -111,10 +111,10 @@ def read_samples(path: str | Path) -> pd.DataFrame:
     Tables travel: a row whose `path` leads out of the folder is `unreadable`.
     """
     path = Path(path)
-    if path.is_dir():
-        path = path / "samples.csv"
+    folder = path.parent if path.suffix.lower() == ".csv" else path  # also one that is not there
+    path = path / "samples.csv" if path.is_dir() else path
     if not path.exists():
-        raise SamplesError(f"{path} is not there; `mer extract-flow VIDEOS --out {path.parent}` makes it")
+        raise SamplesError(f"{path} is not there; `mer extract-flow VIDEOS --out {folder}` makes it")
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:

@@ -36,8 +36,15 @@ def test_the_table_survives_the_file(tmp_path):
 
 
 def test_what_is_no_samples_table(tmp_path):
-    with pytest.raises(SamplesError, match="mer extract-flow"):
-        read_samples(tmp_path)
+    for asked in (tmp_path, tmp_path / "samples.csv"):
+        with pytest.raises(
+            SamplesError, match=rf"samples.csv is not there; `mer extract-flow VIDEOS --out {tmp_path}`"
+        ):
+            read_samples(asked)
+    with pytest.raises(
+        SamplesError, match=r"^my.flows is not there; `mer extract-flow VIDEOS --out my.flows` makes it$"
+    ):
+        read_samples("my.flows")
     (tmp_path / "samples.csv").write_text("")
     with pytest.raises(SamplesError, match="not a table"):
         read_samples(tmp_path)

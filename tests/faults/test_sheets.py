@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from mer.datasets.sheet import frame_number, read_table
 from mer.datasets.tree import find_frames
 from mer.extract import extract_flow
 from mer.folder import list_clips
+from mer.folds import people_of
+from mer.import_flow import import_flow
 from mer.import_table import read_table as read_import
 from mer.samples import SamplesError
 from tests.faults.rows import row
@@ -140,3 +144,26 @@ def test_import_tables_that_cannot_be_used(tmp_path, text):
     (tmp_path / "t.csv").write_text(text)
     with pytest.raises(SamplesError, match=r"t\.csv"):
         read_import(tmp_path / "t.csv")
+
+
+@row("sheet saved again as CSV, whole numbers as `1.0`", "read as whole numbers")
+def test_whole_numbers_with_a_point(tmp_path):
+    (tmp_path / "s.csv").write_text("Subject,Filename,OnsetFrame,Emotion\n1.0,a,46.0,x\n")
+    assert read_table(tmp_path / "s.csv")[["subject", "onset"]].to_numpy().tolist() == [["1", "46"]]
+
+
+@row("one person of a database in several spellings (`1`, `sub01`)", "one person: never on both sides of a fold")
+def test_one_person_in_several_spellings():
+    table = pd.DataFrame({"dataset": "casme2", "subject": ["sub01", "1", "Sub01 ", "2"]})
+    assert people_of(table).tolist() == ["casme2/sub01"] * 3 + ["casme2/sub02"]
+
+
+@pytest.mark.parametrize("content", [b"", b"no image"])
+@row("image of an import that is empty or none", "`unreadable`; the others are written")
+def test_an_image_of_an_import_that_is_none(tmp_path, content):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "1_a.png").write_bytes(content)
+    Image.fromarray(np.arange(48, dtype=np.uint8).reshape(4, 4, 3)).save(tmp_path / "images" / "1_b.png")
+    (tmp_path / "t.csv").write_text("sub,clip,label\n1,a,x\n1,b,x\n")
+    table = import_flow(tmp_path / "images", tmp_path / "t.csv", tmp_path / "flows")
+    assert table["status"].tolist() == ["unreadable", "ok"]
