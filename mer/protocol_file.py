@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from reprlib import repr  # short, however large: a few lines of YAML can stand for gigabytes
 from typing import Any
 
@@ -10,6 +11,7 @@ import yaml
 from mer.folds import check_split
 
 KINDS = ("micro", "macro")  # of expressions that are spotted
+WORDS = 1000  # that are looked at for the one that was written
 
 
 class Unquoted(ValueError):
@@ -140,14 +142,15 @@ def _text(value: object, where: str) -> str:
 
 def as_written(text: str, value: object) -> str:
     """How a file writes a value without quotes, such as `no` for False; empty where that cannot be told."""
-    same = set()
-    for event in yaml.parse(text, yaml.SafeLoader):
-        if not isinstance(event, yaml.ScalarEvent) or not event.implicit[0]:
-            continue
+    bare = re.sub(r"""#.*|"[^"]*"|'[^']*'""", " ", text)
+    words = re.findall(
+        r"(?<![^\s,\[{])(?:yes|no|on|off|true|false|[-+.]?\d[\w.:+-]{,40})(?![^\s,\]}:])", bare, re.IGNORECASE
+    )
+    same = []
+    for word in list(dict.fromkeys(words))[:WORDS]:
         try:
-            read = yaml.safe_load(event.value)
-        except (yaml.YAMLError, ValueError):  # a text of several lines
+            read = yaml.safe_load(word)
+        except (yaml.YAMLError, ValueError):  # such as the date 2020-99-99
             continue
-        if type(read) is type(value) and read == value:
-            same.add(event.value)
-    return same.pop() if len(same) == 1 else ""
+        same += [word] if type(read) is type(value) and read == value else []
+    return same[0] if len(same) == 1 else ""
