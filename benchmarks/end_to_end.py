@@ -63,13 +63,14 @@ def main() -> None:
         began = time.process_time()
         result = evaluate(flows, protocol, model, seeds=given.seeds, workers=given.workers, track=track)
         results[name] = result
-        row = {"model": name, "seconds a fold": (time.process_time() - began) / (given.folds * given.seeds)}
+        row = {"model": name, "seconds_a_fold": (time.process_time() - began) / (given.folds * given.seeds)}
         for score in ("uf1", "accuracy"):
-            row |= {score: result.scores[score], f"{score} interval": result.scores[f"{score}_interval"]}
+            row[score] = result.scores[score]
+            row[f"{score}_low"], row[f"{score}_high"] = result.scores[f"{score}_interval"]
         frozen = results.get(f"end-to-end, {TUNED[0]}")
         if frozen is not None and frozen is not result:
             paired = compare(result, frozen).rows.set_index(["part", "score"]).loc[("all", "uf1")]
-            row |= {"ahead of frozen": paired["difference"], "low": paired["low"], "high": paired["high"]}
+            row |= {"ahead_of_frozen": paired["difference"], "low": paired["low"], "high": paired["high"]}
         rows.append(row)
         print(pd.DataFrame(rows[-1:]).round(3).to_string(index=False), flush=True)
     table = pd.DataFrame(rows)

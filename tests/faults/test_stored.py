@@ -161,14 +161,15 @@ def test_weights_of_another_network():
 def test_a_damaged_checkpoint(tmp_path):
     import torch
 
-    from mer.decflow.train import _read_checkpoint
+    from mer.decflow.checkpoint import read_checkpoint
+    from mer.decflow.settings import Config
 
     (tmp_path / "a.pt").write_bytes(b"nothing")
     torch.save({"step": Path()}, tmp_path / "b.pt")
     torch.save({"step": 3}, tmp_path / "c.pt")
     for name in "abc":
-        with pytest.raises(ValueError, match="not a checkpoint of a run"):
-            _read_checkpoint(tmp_path / f"{name}.pt", torch.device("cpu"))
+        with pytest.raises(ValueError, match="no checkpoint of a run"):
+            read_checkpoint(tmp_path / f"{name}.pt", torch.device("cpu"), Config())
 
 
 @row("unknown protocol", "exit 2, lists those that there are")
