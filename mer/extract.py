@@ -52,6 +52,7 @@ def extract_flow(
     clips: bool = False,
     pairs: bool = False,
     apex: str = "flow",
+    warn: Callable[[str], None] | None = None,
 ) -> pd.DataFrame:
     """Estimate the flow from onset to apex for each clip of a folder, and write a flow folder.
 
@@ -100,6 +101,8 @@ def extract_flow(
     apex : {"flow", "strain", "midpoint"}
         Where a clip has no apex labeled: the frame whose flow is largest, whose strain is, by divide and conquer over
         brows, eyes, nose and mouth (:mod:`mer.apex`), or the one in the middle between onset and offset.
+    warn : function, optional
+        Gets a sentence about each choice that was made in reading a database, such as which of two sheets was taken.
 
     Returns
     -------
@@ -118,7 +121,10 @@ def extract_flow(
     if dataset is None and labels != "emotion":
         raise ValueError(f"labels {labels!r} are those of a database; name it with --dataset")
     out = Path(out)
-    table = load_dataset(dataset, videos, annotations, labels) if dataset else list_clips(videos, annotations)
+    if dataset:
+        table = load_dataset(dataset, videos, annotations, labels, warn=warn)
+    else:
+        table = list_clips(videos, annotations)
     table["onset"] = [_onset(row) for row in table.to_dict("records")]
     table["path"] = [flow_path(row) for row in table.to_dict("records")]
     refuse_equal_paths(table)

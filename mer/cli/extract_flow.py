@@ -78,7 +78,7 @@ def extract_flow(
         videos, out, method=method or DEFAULT_METHOD, align=align.value, size=size, dataset=dataset,
         annotations=annotations, labels=labels.value, stabilize=stabilize, face=face.value, workers=workers,
         device=device, overwrite=overwrite, track=track, cluster=cluster, clips=clips,
-        pairs=pairs, apex=apex.value,
+        pairs=pairs, apex=apex.value, warn=lambda line: typer.echo(f"note: {line}", err=True),
     )  # fmt: skip
     ok = table["status"] == "ok"
     for row in table[~ok].to_dict("records"):

@@ -9,6 +9,7 @@ odd. :mod:`mer.datasets.database` does the rest.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -48,6 +49,7 @@ def load_dataset(
     annotations: str | Path | None = None,
     labels: str = "emotion",
     macro: bool = False,
+    warn: Callable[[str], None] | None = None,
 ) -> pd.DataFrame:
     """The samples table of a copy of a database, before anything is decoded.
 
@@ -65,6 +67,8 @@ def load_dataset(
         and CAS(ME)^3.
     macro : bool
         The macro-expressions of CAS(ME)^2 and SAMM Long Videos, in place of the micro-expressions.
+    warn : function, optional
+        Gets a sentence about each choice that was made, such as which of two sheets was taken, and each correction.
 
     Returns
     -------
@@ -79,4 +83,8 @@ def load_dataset(
     SamplesError
         If there is no sheet or no frames, or the sheet is not one of this database.
     """  # noqa: E501
-    return read_copy(find_dataset(name), root, annotations, labels, macro).samples
+    copy = read_copy(find_dataset(name), root, annotations, labels, macro)
+    if warn is not None:
+        for note in copy.notes:
+            warn(note)
+    return copy.samples

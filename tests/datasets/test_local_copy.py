@@ -2,6 +2,7 @@
 
 import shutil
 
+import pandas as pd
 import pytest
 
 from mer.datasets import DATASETS, load_dataset, read_copy
@@ -154,7 +155,11 @@ def test_rows_that_cannot_be_right(tmp_path, onset, offset, message):
 
 
 def test_a_row_that_stands_there_twice_is_taken_once(tmp_path):
-    copy = read_copy(DATASETS["casme2"], casme2(tmp_path, [*ROWS, ROWS[0]]))
+    root = casme2(tmp_path, [*ROWS, ROWS[0]])
+    copy = read_copy(DATASETS["casme2"], root)
+    said = []
+    pd.testing.assert_frame_equal(load_dataset("casme2", root, warn=said.append), copy.samples)
+    assert said == copy.notes
     assert len(copy.samples) == len(ROWS)
     assert any("row 7 of the sheet, sub01/EP02_01f with onset 46, stands there twice" in note for note in copy.notes)
 
