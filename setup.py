@@ -1,13 +1,28 @@
-"""Packaging of mer. ``protocols/`` stands at the top of the checkout and is installed as ``mer.protocols``."""
+"""Packaging of mer. ``protocols/`` stands at the top of the checkout and is installed as ``mer/protocols``."""
 
+import shutil
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 HERE = Path(__file__).parent
 VERSION = next(
     line.split('"')[1] for line in (HERE / "mer/__init__.py").read_text().splitlines() if line.startswith("__version__")
 )
+
+
+class WithProtocols(build_py):
+    """Puts the protocols into the package; a checkout that is installed as editable has them beside it."""
+
+    def run(self):
+        super().run()
+        if not self.editable_mode:
+            folder = Path(self.build_lib) / "mer" / "protocols"
+            folder.mkdir(parents=True, exist_ok=True)
+            for file in sorted((HERE / "protocols").glob("*.yaml")):
+                shutil.copy(file, folder)
+
 
 setup(
     name="mer",
@@ -17,8 +32,11 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.10",
-    packages=[*find_packages(include=["mer", "mer.*"]), "mer.protocols"],
-    package_dir={"mer.protocols": "protocols"},
+    packages=find_packages(include=["mer", "mer.*"]),
+    # Said, though it is the default: the checkout then is an entry of the path. Otherwise a folder called `mer` that
+    # holds the clone, in the folder where Python is started, would hide the package.
+    package_dir={"": "."},
+    cmdclass={"build_py": WithProtocols},
     package_data={
         "mer": [
             "**/*.npz",
@@ -29,7 +47,6 @@ setup(
             "**/*.js",
             "datasets/*.csv",
         ],
-        "mer.protocols": ["*.yaml"],
     },
     entry_points={"console_scripts": ["mer = mer.cli:main"]},
     install_requires=[

@@ -147,8 +147,6 @@ def _extract_all(
     """Extract what is not there yet; returns the samples table."""
     earlier = earlier_run(out, record, overwrite)
     others = earlier[~earlier["dataset"].isin(table["dataset"])]
-    write_json(out / "run.json", record)
-
     done = {row["path"]: row for row in earlier.to_dict("records") if row["status"] == "ok"}
     for i, row in enumerate(table.to_dict("records")):
         if row["status"] == "" and _still_good(row, done.get(row["path"]), out, settings):
@@ -163,6 +161,9 @@ def _extract_all(
         return ended + max(SAVE_EVERY, (ended - began) / SAVE_SHARE)
 
     jobs = [(i, row) for i, row in enumerate(table.to_dict("records")) if row["status"] == ""]
+    # A run that has nothing to do leaves the word on how the flows were made as it is.
+    if jobs or overwrite or not (out / "run.json").exists():
+        write_json(out / "run.json", record)
     shared = [out / "run.json", *(row["source"] for _, row in jobs[:1])]
     results = run_jobs(lambda job: extract_clip(job[1], out, settings), jobs, workers, _died, cluster, shared)
     due = time.monotonic() + SAVE_EVERY

@@ -7,6 +7,8 @@ A clip is a video file, or a folder of numbered pictures. `VIDEOS/labels.csv`, w
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -106,7 +108,12 @@ def _read_labels(path: str | Path) -> pd.DataFrame:
     labels.columns = labels.columns.str.strip().str.lower()
     missing = [column for column in ("subject", "clip") if column not in labels]
     if missing:
-        raise SamplesError(f"{path} has no column {' and '.join(missing)}; its columns are {', '.join(labels.columns)}")
+        one = len(labels.columns) == 1 and next((s for s in ";\t" if s in labels.columns[0]), "")
+        why = f"; {one!r} separates them, expected commas" if one else ""
+        raise SamplesError(
+            f"{path} has no column {' and '.join(missing)}; its columns are {', '.join(labels.columns)}{why}"
+        )
+    _refuse_misspelt(path, labels.columns)
     if labels.columns.has_duplicates:
         raise SamplesError(f"{path} has the column {labels.columns[labels.columns.duplicated()][0]!r} twice")
     labels = labels[[column for column in LABEL_COLUMNS if column in labels]].apply(lambda column: column.str.strip())
@@ -119,6 +126,18 @@ def _read_labels(path: str | Path) -> pd.DataFrame:
             f"{path}: {row['subject']}/{row['clip']} stands there twice with the same onset; remove one row"
         )
     return labels
+
+
+def _refuse_misspelt(path: Path, columns: Iterable[str]) -> None:
+    """`SamplesError` for a column that is nearly called like one that is not there; others are the user's own."""
+    there = set(columns)
+    free = [name for name in LABEL_COLUMNS if name not in there]
+    for column in there - set(LABEL_COLUMNS):
+        meant = difflib.get_close_matches(column, free, n=1, cutoff=0.75)
+        if meant:
+            raise SamplesError(
+                f"{path} has a column {column!r}; rename it to {meant[0]!r}, or otherwise if it is another"
+            )
 
 
 def _blank_what_is_no_number(labels: pd.DataFrame) -> pd.DataFrame:

@@ -154,7 +154,8 @@ class Protocol:
         differences = self.differences(chosen)
         if differences:
             expected = sum(min(_accepted(n)) for numbers in self.counts.values() for n in numbers.values())
-            total = f"{len(chosen)} clips, the protocol has {expected}: " if expected else ""
+            whole = all("*" in numbers or set(numbers) >= set(self.classes) for numbers in self.counts.values())
+            total = f"{len(chosen)} clips, the protocol has {expected}: " if expected and whole else ""
             raise ProtocolError(f"{self.name}: {total}{'; '.join(differences)}")
         return chosen, left_out
 
@@ -250,10 +251,8 @@ class _Protocols(Mapping[str, Protocol]):
 
     @staticmethod
     def _folder() -> Traversable:
-        try:
-            return importlib.resources.files("mer.protocols")
-        except ModuleNotFoundError:  # a checkout that is not installed: the folder stands beside the package
-            return Path(__file__).parents[1] / "protocols"
+        inside = importlib.resources.files("mer") / "protocols"
+        return inside if inside.is_dir() else Path(__file__).parents[1] / "protocols"  # beside it, in a checkout
 
     def __getitem__(self, name: str) -> Protocol:
         if name not in list(self):

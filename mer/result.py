@@ -240,6 +240,8 @@ class Result:
         for name, table in tables.items():
             with write_whole(folder / f"{name}.csv") as file:
                 table.to_csv(file, index=False, lineterminator="\n")
+        if "chosen" not in tables:  # of an earlier result in this folder
+            (folder / "chosen.csv").unlink(missing_ok=True)
 
     def record(self) -> dict[str, Any]:
         """Everything but the predictions as plain values: the content of `scores.json`."""

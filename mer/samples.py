@@ -114,6 +114,11 @@ def read_samples(path: str | Path) -> pd.DataFrame:
     folder = path.parent if path.suffix.lower() == ".csv" else path  # also one that is not there
     path = path / "samples.csv" if path.is_dir() else path
     if not path.exists():
+        if folder.is_dir() and any(folder.iterdir()):
+            raise SamplesError(
+                f"{folder} is no flow folder, since {path.name} is not in it; `mer extract-flow VIDEOS --out flows` "
+                "makes one"
+            )
         raise SamplesError(f"{path} is not there; `mer extract-flow VIDEOS --out {folder}` makes it")
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)

@@ -60,6 +60,13 @@ def test_run_json_says_how_to_make_it_again(sample_videos, flows):
     assert run["note"].startswith("Synthetic")
 
 
+def test_a_run_with_nothing_to_do_leaves_the_word_on_how_the_flows_were_made(sample_videos, flows, monkeypatch):
+    before = (flows / "run.json").read_bytes()
+    monkeypatch.setattr("sys.argv", ["/usr/bin/other.py", "--again"])
+    extract_flow(sample_videos, flows)
+    assert (flows / "run.json").read_bytes() == before
+
+
 def test_the_mouth_corners_of_a_drawn_smile_move_up_and_outward(flows, sample_videos):
     table = read_samples(flows)
     units = pd.read_csv(sample_videos / "labels.csv").set_index(["subject", "clip"])["aus"].astype(str)

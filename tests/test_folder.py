@@ -80,6 +80,9 @@ def test_two_files_with_one_name_are_one_faulty_row(tmp_path):
         ("subject,clip,Clip\nbo,a,b\n", "the column .clip. twice"),
         ("subject,clip\nbo,a\nbo,a\n", "bo/a stands there twice"),
         ("", "not a table"),
+        ("subject,clip,lable\nbo,a,x\n", "a column 'lable'; .*'label'"),
+        ("subject,clip,onsett\nbo,a,3\n", "a column 'onsett'; .*'onset'"),
+        ("subject;clip;label\nbo;a;x\n", "';' separates them, expected commas"),
     ],
 )
 def test_label_files_that_cannot_be_used(tmp_path, text, message):
@@ -87,6 +90,12 @@ def test_label_files_that_cannot_be_used(tmp_path, text, message):
     (tmp_path / "labels.csv").write_text(text)
     with pytest.raises(SamplesError, match=message):
         list_clips(tmp_path)
+
+
+def test_columns_of_ones_own_do_no_harm(tmp_path):
+    touch(tmp_path / "bo" / "a.mp4")
+    (tmp_path / "labels.csv").write_text("subject,clip,label,camera,notes\nbo,a,x,left,none\n")
+    assert list_clips(tmp_path)["label"].tolist() == ["x"]
 
 
 def test_nothing_to_list(tmp_path):

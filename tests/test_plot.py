@@ -35,7 +35,7 @@ def field() -> np.ndarray:
 
 @pytest.mark.parametrize(
     ("vector", "color"),
-    [((1, 0), (255, 0, 0)), ((0, 0), (255, 255, 255)), ((0.5, 0), (255, 128, 128)), ((2, 0), (191, 0, 0))],
+    [((1, 0), (255, 0, 0)), ((0, 0), (255, 255, 255)), ((0.5, 0), (255, 128, 128)), ((2, 0), (255, 0, 0))],
 )
 def test_colors_of_the_benchmark(vector, color):
     found = plot.flow_to_rgb(np.array(vector, float).reshape(1, 1, 2), max_magnitude=1)

@@ -246,6 +246,7 @@ def test_protocols_are_installed_with_the_package(tmp_path, editable):
         f"import sys; sys.path += {libraries}; import mer.protocol as p; print(p.__file__);"
         "print(p.PROTOCOLS['megc2019'].people['samm'])"
     )
+    (tmp_path / "mer" / "mer").mkdir(parents=True)  # a clone below the folder where Python is started hides nothing
     run = subprocess.run([python, "-c", code], capture_output=True, text=True, cwd=tmp_path)
     place, people = run.stdout.split() or (run.stderr, "")
     assert Path(place).is_relative_to(source if editable else venv), place
@@ -450,16 +451,20 @@ def test_what_is_wrong_with_a_file_is_told_in_one_line(tmp_path):
             read_protocol(file)
 
 
-def test_protocols_stand_in_the_package_or_beside_it(monkeypatch):
-    asked = []
+def test_protocols_stand_in_the_package_or_beside_it(monkeypatch, tmp_path):
+    monkeypatch.setattr("importlib.resources.files", lambda package: tmp_path)
+    assert PROTOCOLS["smic"].name == "smic"  # of the checkout
+    (tmp_path / "protocols").mkdir()
+    (tmp_path / "protocols" / "own.yaml").write_text("title: A\nsource: B\n")
+    assert list(PROTOCOLS) == ["own"]
 
-    def not_installed(package: str) -> None:
-        asked.append(package)
-        raise ModuleNotFoundError
 
-    monkeypatch.setattr("importlib.resources.files", not_installed)
-    assert PROTOCOLS["smic"].name == "smic"
-    assert set(asked) == {"mer.protocols"}
+def test_numbers_of_some_classes_are_not_told_as_those_of_all(tmp_path):
+    path = tmp_path / "part.yaml"
+    path.write_text("title: A\nsource: B\nclasses: [a, b]\ncounts: {d: {a: 3}}\n")
+    table = conform(pd.DataFrame({"dataset": "d", "subject": ["1", "2"], "clip": "c", "label": ["a", "b"]}))
+    with pytest.raises(ProtocolError, match=r"^part: d has 1 a clips, not 3"):
+        read_protocol(path).select(table)
 
 
 def test_a_clip_that_stands_there_twice_is_told_before_the_numbers():

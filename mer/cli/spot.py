@@ -76,10 +76,10 @@ def spot(
         video, method=method or METHOD, fps=fps, rate=rate, face=face.value, align=align.value, device=device,
         track=track,
     )  # fmt: skip
-    folder = found.save(out or Path("spotted") / video.stem)
     if not found.keys:
-        typer.echo(f"{video}: no face was found in it", err=True)
+        typer.echo(f"mer: {video}: no face was found in it", err=True)
         raise typer.Exit(1)
+    folder = found.save(out or Path("spotted") / video.stem)
     if len(found.intervals):
         table = found.intervals.drop(columns=["apex_time", "offset_time"])
         typer.echo(table.to_string(index=False, float_format=lambda value: f"{value:.2f}"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shlex
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -47,7 +48,7 @@ def save(
         "network": config.network,
         "licence": "that of whoever trained them",
         "trained_on": f"{step} steps of {config.batch} pairs at {config.size} px from {', '.join(config.data)}",
-        "command": " ".join(["python -m mer.decflow.train", *sys.argv[1:]]),
+        "command": _command(),
         "settings": {name: value for name, value in asdict(config).items() if name not in FREE},
         "measured": {"what": "end-point error inside the face, px, on validation people", **measured},
     }
@@ -63,6 +64,14 @@ def save(
         file.write(whole.getbuffer())
 
 
+def _command() -> str:
+    """What was typed; `torchrun` and `python -m` give the path of the module."""
+    program = Path(sys.argv[0]).name
+    return shlex.join(["python", "-m", "mer.decflow.train"] if program == "train.py" else [program]) + "".join(
+        f" {shlex.quote(argument)}" for argument in sys.argv[1:]
+    )
+
+
 def read_checkpoint(path: Path, device: torch.device, config: Config) -> dict[str, Any]:
     """The state to go on from; `ValueError` for a damaged file, and for a run with other settings."""
     try:
@@ -75,5 +84,8 @@ def read_checkpoint(path: Path, device: torch.device, config: Config) -> dict[st
     changed = [name for name, value in asdict(config).items() if name not in FREE and before.get(name) != value]
     if changed:
         was = ", ".join(f"--{name.replace('_', '-')} {before.get(name)}" for name in changed)
-        raise ValueError(f"the run was started with {was}; resume it with the same, or choose another --out")
+        raise ValueError(
+            f"the run was started with {was}; resume it with the same. To train longer or otherwise, begin another run "
+            f"from its weights: --init {path.with_name('weights.safetensors')}"
+        )
     return {"sums": {}, **state}

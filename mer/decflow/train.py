@@ -100,6 +100,10 @@ def _train(config: Config, out: Path, device: torch.device, rank: int, world: in
         network.load_state_dict(state["network"])
         optimizer.load_state_dict(state["optimizer"])
         average, step, sums = state["average"], state["step"], state["sums"]
+        if rank == 0:
+            print(f"{checkpoint}: {step} of {config.steps} steps are done", flush=True)
+    elif config.resume and rank == 0:
+        print(f"{checkpoint} is not there: it begins at the first step", flush=True)
     elif checkpoint.exists():
         raise ValueError(f"{out} holds a run already; add --resume to go on with it, or choose another --out")
     loss = Loss(
@@ -265,7 +269,9 @@ def _device(name: str) -> torch.device:
 
 def main(arguments: list[str] | None = None) -> int:
     config = parse(arguments, __doc__)
-    with clean_end("mer train decflow", "run it again with --resume to go on from the last checkpoint"):
+    with clean_end(
+        "mer train decflow", "run it again with --resume to go on from the last checkpoint, if there is one"
+    ):
         train(config)
     return 0
 

@@ -50,6 +50,8 @@ def find_weights(name: str | Path) -> Path:
         if path.exists():
             return path
         raise WeightsError(f"{path} is not there")
+    if os.environ.get("MER_WEIGHTS") and not weights_folder().is_dir():
+        raise WeightsError(f"MER_WEIGHTS names the folder {weights_folder()}, which is not there")
     places = [folder / f"{name}.safetensors" for folder in (weights_folder(), SHIPPED)]
     for place in places:
         if place.exists():
@@ -229,13 +231,15 @@ def _check_hash(path: Path) -> None:
 
 def list_weights() -> list[dict[str, Any]]:
     """The cards of all weights that are there, the user's first; each with the `path` of its file."""
-    cards = []
+    cards: list[dict[str, Any]] = []
     for folder in (weights_folder(), SHIPPED):
         for path in sorted(folder.glob("*.safetensors")):
             known = read_card(path)
             found = sha256(path)
             if known.get("sha256", found) != found:
                 known["damaged"] = f"the file's SHA-256 is {found}"
+            if any(Path(card["path"]).stem == path.stem for card in cards):
+                known["used"] = "no; the user's own of that name go first"
             cards.append({"name": path.stem, "sha256": found, "bytes": path.stat().st_size, **known, "path": str(path)})
     return cards
 

@@ -19,8 +19,8 @@ def flow_to_rgb(flow: np.ndarray, max_magnitude: float | None = None) -> np.ndar
     """Flow `(H, W, 2)` in the colors of the Middlebury benchmark, uint8 `(H, W, 3)` RGB.
 
     The hue is the direction, as in :func:`plot_wheel` (red is to the right, yellow down, cyan to the left, blue to
-    violet up); the saturation is the length, white for no motion and full at `max_magnitude`, beyond which the color
-    darkens. Baker et al., "A database and evaluation methodology for optical flow", IJCV 2011.
+    violet up); the saturation is the length, white for no motion and full at `max_magnitude` and beyond. Colors as in
+    Baker et al., "A database and evaluation methodology for optical flow", IJCV 2011.
 
     Parameters
     ----------
@@ -37,8 +37,7 @@ def flow_to_rgb(flow: np.ndarray, max_magnitude: float | None = None) -> np.ndar
     lower = np.floor(position).astype(int) % len(wheel)
     share = (position - np.floor(position))[..., None]
     hue = (1 - share) * wheel[lower] + share * wheel[(lower + 1) % len(wheel)]
-    radius = radius[..., None]
-    color = np.where(radius <= 1, 1 - radius * (1 - hue), 0.75 * hue)
+    color = 1 - np.minimum(radius, 1)[..., None] * (1 - hue)
     return np.round(255 * color).astype(np.uint8)
 
 

@@ -103,6 +103,11 @@ def read_facialflownet(root: str | Path, split: str = "train", *, incomplete: st
     parts = [root / "image" / "facial", root / "flow" / "facial", root / "flow" / "head", root / "mask"]
     absent = [str(part / split) for part in parts if not (part / split).is_dir()]
     if absent:
+        others = [name for name in SPLITS if name != split and all((part / name).is_dir() for part in parts)]
+        if others:
+            raise FacialFlowNetError(
+                f"{root}: no split {split!r}; there is {' and '.join(others)}: choose it by --split"
+            )
         raise FacialFlowNetError(f"{root}: not a complete FacialFlowNet copy, there is no {', no '.join(absent)}")
     pairs, faults = [], []
     for folder in sorted(p for p in (root / "flow" / "facial" / split).glob("*/*") if p.is_dir()):

@@ -18,6 +18,7 @@ from tests.decflow.test_paper import formula_weights
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("MER_WEIGHTS", str(tmp_path / "mine"))
+    (tmp_path / "mine").mkdir()
     return tmp_path / "mine"
 
 
@@ -89,6 +90,15 @@ def test_find_weights_says_where_it_looked_and_what_to_do(folder):
     assert str(folder) in str(error.value)
     with pytest.raises(WeightsError, match="other"):
         find_weights("other")
+    folder.rmdir()
+    with pytest.raises(WeightsError, match=r"MER_WEIGHTS names the folder .*mine, which is not there"):
+        find_weights("decflow")
+
+
+def test_of_two_weights_with_one_name_the_users_are_used_and_the_list_says_so(folder):
+    save_weights(folder / "decflow.safetensors", build("lite"), {"name": "decflow"})
+    assert find_weights("decflow").parent == folder
+    assert [card.get("used", "yes")[:3] for card in list_weights() if card["name"] == "decflow"] == ["yes", "no;"]
 
 
 def test_saved_weights_are_found_by_name_and_listed(folder):
