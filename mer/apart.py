@@ -4,7 +4,8 @@ Each fold's classifier is new and is given copies of its own rows. But a classif
 itself, in an attribute of its class or a dict that all copies share, where the next fold finds it: and that fold's test
 people trained in the one before. So such a classifier is tried first, on random rows and in another process, where what
 it leaves behind does no harm. If it remembers there, each fold has a process of its own, which ends with it; otherwise
-the folds run in this process, and the largest, which goes first, is asked once more at the end.
+the folds run in this process, and the largest, which goes first, is asked once more at the end. What no process can
+hide is a memory on disk, and a classifier that searches the memory of this program for the classes of the test people.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from typing import Any
 import numpy as np
 
 from mer.fitting import Answer, Candidate, Data, Task, answer, ask, fit_and_answer, on_one_thread
-from mer.models import new_model
+from mer.models import features_of, new_model
 from mer.workers import run_apart, run_jobs
 
-TRIED = 24  # rows of each of the two folds that a classifier is tried on
-_TRUSTED = ("sklearn.", "mer.")
+TRIED = 60  # rows of each of the two folds that a classifier is tried on
+_TRUSTED = ("sklearn.", "mer.", "numpy", "scipy.", "builtins", "torch.")
 _WHY = (
     "the classifier answers otherwise once it has been fitted to something else: it keeps what it has seen outside "
     "itself, or draws random numbers without a seed"
@@ -30,14 +31,23 @@ Track = Callable[[Iterable[Any], int, str], Iterable[Any]]
 
 
 def is_trusted(model: Any) -> bool:
-    """Whether all that is fitted of a model is mer's or scikit-learn's own: these keep nothing outside themselves."""
-    if isinstance(model, str):
-        return True
+    """Whether all that is fitted of a model is mer's or scikit-learn's own: these keep nothing outside themselves.
+
+    Features of a clip by itself may be anybody's: no label reaches them.
+    """
     estimator = new_model(model)
+    if features_of(estimator) is not None:
+        estimator = estimator[1:]
     parts = [estimator]
     if hasattr(estimator, "get_params"):
-        parts += [value for value in estimator.get_params().values() if hasattr(value, "fit")]
-    return all(type(part).__module__.startswith(_TRUSTED) for part in parts)
+        parts += [value for value in estimator.get_params().values() if hasattr(value, "fit") or callable(value)]
+    return all(_module(part).startswith(_TRUSTED) for part in parts)
+
+
+def _module(part: Any) -> str:
+    """Where an estimator, a function or a partial one comes from."""
+    part = part.func if isinstance(part, partial) else part
+    return str((part if hasattr(part, "__name__") else type(part)).__module__)
 
 
 def answers_of_others(
@@ -70,11 +80,14 @@ def answers_of_others(
     """
     settled: dict[str, Any] = {"models": models, "candidates": candidates, "watch": watch}
     if workers == 1:
-        if not _remembers_when_tried(models, data):
+        trial = _trial(models, candidates, data)
+        if trial in (HONEST, NOT_SENT):
             return list(track(_together(tasks, data, **settled), len(tasks), what)), False
-        warnings.warn(f"{_WHY}. Each fold has a process of its own, so that no fold tells another", stacklevel=3)
+        why = _WHY if trial == REMEMBERS else "the classifier cannot be fitted to random rows, to see what it remembers"
+        warnings.warn(f"{why}. Each fold has a process of its own, so that no fold tells another", stacklevel=3)
     function = partial(on_one_thread, partial(_alone, **settled))
-    found = run_apart(function, [(task, _of_one(data, task)) for task in tasks], workers)
+    # What a fold may know is copied when its turn comes: all at once would be the data as often as there are folds.
+    found = run_apart(function, [partial(_job, task, data) for task in tasks], workers)
     whole = (given._replace(task=task) for task, given in zip(tasks, found))
     return list(track(whole, len(tasks), what)), True
 
@@ -115,44 +128,45 @@ def _same(before: tuple[np.ndarray, np.ndarray], after: tuple[np.ndarray, np.nda
 
 # --- a trial ---
 
+HONEST, REMEMBERS, FAILS, NOT_SENT = "honest", "remembers", "fails", "not sent"
 
-def _remembers_when_tried(models: Sequence[Any], data: Data) -> bool:
-    """Whether the classifier remembers, by a trial in another process; False where it cannot be tried there."""
+
+def _trial(models: Sequence[Any], candidates: list[Candidate], data: Data) -> str:
+    """What a trial in another process tells of a classifier; :data:`NOT_SENT` where it cannot be sent there."""
     widths = [rows.shape[1] for rows in data.rows]
     # Two trials, since one alone would be run in this process. The processes are used again, which does no harm: the
     # rows differ each time.
-    jobs = [(models, widths, data.classes, int(seed)) for seed in np.random.SeedSequence().generate_state(2)]
+    seeds = np.random.SeedSequence().generate_state(2)
+    jobs = [(models, candidates, widths, data.classes, int(seed)) for seed in seeds]
     try:
-        results = dict(run_jobs(_tried, jobs, workers=2))
-    except Exception:  # it cannot be sent there
-        return False
-    return any(results.values())
+        results = set(dict(run_jobs(_tried, jobs, workers=2)).values())
+    except Exception:  # joblib has several kinds
+        return NOT_SENT
+    return next(result for result in (REMEMBERS, FAILS, HONEST) if result in results)
 
 
-def _tried(job: tuple[Sequence[Any], list[int], tuple[str, ...], int]) -> bool:
+def _tried(job: tuple[Sequence[Any], list[Candidate], list[int], tuple[str, ...], int]) -> str:
     """Whether a first fold is answered otherwise once a second one, in which its test rows train, has been fitted."""
-    models, widths, classes, seed = job
+    models, candidates, widths, classes, seed = job
     rng = np.random.default_rng(seed)
-    truth = np.resize(np.array(classes), 2 * TRIED)
+    # The classes are shuffled: who has not seen those of the test rows does not know them.
+    truth = rng.permutation(np.resize(np.array(classes), 2 * TRIED))
     rows = [rng.normal(0, 1, (2 * TRIED, width)).astype(np.float32) for width in widths]
     people = np.repeat(["one", "another"], TRIED)
-    # The classes of the test rows are shuffled: who has not seen them does not know them.
-    truth = rng.permutation(truth)
     data, one, other = Data(rows, truth, people, classes), np.arange(TRIED), np.arange(TRIED, 2 * TRIED)
     first, second = Task(0, "one", other, one), Task(0, "another", one, other)
-    for number in range(len(models)):
-        chosen = [Candidate(number, {})]
+    for candidate in candidates:
         try:
-            before, estimator = fit_and_answer(first, data, models, chosen)
-            fit_and_answer(second, data, models, chosen)
-            anew, _ = fit_and_answer(first, data, models, chosen)
-            after = ask(estimator, first, data, chosen[0])
-        except Exception:  # it cannot be fitted to random rows
-            continue
+            before, estimator = fit_and_answer(first, data, models, [candidate])
+            fit_and_answer(second, data, models, [candidate])
+            anew, _ = fit_and_answer(first, data, models, [candidate])
+            after = ask(estimator, first, data, candidate)
+        except Exception:  # somebody else's
+            return FAILS
         said = before.prediction, before.scores
         if not _same(said, after) or not _same(said, (anew.prediction, anew.scores)):
-            return True
-    return False
+            return REMEMBERS
+    return HONEST
 
 
 # --- each fold in a process of its own ---
@@ -164,6 +178,10 @@ def _of_one(data: Data, task: Task) -> Data:
     truth = data.truth[both]
     truth[len(task.train) :] = ""
     return Data([rows[both] for rows in data.rows], truth, data.people[both], data.classes)
+
+
+def _job(task: Task, data: Data) -> tuple[Task, Data]:
+    return task, _of_one(data, task)
 
 
 def _alone(job: tuple[Task, Data], models: Sequence[Any], candidates: list[Candidate], watch: bool) -> Answer:

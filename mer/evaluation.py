@@ -132,6 +132,11 @@ def evaluate(
             f"the first is {first['subject']}/{first['clip']}: {first['message']}"
         )
     trusted = all(map(is_trusted, models))
+    if cluster is not None and not trusted:
+        raise ValueError(
+            "a cluster's workers keep what a fold leaves in memory, so they fit mer's and scikit-learn's classifiers "
+            "alone; evaluate yours with workers=N, where each fold has a process of its own"
+        )
     if workers is None:
         workers = -1 if seeded and all(isinstance(one, str) for one in models) and cluster is None else 1
     names = list(map(name_of, models))
@@ -150,7 +155,7 @@ def evaluate(
         data = Data([rows for rows, _, _ in read], truth, people_of(samples), classes)
         settled: dict[str, Any] = {"data": data, "models": models, "candidates": candidates, "watch": oracle_epoch}
         what = f"{name}, fold by fold" if unit is None else f"{name}, AU {unit}"
-        if trusted or cluster is not None:
+        if trusted:
             compute = partial(answers, **settled, workers=workers, cluster=cluster)
             running = keep_answers(tasks, compute, candidates, kept, {**terms, "unit": unit})
             done = list(track(running, len(tasks), what))

@@ -157,11 +157,12 @@ def ask(estimator: Any, task: Task, data: Data, chosen: Candidate) -> tuple[np.n
     prediction = np.asarray(estimator.predict(test.copy())).astype(str)
     if prediction.shape != task.test.shape or not set(prediction) <= set(data.classes):
         raise ValueError(
-            f"fold {task.fold}: expected {len(task.test)} names of classes from predict, found {prediction!r}"
+            f"fold {task.fold}: expected {len(task.test)} of the classes {', '.join(data.classes)} from predict, found "
+            f"{prediction!r}"
         )
     scores = np.full((len(task.test), len(data.classes)), np.nan)
     values = _score(estimator, test)
-    if values is not None:
+    if values is not None and set(map(str, estimator.classes_)) <= set(data.classes):
         scores[:, [data.classes.index(str(name)) for name in estimator.classes_]] = values
     return prediction, scores
 

@@ -71,25 +71,35 @@ def run_jobs(
                     yield i, (died or _raise)(job)
 
 
-def run_apart(function: Callable[[Any], Any], jobs: Sequence[Any], workers: int = 1) -> Iterator[Any]:
-    """Yield `function(job)` of each job in order, each in a process that is new and ends with it.
+def run_apart(function: Callable[[Any], Any], jobs: Sequence[Callable[[], Any]], workers: int = 1) -> Iterator[Any]:
+    """Yield `function(job())` of each job in order, each in a process that is new and ends with it.
 
-    Nothing that a job leaves in memory can reach another one. A process takes a second or two to start.
+    Nothing that a job leaves in memory can reach another one. A process takes a second or two to start. What a job
+    needs is made when its turn comes.
+
+    Raises
+    ------
+    ValueError
+        Where the function cannot be sent to another process.
     """
     from concurrent.futures import ThreadPoolExecutor
 
     from joblib.externals.loky import ProcessPoolExecutor  # joblib's, since it also sends what a script defines
 
-    def apart(job: Any) -> Any:
+    def apart(job: Callable[[], Any]) -> Any:
         with ProcessPoolExecutor(max_workers=1) as process:
             try:
-                return process.submit(_one, os.getpid(), function, 0, job).result()[1]
-            except BrokenProcessPool:
-                return _raise(job)
+                return process.submit(_one, os.getpid(), function, 0, job()).result()[1]
             except Exception as error:
-                if type(error).__name__ != "PicklingError":
-                    raise
-                raise ValueError(f"the work cannot be sent to another process ({error}); try workers=1") from error
+                unsent = type(error).__name__ == "PicklingError" or "un-serialize" in str(error)
+                if unsent:
+                    raise ValueError(
+                        f"what is to be run cannot be sent to another process ({error}); define it in a script or in a "
+                        "module that can be imported, or try workers=1"
+                    ) from error
+                if isinstance(error, BrokenProcessPool):
+                    return _raise(job)
+                raise
 
     with ThreadPoolExecutor(max_workers=workers) as threads:
         yield from threads.map(apart, jobs)

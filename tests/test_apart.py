@@ -8,6 +8,8 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.feature_selection import SelectKBest
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
@@ -16,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from mer.apart import _of_one, is_trusted
 from mer.evaluation import evaluate
 from mer.fitting import Data, Task
-from mer.models import MODELS
+from mer.models import MODELS, PerClip, TorchClassifier
 from tests.drawn_flows import write_drawn_flows
 
 SEEN: dict[bytes, str] = {}
@@ -58,6 +60,47 @@ class Locked(Gossip):
 
     def __deepcopy__(self, memo):
         return Locked()
+
+
+class Shy(ClassifierMixin, BaseEstimator):
+    """Remembers only where it is told to."""
+
+    def __init__(self, remember: bool = False) -> None:
+        self.remember = remember
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        self.own = dict(SEEN)
+        if self.remember:
+            SEEN.update({row.tobytes(): label for row, label in zip(X, y)})
+        return self
+
+    def predict(self, X):
+        return np.array([self.own.get(row.tobytes(), "disgust") for row in X])
+
+
+class Choosy(Gossip):
+    """Cannot be fitted to random rows, and remembers what it is fitted to."""
+
+    def fit(self, X, y):
+        if np.abs(X).max() > 3 or X.std() > 0.9:
+            raise ValueError("no flow")
+        return super().fit(X, y)
+
+
+class Numbers(ClassifierMixin, BaseEstimator):
+    """Keeps numbers for classes, and says names."""
+
+    def fit(self, X, y):
+        self.names = np.unique(y)
+        self.classes_ = np.arange(len(self.names))
+        return self
+
+    def predict(self, X):
+        return self.names[np.zeros(len(X), int)].tolist()
+
+    def predict_proba(self, X):
+        return np.tile(np.eye(len(self.names))[0], (len(X), 1))
 
 
 class Nearest(KNeighborsClassifier):
@@ -109,6 +152,34 @@ def test_one_that_cannot_be_sent_away_is_refused_where_it_remembers(four):
         evaluate(four, model=Locked(), seeds=1, workers=2)
 
 
+@pytest.mark.slow
+def test_settings_from_a_grid_are_tried_too(four):
+    with pytest.warns(UserWarning, match="keeps what it has seen"):
+        result = evaluate(four, model=Shy(), grid={"remember": [True]}, seeds=1)
+    assert set(result.predictions["prediction"]) == {"disgust"}
+
+
+@pytest.mark.slow
+def test_one_that_cannot_be_tried_has_a_process_for_each_fold(four):
+    with pytest.warns(UserWarning, match="cannot be fitted to random rows"):
+        result = evaluate(four, model=Choosy, seeds=1)
+    assert result.settings["apart"]
+    assert set(result.predictions["prediction"]) == {"disgust"}
+
+
+def test_a_registered_factory_is_somebody_elses_still(four, monkeypatch):
+    monkeypatch.setitem(MODELS, "mine", Gossip)
+    assert not is_trusted("mine")
+    with pytest.raises(ValueError, match="a cluster's workers keep"):
+        evaluate(four, model="mine", cluster="tcp://nowhere:1")
+
+
+def test_classes_that_are_numbers_give_no_scores(four):
+    result = evaluate(four, model=Numbers(), seeds=1)
+    assert not result.settings["apart"]
+    assert result.predictions.filter(like="score_").isna().all(axis=None)
+
+
 def test_an_honest_one_runs_here_and_apart_gives_the_same_answers(four):
     here, apart = (evaluate(four, model=Nearest(3), workers=n) for n in (1, 2))
     assert (here.settings["apart"], apart.settings["apart"]) == (False, True)
@@ -131,6 +202,9 @@ def test_a_fold_apart_does_not_know_the_test_peoples_classes():
         (Nearest(), False),
         (make_pipeline(StandardScaler(), Nearest()), False),
         (Gossip, False),
+        (make_pipeline(PerClip(gossip_by_default), LogisticRegression()), True),  # features see no labels
+        (make_pipeline(SelectKBest(gossip_by_default), LogisticRegression()), False),
+        (TorchClassifier(gossip_by_default), False),
     ],
 )
 def test_what_is_known_to_keep_nothing(model, trusted):

@@ -553,7 +553,7 @@ def test_answers_that_are_no_classes_are_refused(flows):
         def predict(self, X):
             return np.full(len(X), "joy")
 
-    with pytest.raises(ValueError, match="expected 6 names of classes"):
+    with pytest.raises(ValueError, match="expected 6 of the classes disgust, happiness, surprise"):
         evaluate(flows, model=Odd())
 
 

@@ -157,7 +157,9 @@ def _by_kind(rows: pd.DataFrame) -> str:
     for row in rows.to_dict("records"):
         place = f"{row['subject']}/{row['clip']}"
         for sentence in row["message"].split("; "):
-            bare = sentence.replace(row["subject"], "*").replace(row["clip"], "*")
+            bare = sentence
+            for name in (row["subject"], row["clip"]):  # as whole words: clips of CAS(ME)^3 are called a, b, c
+                bare = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", "*", bare) if name else bare
             kind = re.sub(r"'[^']*'|\S*[/\\]\S*|[\d*]+", "*", bare)  # numbers, names and paths aside
             kinds.setdefault(kind, []).append(f"{place}: {sentence}")
     often = sorted(kinds.values(), key=len, reverse=True)

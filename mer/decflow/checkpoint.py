@@ -50,6 +50,7 @@ def save(
         "trained_on": f"{step} steps of {config.batch} pairs at {config.size} px from {', '.join(config.data)}",
         "command": _command(),
         "settings": {name: value for name, value in asdict(config).items() if name not in FREE},
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "measured": {"what": "end-point error inside the face, px, on validation people", **measured},
     }
     save_weights(out / "weights.safetensors", average, card)

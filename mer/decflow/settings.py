@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, NoReturn
 
 from mer.decflow.networks import NETWORKS, ONE_FIELD
 
@@ -74,6 +74,8 @@ class Config:
             raise ValueError(f"no network {self.network!r}; there are {', '.join(NETWORKS)}")
         if self.train not in PARTS:
             raise ValueError(f"no part {self.train!r} to train; there are {' and '.join(PARTS)}")
+        if self.network != "lite" and self.size < 128:
+            raise ValueError(f"--size is {self.size}; {self.network} takes 128 and more")
         if self.network in ONE_FIELD and self.train != "all":
             raise ValueError(f"{self.network} has no head decoder; train all of it")
 
@@ -126,9 +128,16 @@ HELP = {
 }
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, without the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; --help lists the flags\n")
+
+
 def parse(arguments: list[str] | None = None, description: str | None = None) -> Config:
     """The configuration that a command line asks for: a preset, then the flags given."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python -m mer.decflow.train",
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -144,11 +144,11 @@ def save_weights(path: str | Path, weights: nn.Module | dict[str, Tensor], card:
     arrays = {key: value.detach().cpu().clone().contiguous() for key, value in state.items()}
     data = save(arrays)
     full = {
+        "parameters": _count(weights.parameters() if isinstance(weights, nn.Module) else _parameters(arrays)),
         **card,
         "file": path.name,
         "bytes": len(data),
         "sha256": hashlib.sha256(data).hexdigest(),
-        "parameters": _count(weights.parameters() if isinstance(weights, nn.Module) else _parameters(arrays)),
     }
     # The card goes first, and comes last: beside weights that are newer than it, it would seem that they are damaged.
     path.with_suffix(".json").unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -133,7 +134,9 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
         self.classes_, target = np.unique(y, return_inverse=True)
         images, labels = self._images(X), torch.from_numpy(target.astype(np.int64)).to(self.device)
         with one_thread(self.random_state):
-            self.network_ = self.network(self.channels, images.shape[-1], len(self.classes_)).to(self.device)
+            # A copy: where a function gives the same network each time, no fit may find it trained.
+            network = copy.deepcopy(self.network(self.channels, images.shape[-1], len(self.classes_)))
+            self.network_ = network.to(self.device)
             taken: set[str] = set()
             if self.pretrained is not None:
                 taken = take_weights(self.network_, self.pretrained, self.classes_.tolist())

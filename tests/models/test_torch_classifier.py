@@ -144,3 +144,16 @@ CHECKED = OfAnyWidth(any_width, epochs=150, learning_rate=0.05, random_state=0)
 @pytest.mark.parametrize(("estimator", "check"), list(estimator_checks_generator(CHECKED)), ids=name_of_check)
 def test_it_is_a_classifier_of_scikit_learn(estimator, check):
     check(estimator)
+
+
+def test_a_network_that_is_given_again_is_not_found_trained():
+    shared = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(32, 2))
+    before = {name: value.clone() for name, value in shared.state_dict().items()}
+    model = TorchClassifier(
+        lambda channels, size, classes: shared, channels=2, epochs=2, learning_rate=0.1, random_state=0
+    )
+    X = np.random.default_rng(0).normal(0, 1, (8, 32))
+    one, two = (model.fit(X, ["a", "b"] * 4).predict_proba(X) for _ in range(2))
+    assert all(torch.equal(value, before[name]) for name, value in shared.state_dict().items())
+    assert not np.allclose(one, 0.5)
+    np.testing.assert_allclose(one, two)
