@@ -127,7 +127,7 @@ def test_the_network_is_reached_in_two_places_that_are_asked_for():
         if f.is_relative_to(ROOT / "mer") and NETWORK.search(f.read_text("utf-8"))
     }
     # Weights: of RAFT with MER_DOWNLOAD=1, of DecFlow by its own call. cluster.py names machines; Dask does the rest.
-    assert users <= {"mer/flow/raft.py", "mer/decflow/weights.py", "mer/cluster.py"}
+    assert users <= {"mer/flow/raft.py", "mer/decflow/fetch.py", "mer/cluster.py"}
 
 
 @pytest.fixture

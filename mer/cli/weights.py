@@ -33,7 +33,8 @@ def weights(
     Example: `mer weights convert decflow-facialflownet.pth`, or
     `mer weights fetch https://HOST/mine.safetensors --sha256 HASH`
     """
-    from mer.decflow.weights import convert, fetch, list_weights, weights_folder
+    from mer.decflow.fetch import fetch
+    from mer.decflow.weights import convert, list_weights, weights_folder
 
     if action is Action.convert:
         if source is None:

@@ -10,10 +10,7 @@ import hashlib
 import json
 import os
 import re
-import shutil
-import urllib.request
 import warnings
-from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -144,7 +141,11 @@ def save_weights(path: str | Path, weights: nn.Module | dict[str, Tensor], card:
     arrays = {key: value.detach().cpu().clone().contiguous() for key, value in state.items()}
     data = save(arrays)
     full = {
-        "parameters": _count(weights.parameters() if isinstance(weights, nn.Module) else _parameters(arrays)),
+        "parameters": (
+            sum(value.numel() for value in weights.parameters())
+            if isinstance(weights, nn.Module)
+            else count_parameters(arrays)
+        ),
         **card,
         "file": path.name,
         "bytes": len(data),
@@ -158,12 +159,9 @@ def save_weights(path: str | Path, weights: nn.Module | dict[str, Tensor], card:
     return path
 
 
-def _parameters(arrays: dict[str, Tensor]) -> list[Tensor]:
-    return [value for key, value in arrays.items() if not _STATISTIC.search(key)]
-
-
-def _count(parameters: Iterable[Tensor]) -> int:
-    return sum(value.numel() for value in parameters)
+def count_parameters(arrays: dict[str, Tensor]) -> int:
+    """Numbers in a state dict that are no statistics."""
+    return sum(value.numel() for key, value in arrays.items() if not _STATISTIC.search(key))
 
 
 def convert(source: str | Path, out: str | Path | None = None) -> Path:
@@ -251,55 +249,3 @@ def sha256(path: str | Path) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
-
-
-def fetch(url: str, expected: str, name: str) -> Path:
-    """Download weights into :func:`weights_folder`, whole and with the expected SHA-256, or not at all.
-
-    Parameters
-    ----------
-    url : str
-        `https://...` (or `file://...`).
-    expected : str
-        SHA-256 in hexadecimal.
-    name : str
-        The weights' name from then on, under which `mer weights` lists them, and the methods find them: weights called
-        `decflow` go before those of the package.
-
-    Raises
-    ------
-    WeightsError
-        For another hash, another kind of address, or a server that does not answer.
-    """
-    expected = expected.strip().lower()
-    if not url.startswith(("https://", "file://")):
-        raise WeightsError(f"{url}: weights are fetched over https")
-    if not re.fullmatch(r"[\w.-]+", name) or name.startswith("."):
-        raise WeightsError(f"{name!r} is no name for weights; letters, digits, - and _ will do")
-    path = weights_folder() / f"{name}.safetensors"
-    if path.exists() and sha256(path) == expected:
-        return path
-    with write_whole(path, "wb") as file:
-        try:
-            with urllib.request.urlopen(url, timeout=60) as response:
-                shutil.copyfileobj(response, file)
-        except OSError as error:  # urllib's errors are of this kind
-            raise WeightsError(f"{url} cannot be fetched ({error})") from error
-        file.flush()
-        found = sha256(file.name)
-        if found != expected:
-            raise WeightsError(f"{url}: SHA-256 is {found}, expected {expected}; nothing was kept")
-        count = _count(_parameters(read_tensors(file.name)))
-    card = {**_fetched_card(url, expected), "name": name, "file": path.name, "bytes": path.stat().st_size}
-    write_json(path.with_suffix(".json"), {"parameters": count, **card, "source": url, "sha256": expected})
-    return path
-
-
-def _fetched_card(url: str, expected: str) -> dict[str, Any]:
-    """The card that stands beside the weights at their address, if it is theirs."""
-    try:
-        with urllib.request.urlopen(url.removesuffix(".safetensors") + ".json", timeout=60) as response:
-            card = json.loads(response.read(1 << 20))
-    except (OSError, ValueError):
-        return {}
-    return card if isinstance(card, dict) and card.get("sha256") == expected else {}
