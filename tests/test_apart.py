@@ -193,6 +193,10 @@ def test_a_fold_apart_does_not_know_the_test_peoples_classes():
     assert given.rows[0].tolist() == data.rows[0].tolist()
 
 
+def test_every_model_of_mer_is_trusted():
+    assert [name for name in MODELS if not is_trusted(name)] == []
+
+
 @pytest.mark.parametrize(
     ("model", "trusted"),
     [
