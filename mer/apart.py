@@ -4,8 +4,9 @@ Each fold's classifier is new and is given copies of its own rows. But a classif
 itself, in an attribute of its class or a dict that all copies share, where the next fold finds it: and that fold's test
 people trained in the one before. So such a classifier is tried first, on random rows and in another process, where what
 it leaves behind does no harm. If it remembers there, each fold has a process of its own, which ends with it; otherwise
-the folds run in this process, and the largest, which goes first, is asked once more at the end. What no process can
-hide is a memory on disk, and a classifier that searches the memory of this program for the classes of the test people.
+the folds run in this process, as they do where it cannot be sent to another one; the largest, which goes first, is
+asked once more at the end, and an answer that has changed is an error. What no process can hide is a memory on disk,
+and a classifier that searches the memory of this program for the classes of the test people.
 """
 
 from __future__ import annotations

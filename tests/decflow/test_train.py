@@ -49,14 +49,19 @@ def same(a, b):
     return a == b
 
 
-def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(config, tmp_path, monkeypatch):
-    train(config)
-    # The same run, stopped by the clock after four steps: a step takes a minute on this clock.
+def stopped_by_the_clock(config, tmp_path, monkeypatch, minutes):
+    """The same run, stopped before its end; on this clock, half a minute passes from one look to the next."""
     ticks = iter(range(10**6))
     monkeypatch.setattr("mer.decflow.train.time.monotonic", lambda: 60.0 * next(ticks) / 2)
     stopped = replace(config, out=str(tmp_path / "stopped"))
-    train(replace(stopped, stop_minutes=4))
+    train(replace(stopped, stop_minutes=minutes))
     monkeypatch.undo()
+    return stopped
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(config, tmp_path, monkeypatch):
+    train(config)
+    stopped = stopped_by_the_clock(config, tmp_path, monkeypatch, minutes=4)
     assert 0 < state(stopped.out)["step"] < 6
     train(replace(stopped, resume=True))
     one, two = state(config.out), state(stopped.out)
@@ -151,11 +156,7 @@ def test_help_tells_the_defaults_of_the_usual_preset(capsys):
 def test_a_row_of_the_log_counts_the_steps_from_before_a_stop(config, tmp_path, monkeypatch):
     config = replace(config, log_every=3)
     train(config)
-    ticks = iter(range(10**6))
-    monkeypatch.setattr("mer.decflow.train.time.monotonic", lambda: 60.0 * next(ticks) / 2)
-    stopped = replace(config, out=str(tmp_path / "stopped"))
-    train(replace(stopped, stop_minutes=3))
-    monkeypatch.undo()
+    stopped = stopped_by_the_clock(config, tmp_path, monkeypatch, minutes=3)
     assert state(stopped.out)["step"] % 3
     train(replace(stopped, resume=True))
     assert log(config.out) == log(stopped.out)
