@@ -8,7 +8,7 @@ from setuptools.command.build_py import build_py
 
 HERE = Path(__file__).parent
 VERSION = next(
-    line.split('"')[1] for line in (HERE / "mer/__init__.py").read_text().splitlines() if line.startswith("__version__")
+    line.split('"')[1] for line in (HERE / "mer/_version.py").read_text().splitlines() if line.startswith("__version__")
 )
 
 
@@ -46,6 +46,7 @@ setup(
             "**/*.css",
             "**/*.js",
             "datasets/*.csv",
+            "*.pyi",
         ],
     },
     entry_points={"console_scripts": ["mer = mer.cli:main"]},
@@ -55,6 +56,7 @@ setup(
         "pandas>=2.1",
         "openpyxl>=3.1",  # the annotation sheets of the databases
         "scikit-learn>=1.6",
+        "lazy-loader>=0.4",
         "scikit-image>=0.22",  # brings the photograph of the sample set
         "matplotlib>=3.9",
         "torch>=2.2",

@@ -3,7 +3,7 @@
     python benchmarks/decflow_ablation.py --faces FACES --micro d/ict_m1 d/mh_m2 --ffn d/mh_ffn --out table.csv
 
 Each row is one change to the first: `--steps` steps of four pairs, the same seed, then end-point errors, px, on
-rendered `micro` pairs (of `--micro`) and on warped photographs (`mer.decflow.warped`), both of `val` people. All of it
+rendered `micro` pairs (of `--micro`) and on warped photographs (`mer.decflow.data.warped_photos`), both of `val` people. All of it
 is synthetic. Budgets are small: a row tells which way a change goes at the start, not where a long training ends.
 """
 
@@ -18,11 +18,11 @@ import numpy as np
 import pandas as pd
 import torch
 
-from mer.decflow.data import Batches, open_source
+from mer.decflow.config import Config
+from mer.decflow.data.sources import Batches, open_source
 from mer.decflow.lite import LiteDecFlow, LiteSizes
 from mer.decflow.losses import Loss, sequence_loss
 from mer.decflow.networks import NETWORKS, build, predict
-from mer.decflow.settings import Config
 from mer.decflow.train import train
 
 NETWORKS["lite-no-prior"] = lambda: LiteDecFlow(LiteSizes(prior=False))

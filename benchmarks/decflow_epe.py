@@ -16,17 +16,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mer.decflow.data import known_landmarks, open_source
+from mer.decflow.data.sources import known_landmarks, open_source
 from mer.decflow.methods import decflow
-from mer.epe import COLUMNS, NO_EXPRESSION, expression_size, flow_errors, summarize
+from mer.evaluation.flow_error import COLUMNS, NO_EXPRESSION, expression_size, flow_errors, summarize
+from mer.extraction.methods import estimate_flow
 from mer.flow import Flow
-from mer.methods import estimate_flow
 
 
 def compare(
     data: str, split: str, pairs: int, size: int, seed: int, methods: list[str], weights: str | None
 ) -> pd.DataFrame:
-    """Rows as of `mer.epe.evaluate_flow`."""
+    """Rows as of `mer.evaluation.flow_error.evaluate_flow`."""
     source = open_source(data, split)
     functions = {name: partial(estimate_flow, method=name) for name in methods}
     if weights:

@@ -18,13 +18,13 @@ from typing import Any
 
 import pandas as pd
 
-from mer.cli.progress import track
-from mer.compare import compare
-from mer.evaluation import evaluate
-from mer.extract import extract_flow
+from mer.evaluation.compare import compare
+from mer.evaluation.evaluate_folder import evaluate
+from mer.evaluation.protocols.protocol import read_protocol
+from mer.extraction.extract import extract_flow
 from mer.models import MODELS
-from mer.protocol import read_protocol
 from mer.synth.benchmark import BenchmarkSettings, make_benchmark
+from mer.utils.progress import track
 
 TUNED = ("frozen", "last", "whole")
 

@@ -16,12 +16,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from mer.apex import apex_curve
+from mer.datasets.video import open_clip
+from mer.datasets.video_folder import list_clips
+from mer.extraction.apex import apex_curve
+from mer.extraction.methods import DEFAULT_METHOD, estimate_flow
 from mer.face import align, crop, detect_faces, transform
 from mer.flow import save_flow
-from mer.folder import list_clips
-from mer.methods import DEFAULT_METHOD, estimate_flow
-from mer.video import open_clip
 
 STAGES = ("decode", "detect", "align", "flow", "write", "spot")
 

@@ -27,12 +27,12 @@ import numpy as np
 import pandas as pd
 import torch
 
+from mer.decflow.config import Config
+from mer.decflow.data.pairs import Pair, to_tensors
+from mer.decflow.data.warped_photos import read_photos
 from mer.decflow.lite import LiteDecFlow, LiteSizes
 from mer.decflow.networks import NETWORKS, build, predict
-from mer.decflow.pairs import Pair, to_tensors
-from mer.decflow.settings import Config
 from mer.decflow.train import train
-from mer.decflow.warped import read_photos
 from mer.synth import read_facialflownet
 
 Pairs = list[Pair]

@@ -2,7 +2,7 @@
 
     python benchmarks/flow.py --faces FACES --ict ict_facekit_light.npz --work flow_benchmark --out benchmarks/flow.csv
 
-FACES holds folders of portraits with `landmarks478.json`; only its `test` people (:mod:`mer.split`) are used. `--work`
+FACES holds folders of portraits with `landmarks478.json`; only its `test` people (:mod:`mer.datasets.person_split`) are used. `--work`
 keeps what is rendered. All of it is synthetic. Sets:
 
 micro, ffn
@@ -11,7 +11,7 @@ micro, ffn
 warped
     Smooth bumps inside the face and a rigid head on photographs, sensor noise, light changes of 0 and 3 %
     (`benchmarks/flow_warped.py`). No renderer is in it. The shipped network has been trained on rendered pairs and on
-    photographs warped in this manner by other code (`mer.decflow.warped`), with other depth, camera and sampling.
+    photographs warped in this manner by other code (`mer.decflow.data.warped_photos`), with other depth, camera and sampling.
 smiles
     Motions measured between neutral and smiling photographs of real people, shown on other people's photographs
     (`benchmarks/flow_smiles.py`): a kind of motion that the shipped network has not been trained on.
@@ -39,10 +39,10 @@ import flow_warped
 import numpy as np
 import pandas as pd
 
-from mer.decflow.warped import Photo, read_photos
-from mer.epe import NO_EXPRESSION, expression_size, flow_errors
+from mer.decflow.data.warped_photos import Photo, read_photos
+from mer.evaluation.flow_error import NO_EXPRESSION, expression_size, flow_errors
+from mer.extraction.methods import METHODS, estimate_flow, method_status
 from mer.flow import Flow
-from mer.methods import METHODS, estimate_flow, method_status
 from mer.synth import read_facialflownet
 from mer.synth.dataset import Settings, make_dataset
 

@@ -6,7 +6,7 @@ Thin plates through them, held still on a ring about the face, are the expressio
 part of it in the upper or the lower half of the face, forward or backward, scaled to a largest displacement of 0.25 to
 2 px. The head turns before a camera as in `benchmarks/flow_warped.py`, and the pictures are made as there.
 
-No training data has fields of this kind: neither the bumps, patches and noise of `mer.decflow.warped` nor the
+No training data has fields of this kind: neither the bumps, patches and noise of `mer.decflow.data.warped_photos` nor the
 shapes of the face models. What comes out is synthetic all the same: a photograph, warped.
 """
 
@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from scipy.interpolate import RBFInterpolator
 from scipy.ndimage import map_coordinates
 
-from mer.decflow.warped import Photo, read_photos
+from mer.datasets.person_split import person_of
+from mer.decflow.data.warped_photos import Photo, read_photos
 from mer.face.regions import OUTER_EYE_CORNERS, OVAL, REGIONS
-from mer.split import person_of
 
 PEAKS = (0.25, 0.5, 1.0, 2.0)  # px, the longest vector
 RESTING = [*REGIONS["forehead"], 6, 168, 197, 8, 9, 33, 133, 362, 263, 127, 356, 162, 389]

@@ -30,9 +30,9 @@ from numpy.typing import NDArray
 from scipy.interpolate import RBFInterpolator
 from scipy.ndimage import map_coordinates, spline_filter
 
+from mer.extraction.methods import METHODS, estimate_flow, method_status
 from mer.face import align, detect_faces, face_mask, transform
 from mer.face.regions import OUTER_EYE_CORNERS, OVAL
-from mer.methods import METHODS, estimate_flow, method_status
 
 PEAKS = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0)  # px, the expression's largest displacement
 LIGHTS = (0.0, 0.03)

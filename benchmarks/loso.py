@@ -20,10 +20,10 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from mer.evaluation import evaluate
+from mer.datasets.samples import conform, write_samples
+from mer.evaluation.evaluate_folder import evaluate
 from mer.flow import Flow, load_component, save_flow
 from mer.models import new_model
-from mer.samples import conform, write_samples
 
 CLIPS, PEOPLE, SIZE = 442, 68, 28
 CLASSES = ("negative", "positive", "surprise")

@@ -14,7 +14,7 @@ import time
 
 import numpy as np
 
-from mer.readout import SIDED, SWAP, UNITS_READ, WEIGHTS, fit_readout, read_units, targets_of
+from mer.models.action_unit_reader import SIDED, SWAP, UNITS_READ, WEIGHTS, fit_readout, read_units, targets_of
 from mer.synth.clips import MicroFlows, micro_flows
 from mer.synth.models import load_face_model
 

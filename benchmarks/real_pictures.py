@@ -31,12 +31,12 @@ import numpy as np
 import pandas as pd
 from flow_smiles import RESTING
 
-from mer.decflow.warped import read_photos
+from mer.datasets.person_split import person_of
+from mer.datasets.video import open_clip, read_image
+from mer.decflow.data.warped_photos import read_photos
+from mer.extraction.methods import METHODS, estimate_flow, method_status
 from mer.face import align, crop, detect_faces, transform
 from mer.flow import Flow
-from mer.methods import METHODS, estimate_flow, method_status
-from mer.split import person_of
-from mer.video import open_clip, read_image
 
 Case = tuple[
     str, np.ndarray, np.ndarray, np.ndarray, np.ndarray
@@ -140,7 +140,7 @@ def draw(case: Case, folder: Path) -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    from mer.plot import plot_flow
+    from mer.report.figures import plot_flow
 
     name, onset, apex, before, _ = case
     figure, (left, right) = plt.subplots(1, 2, figsize=(13, 2.6), width_ratios=[2.0, 4.2], layout="constrained")

@@ -21,10 +21,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from mer.compare import compare
-from mer.evaluation import evaluate
-from mer.extract import extract_flow
-from mer.result import Result
+from mer.evaluation.compare import compare
+from mer.evaluation.evaluate_folder import evaluate
+from mer.evaluation.result import Result
+from mer.extraction.extract import extract_flow
 from mer.synth.benchmark import BenchmarkSettings, make_benchmark
 
 

@@ -126,7 +126,7 @@ def number_of_workers(workers: int, cluster: bool, clips: int = 40, nothing: int
     """Extraction, and jobs that do nothing, once the processes are there and have loaded what they need."""
     from joblib.externals.loky import get_reusable_executor
 
-    from mer.workers import run_jobs
+    from mer.utils.processes import run_jobs
 
     what = "cluster workers" if cluster else "processes"
     with scratch() as folder, dask(workers) if cluster else nullcontext() as address:
@@ -177,7 +177,7 @@ def dask(workers: int) -> Iterator[str]:
 
 
 def extract(videos: Path, out: Path, **options: Any) -> None:
-    from mer.extract import extract_flow
+    from mer.extraction.extract import extract_flow
 
     table = extract_flow(videos, out, **options)
     assert (table["status"] == "ok").all(), table
@@ -188,7 +188,7 @@ def write_clip(path: Path, frames: int, side: int, fps: int = FPS) -> Path:
     import cv2
     from skimage.data import astronaut
 
-    from mer.video import write_video
+    from mer.datasets.video import write_video
 
     face = cv2.resize(np.ascontiguousarray(astronaut()[:320, 64:384]), (side, side), interpolation=cv2.INTER_CUBIC)
     y, x = np.mgrid[:side, :side].astype(np.float32)

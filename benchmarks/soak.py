@@ -35,13 +35,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-import mer.evaluation
-import mer.extract
+import mer.evaluation.evaluate_folder
+import mer.extraction.extract
 from mer.cli import main as run_mer
 from mer.face import Face, crop_landmarks
-from mer.sample_set import make_sample_set
+from mer.synth.sample_set import make_sample_set
 
-IMPORTED = (mer.extract, mer.evaluation)  # what is killed is work, not the loading of libraries
+IMPORTED = (
+    mer.extraction.extract,
+    mer.evaluation.evaluate_folder,
+)  # what is killed is work, not the loading of libraries
 LEFT_OUT = {"run.json", ".mer.lock", "scores.json", "report.html"}  # they name the folder, or the command
 
 
@@ -134,7 +137,7 @@ def main() -> None:
     parser.add_argument("--real", action="store_true")
     options = parser.parse_args()
     if not options.real:
-        mer.extract.detect_faces = in_the_middle
+        mer.extraction.extract.detect_faces = in_the_middle
     rng = random.Random(options.seed)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -27,18 +27,18 @@ import av
 import cv2
 import numpy as np
 import pandas as pd
+from long_video import LongVideoSettings, label_rows, make_long_video
 
-from mer.apex import find_apex
-from mer.extract import FACES
+from mer.datasets.person_split import SPLITS, split_of
+from mer.datasets.video import open_clip, write_video
+from mer.extraction.apex import find_apex
+from mer.extraction.extract import FACES
 from mer.face import align, crop, detect_faces, transform
-from mer.split import SPLITS, split_of
+from mer.spotting.face_motion import SIZE, Motion, follow
 from mer.spotting.intervals import find_intervals
-from mer.spotting.motion import SIZE, Motion, follow
 from mer.spotting.scores import match, score
-from mer.spotting.spotting import METHOD
-from mer.synth.long_video import LongVideoSettings, label_rows, make_long_video
+from mer.spotting.spot_video import METHOD
 from mer.synth.people import find_people
-from mer.video import open_clip, write_video
 
 TABLE = Path(__file__).with_name("spotting.csv")
 

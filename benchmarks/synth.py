@@ -23,7 +23,7 @@ import numpy as np
 
 from mer.synth.camera import draw_background, draw_lens, take
 from mer.synth.dataset import Settings, make_dataset, plan
-from mer.synth.head import make_head
+from mer.synth.head_mesh import make_head
 from mer.synth.models import load_face_model
 from mer.synth.motion import ffn_clip, micro_clip
 from mer.synth.people import draw_portrait, find_people

@@ -30,12 +30,10 @@ from sklearn.pipeline import Pipeline
 from mer.face import align, crop
 from mer.face.align import CROP_CENTER, CROP_SCALE
 from mer.models import new_model
-from mer.models.rendered import zero_shot, zero_shot_strict
+from mer.models.synthetic_prior import zero_shot, zero_shot_strict
 from mer.models.zero_shot import WEIGHTS
 from mer.models.zero_shot_training import save_weights, train_networks
-from mer.synth.clips import micro_flows, peak
-from mer.synth.estimated import published
-from mer.synth.flows import (
+from mer.synth.au_flows import (
     PRIOR,
     UNITS,
     Motions,
@@ -45,6 +43,8 @@ from mer.synth.flows import (
     face_motions,
     head_flow,
 )
+from mer.synth.clips import micro_flows, peak
+from mer.synth.estimated import published
 from mer.synth.models import load_face_model
 
 SIZE = 224

@@ -4,49 +4,30 @@
 >>> flow = mer.estimate_flow(onset, apex)                       # doctest: +SKIP
 >>> table = mer.extract_flow("videos/", out="flows/")           # doctest: +SKIP
 >>> result = mer.evaluate("flows/", protocol="loso")            # doctest: +SKIP
+
+The public names are listed in `__init__.pyi` and load on first use, so that `import mer` stays fast.
 """
 
-from __future__ import annotations
-
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from mer import _env as _env
+import lazy_loader
 
-if TYPE_CHECKING:
-    from mer.analysis import analyze
-    from mer.evaluation import evaluate
-    from mer.extract import extract_flow
-    from mer.flow import Flow
-    from mer.methods import METHODS, estimate_flow
-    from mer.models import MODELS
-    from mer.protocol import PROTOCOLS
-    from mer.spotting import spot
+from mer.utils import moved_modules as _moved_modules
+from mer.utils import torch_setup as _torch_setup  # noqa: F401  its environment variables take effect before torch loads
 
-__version__ = "0.1.0"
-__all__ = ["METHODS", "MODELS", "PROTOCOLS", "Flow", "analyze", "estimate_flow", "evaluate", "extract_flow", "spot"]
+_load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
-# Name -> the module that holds it: `import mer` stays quick, since pandas, torch and the rest load on first use.
-_HOME = {
-    "Flow": "mer.flow",
-    "METHODS": "mer.methods",
-    "estimate_flow": "mer.methods",
-    "extract_flow": "mer.extract",
-    "MODELS": "mer.models",
-    "PROTOCOLS": "mer.protocol",
-    "evaluate": "mer.evaluation",
-    "spot": "mer.spotting",
-    "analyze": "mer.analysis",
+# Documented paths of earlier releases.
+_MOVED = {
+    "mer.readout": "mer.models.action_unit_reader",
+    "mer.plot": "mer.report.figures",
+    "mer.decflow.classify": "mer.models.end_to_end",
 }
+_moved_modules.install(_MOVED)
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'mer' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOME[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME})
+    if f"{__name__}.{name}" in _MOVED:
+        return importlib.import_module(f"{__name__}.{name}")
+    return _load(name)

@@ -9,12 +9,12 @@ from unittest.mock import patch
 import numpy as np
 import pandas as pd
 
-from mer.analysis import Analysis, analyze
-from mer.extract_clip import FACES
+from mer.datasets.video import open_clip
+from mer.extraction.clip import FACES
 from mer.face import detect_faces
 from mer.spotting import Spotting
-from mer.spotting.motion import KeyFrame
-from mer.video import open_clip
+from mer.spotting.analyze_video import Analysis, analyze
+from mer.spotting.face_motion import KeyFrame
 
 MARKS = ((2, 6, 9), (11, 14, 18))
 
@@ -40,5 +40,5 @@ def analyzed(sample_videos: Path, folder: Path, name: str = "me", marks: tuple =
     """Analyze the first clip of the sample set under another name."""
     video = folder / f"{name}.mp4"
     shutil.copy(sorted((sample_videos / "p01").glob("*.mp4"))[0], video)
-    with patch("mer.analysis.spot", lambda *_, **__: spotted(video, marks)):
+    with patch("mer.spotting.analyze_video.spot", lambda *_, **__: spotted(video, marks)):
         return analyze(video, folder / "out", method="farneback", **options)  # type: ignore[arg-type]

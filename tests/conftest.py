@@ -29,6 +29,6 @@ def astronaut() -> np.ndarray:
 @pytest.fixture(scope="session")
 def sample_videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The synthetic sample set with two people and one clip for each class; don't write into it."""
-    from mer.sample_set import make_sample_set
+    from mer.synth.sample_set import make_sample_set
 
     return make_sample_set(tmp_path_factory.mktemp("sample") / "videos", people=2, clips=1)

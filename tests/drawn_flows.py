@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from mer.datasets.samples import conform, write_samples
 from mer.flow import Flow, save_flow
-from mer.samples import conform, write_samples
 
 # Where the skin moves, and in which direction, in parts of the image: mouth corners up and out, brows up, brows down.
 MOTION = {

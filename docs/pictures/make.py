@@ -18,11 +18,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from mer import plot
+from mer.datasets.samples import read_samples
+from mer.datasets.video import open_clip
+from mer.extraction.methods import estimate_flow
 from mer.face import align, crop, detect_faces, transform
 from mer.flow import Flow
-from mer.methods import estimate_flow
-from mer.samples import read_samples
-from mer.video import open_clip
 
 HERE = Path(__file__).parent
 TRAINING = HERE.parent.parent / "benchmarks" / "decflow_training.csv"

@@ -12,12 +12,12 @@ import shutil
 import sys
 from pathlib import Path
 
+from long_video import LongVideoSettings, make_long_video
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
-from mer.analysis import analyze
-from mer.evaluation import evaluate
-from mer.synth.long_video import LongVideoSettings, make_long_video
+from mer.evaluation.evaluate_folder import evaluate
+from mer.spotting.analyze_video import analyze
 
 HERE = Path(__file__).parent
 PATIENCE = 300_000  # ms

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import typer
 
-import mer
+from mer._version import __version__
 from mer.cli.analyze import analyze
 from mer.cli.compare import compare
 from mer.cli.demo import demo
@@ -21,7 +21,7 @@ from mer.cli.spot import spot
 from mer.cli.synth import synth
 from mer.cli.train import train
 from mer.cli.weights import weights
-from mer.interrupt import clean_end, one_line_errors
+from mer.utils.shutdown import clean_end, one_line_errors
 
 app = typer.Typer(
     name="mer",
@@ -40,7 +40,7 @@ def _options(
     debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error; stands anywhere in the line."),
 ) -> None:
     if version:
-        typer.echo(f"mer {mer.__version__}")
+        typer.echo(f"mer {__version__}")
         raise typer.Exit
 
 

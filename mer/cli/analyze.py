@@ -41,8 +41,8 @@ def analyze(
 
     Example: `mer analyze me.mp4`
     """
-    from mer.analysis import analyze as run
-    from mer.cli.progress import track
+    from mer.spotting.analyze_video import analyze as run
+    from mer.utils.progress import track
 
     found = run(
         video, out, model=model, method=method, fps=fps, face=face.value, align=align.value if align else None,

@@ -24,8 +24,8 @@ def compare(
     from rich.console import Console
     from rich.table import Table
 
-    from mer.compare import LABELS
-    from mer.compare import compare as run
+    from mer.evaluation.compare import LABELS
+    from mer.evaluation.compare import compare as run
 
     found = run(a, b)
     console = Console()

@@ -25,12 +25,12 @@ def demo(
     import matplotlib.pyplot as plt
 
     from mer.cli.evaluate import print_result
-    from mer.cli.progress import track
-    from mer.evaluation import evaluate
-    from mer.extract import extract_flow
+    from mer.evaluation.evaluate_folder import evaluate
+    from mer.extraction.extract import extract_flow
     from mer.flow import load_flow
-    from mer.plot import plot_flow
-    from mer.sample_set import NOTE, make_sample_set
+    from mer.report.figures import plot_flow
+    from mer.synth.sample_set import NOTE, make_sample_set
+    from mer.utils.progress import track
 
     videos, flows, report = folder / "videos", folder / "flows", folder / "report"
     typer.echo(f"1/4  drawing a sample set in {videos}\n     {NOTE}")

@@ -55,7 +55,7 @@ def _check_dataset(console: Console, name: str, root: Path, annotations: Path | 
 
     from mer.datasets import find_dataset, read_copy
     from mer.datasets.check import check_copy, counts, nearest, verdict
-    from mer.files import write_whole
+    from mer.utils.atomic_files import write_whole
 
     database = find_dataset(name)
     copy = read_copy(database, root, annotations)
@@ -96,7 +96,7 @@ def _findings() -> Iterator[tuple[bool, bool, str, str]]:
     """`(needed by the defaults, works, what, detail)`"""
     import os
 
-    from mer.flow_folder import versions
+    from mer.extraction.flow_folder import versions
 
     yield True, _python() >= (3, 10), f"Python {platform.python_version()}", "3.10 and newer"
     for library, release in versions().items():
@@ -108,15 +108,15 @@ def _findings() -> Iterator[tuple[bool, bool, str, str]]:
     detectors = detector_status()
     for name, fault in detectors.items():
         yield name == "mediapipe" and _python() < (3, 13), not fault, f"faces by {name}", fault or "works"
-    from mer.methods import DEFAULT_METHOD, METHODS, method_status
+    from mer.extraction.methods import DEFAULT_METHOD, METHODS, method_status
 
     for name in METHODS:
         fault = method_status(name)
         default = "the default" if name == DEFAULT_METHOD else "works"
         yield name == DEFAULT_METHOD, not fault, f"flow by {name}", fault or default
     from mer.datasets import DATASETS
+    from mer.evaluation.protocols.protocol import PROTOCOLS
     from mer.models import MODELS
-    from mer.protocol import PROTOCOLS
 
     yield True, bool(MODELS), f"{len(MODELS)} classifiers", ", ".join(MODELS)
     yield True, bool(PROTOCOLS), f"{len(PROTOCOLS)} protocols", ", ".join(PROTOCOLS)

@@ -11,7 +11,7 @@ import typer
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from mer.result import Result
+    from mer.evaluation.result import Result
 
 # The names in `mer.MODELS`, which take half a second to load.
 MODELS = """majority, svm-linear, svm-hoof, svm-mdmo, svm-biwoof, svm-lbptop, svm-3dhog, logistic, gbm, off-apexnet,
@@ -70,9 +70,9 @@ def evaluate(
     """
     import shutil
 
-    from mer.cli.progress import track
-    from mer.evaluation import evaluate as run
-    from mer.protocol import find_protocol
+    from mer.evaluation.evaluate_folder import evaluate as run
+    from mer.evaluation.protocols.protocol import find_protocol
+    from mer.utils.progress import track
 
     if find_protocol(protocol).spotting:
         _evaluate_spotting(flows, protocol, report)

@@ -32,10 +32,10 @@ def evaluate_flow(
 
     Example: `mer evaluate-flow rendered/ --method decflow --method dis --method tvl1`
     """
-    from mer.cli.progress import track
-    from mer.epe import BANDS, COMPONENTS, evaluate_flow, summarize
-    from mer.files import write_whole
-    from mer.methods import DEFAULT_METHOD
+    from mer.evaluation.flow_error import BANDS, COMPONENTS, evaluate_flow, summarize
+    from mer.extraction.methods import DEFAULT_METHOD
+    from mer.utils.atomic_files import write_whole
+    from mer.utils.progress import track
 
     rows = evaluate_flow(data, method or [DEFAULT_METHOD], split.value, limit=limit, device=device, track=track)
     if out is not None:

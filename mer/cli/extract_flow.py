@@ -70,9 +70,9 @@ def extract_flow(
     Example: `mer extract-flow videos/ --out flows/ --workers 2`, or
     `mer extract-flow CASME2/ --dataset casme2 --out flows/`
     """
-    from mer.cli.progress import track
-    from mer.extract import extract_flow as extract
-    from mer.methods import DEFAULT_METHOD
+    from mer.extraction.extract import extract_flow as extract
+    from mer.extraction.methods import DEFAULT_METHOD
+    from mer.utils.progress import track
 
     table = extract(
         videos, out, method=method or DEFAULT_METHOD, align=align.value, size=size, dataset=dataset,

@@ -41,8 +41,8 @@ def import_flow(
 
     Example: `mer import-flow images/ --table list.csv --out flows && mer evaluate flows --protocol megc2019`
     """
-    from mer.cli.progress import track
-    from mer.import_flow import import_flow as run
+    from mer.extraction.import_flow import import_flow as run
+    from mer.utils.progress import track
 
     samples = run(
         images,

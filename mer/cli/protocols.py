@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from mer.folds import Split
+    from mer.evaluation.protocols.folds import Split
 
 
 def protocols(
@@ -20,7 +20,7 @@ def protocols(
 
     Example: `mer protocols megc2019`
     """
-    from mer.protocol import PROTOCOLS, find_protocol
+    from mer.evaluation.protocols.protocol import PROTOCOLS, find_protocol
 
     if name is None:
         width = max(map(len, PROTOCOLS))

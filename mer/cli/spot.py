@@ -53,11 +53,11 @@ def spot(
 
     Example: `mer spot interview.mp4 --out spotted/`, or `mer spot CASME_sq/ --dataset casme-sq --out spotted/`
     """
-    from mer.cli.progress import track
+    from mer.datasets.video import frame_files
     from mer.spotting import spot as run
     from mer.spotting import spot_folder
-    from mer.spotting.spotting import METHOD
-    from mer.video import frame_files
+    from mer.spotting.spot_video import METHOD
+    from mer.utils.progress import track
 
     if dataset or (video.is_dir() and not frame_files(video)):
         folder = out or Path("spotted")

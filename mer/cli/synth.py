@@ -75,9 +75,9 @@ def synth(
 
     Example: `mer synth rendered --preset micro --pairs 200 --preview`
     """
-    from mer.cli.progress import track
     from mer.synth.benchmark import BenchmarkSettings, make_benchmark
     from mer.synth.dataset import NOTE, Settings, make_dataset
+    from mer.utils.progress import track
 
     path = None if face_model_path is None else str(face_model_path)
     folder = None if faces is None else str(faces)

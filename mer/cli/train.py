@@ -51,8 +51,8 @@ def classifier(
     Without any data: `mer train classifier --model zero-shot --pretrain synth --out model.npz`
     """
     from mer.cli.evaluate import print_result
-    from mer.cli.progress import track
-    from mer.training import train_classifier
+    from mer.evaluation.train_classifier import train_classifier
+    from mer.utils.progress import track
 
     pairs = [entry.partition("=") for entry in face_model or ["makehuman"]]
     result = train_classifier(

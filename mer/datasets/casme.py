@@ -10,8 +10,8 @@ none is applied; where a row's frames are not in the folder, its message says so
 from __future__ import annotations
 
 from mer.datasets.database import Database, Published
-from mer.datasets.names import numbered
-from mer.datasets.tree import by_parent
+from mer.datasets.frame_folders import by_parent
+from mer.datasets.identifiers import numbered
 
 SUBJECT = numbered("sub", 2)
 

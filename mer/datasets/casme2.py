@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from mer.datasets.annotation_sheet import find_sheets, read_table
 from mer.datasets.database import Database, Published
-from mer.datasets.names import numbered
-from mer.datasets.sheet import find_sheets, read_table
-from mer.datasets.tree import Frames, by_parent
+from mer.datasets.frame_folders import Frames, by_parent
+from mer.datasets.identifiers import numbered
 
 SUBJECT = numbered("sub", 2)
 

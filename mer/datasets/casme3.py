@@ -20,11 +20,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from mer.datasets.annotation_sheet import read_table
 from mer.datasets.database import Database, Published
-from mer.datasets.names import numbered
-from mer.datasets.sheet import read_table
-from mer.datasets.tree import Frames, Place
-from mer.samples import SamplesError
+from mer.datasets.frame_folders import Frames, Place
+from mer.datasets.identifiers import numbered
+from mer.datasets.samples import SamplesError
 
 SUBJECT = numbered("spNO.", 1)
 V1_ROWS = 921

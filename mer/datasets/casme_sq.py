@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from mer.datasets.annotation_sheet import Book, read_book, read_table
 from mer.datasets.database import Database, Published
-from mer.datasets.names import numbered
-from mer.datasets.sheet import Book, read_book, read_table
-from mer.datasets.tree import Frames, Place
-from mer.samples import SamplesError
+from mer.datasets.frame_folders import Frames, Place
+from mer.datasets.identifiers import numbered
+from mer.datasets.samples import SamplesError
 
 SUBJECT = numbered("s", 2)
 _KIND = re.compile(r"(micro|macro)", re.IGNORECASE)

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from mer.datasets.au import parse_aus
+from mer.datasets.action_units import parse_aus
 from mer.datasets.database import Database, Published
 from mer.datasets.local_copy import Copy
-from mer.samples import STATUSES
+from mer.datasets.samples import STATUSES
 
 EXAMPLES = 5  # names that a line holds before it says how many more there are
 KINDS = 8  # kinds of trouble that one status has, each with an example

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from mer.datasets.sheet import BLANKS
+from mer.datasets.annotation_sheet import BLANKS
 
 
 def read_corrections(path: Path | None = None) -> pd.DataFrame:

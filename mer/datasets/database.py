@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from mer.datasets.sheet import read_table
-from mer.datasets.tree import Frames, Identify
+from mer.datasets.annotation_sheet import read_table
+from mer.datasets.frame_folders import Frames, Identify
 
 
 class Published(NamedTuple):
@@ -49,7 +49,7 @@ class Database:
     subject : function
         Any form of a person's name -> the one of the samples table; `ValueError` if it is none.
     identify : function
-        See :mod:`mer.datasets.tree`.
+        See :mod:`mer.datasets.frame_folders`.
     layout : str
         What the folders look like, for messages.
     labels : mapping
@@ -66,9 +66,9 @@ class Database:
     published : tuple of Published
         The counts of the known editions of the sheet.
     prefer, skip
-        See :func:`mer.datasets.tree.find_frames`.
+        See :func:`mer.datasets.frame_folders.find_frames`.
     rows : function
-        `(sheet, root, frames)` -> the rows as text: `subject, clip, onset, label` and more of `mer.datasets.sheet.HEADERS`.
+        `(sheet, root, frames)` -> the rows as text: `subject, clip, onset, label` and more of `mer.datasets.annotation_sheet.HEADERS`.
     clip : function
         The clip's name in the sheet -> the one of the samples table, which the folder's agrees with.
     owner : function

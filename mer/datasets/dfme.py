@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from mer.datasets.annotation_sheet import HEADERS, read_table
 from mer.datasets.database import Database, Published
-from mer.datasets.names import numbered
-from mer.datasets.sheet import HEADERS, read_table
-from mer.datasets.tree import Frames, Place
+from mer.datasets.frame_folders import Frames, Place
+from mer.datasets.identifiers import numbered
 
 SUBJECT = numbered("sub", 4)
 EMOTIONS = ("anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise")  # EmotionId 0 to 6

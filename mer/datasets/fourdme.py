@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from mer.datasets.annotation_sheet import HEADERS, read_table
 from mer.datasets.database import Database, Published
-from mer.datasets.names import numbered
-from mer.datasets.sheet import HEADERS, read_table
-from mer.datasets.tree import Frames, by_parent
-from mer.samples import BLANKS, SamplesError
+from mer.datasets.frame_folders import Frames, by_parent
+from mer.datasets.identifiers import numbered
+from mer.datasets.samples import BLANKS, SamplesError
 
 EMOTIONS = ("positive", "negative", "surprise", "repression", "others")
 MARKED, UNMARKED = ("1", "true", "yes", "x"), ("0", "false", "no", *BLANKS)

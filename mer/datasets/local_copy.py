@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from mer.datasets.annotation_sheet import all_sheets, find_sheets
 from mer.datasets.corrections import correct, read_corrections
 from mer.datasets.database import Database
-from mer.datasets.join import join, named_folders
-from mer.datasets.sheet import all_sheets, find_sheets
-from mer.datasets.tree import Frames, find_frames
-from mer.samples import BLANKS, FRAMES, SamplesError
+from mer.datasets.frame_folders import Frames, find_frames
+from mer.datasets.join_sheet_frames import join, named_folders
+from mer.datasets.samples import BLANKS, FRAMES, SamplesError
 
 SHOWN = 5  # workbooks that a message names
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 import re
 
 from mer.datasets.database import Database, Published
-from mer.datasets.names import numbered
-from mer.datasets.tree import Place
+from mer.datasets.frame_folders import Place
+from mer.datasets.identifiers import numbered
 
 SUBJECT = numbered("S", 2)
 _NAME = re.compile(r"(S\d+)-\d+-\d+", re.IGNORECASE)

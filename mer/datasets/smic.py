@@ -18,11 +18,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from mer.datasets.annotation_sheet import read_table
 from mer.datasets.database import Database, Published
-from mer.datasets.names import numbered
-from mer.datasets.sheet import read_table
-from mer.datasets.tree import Frames, Identify, Place
-from mer.video import ClipError, frame_files
+from mer.datasets.frame_folders import Frames, Identify, Place
+from mer.datasets.identifiers import numbered
+from mer.datasets.video import ClipError, frame_files
 
 SUBJECT = numbered("s", 2)
 EMOTIONS = {"ne": "negative", "po": "positive", "sur": "surprise"}

@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mer.decflow.settings import Config
+from mer.decflow.config import Config
 from mer.decflow.weights import save_weights
-from mer.files import write_whole
+from mer.utils.atomic_files import write_whole
 
 PARTS = {"network", "optimizer", "average", "step", "sums", "config"}
 # Where and how a run runs may change from one part of it to the next.

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mer.decflow.weights import WeightsError, count_parameters, read_tensors, sha256, weights_folder
-from mer.files import write_json, write_whole
+from mer.utils.atomic_files import write_json, write_whole
 
 
 def fetch(url: str, expected: str, name: str) -> Path:

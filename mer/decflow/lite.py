@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mer.decflow.layers import pixel_grid
-from mer.decflow.linear import LinearSteps, fit_rigid, shrink, squash, stand, upsample2
+from mer.decflow.least_squares import LinearSteps, fit_rigid, shrink, squash, stand, upsample2
 from mer.decflow.prior import CHANNELS as PRIOR_CHANNELS
 
 MULTIPLE = 32  # both sides of a frame are multiples of this
@@ -144,7 +144,7 @@ class LiteDecFlow(nn.Module):
         prior : Tensor (B, 5, H/4, W/4)
             See :func:`mer.decflow.prior.face_map`.
         start : Tensor (B, 4, H/4, W/4)
-            A first facial and a first head flow, pixels of the frame; see :func:`mer.decflow.pairs.start_flows`.
+            A first facial and a first head flow, pixels of the frame; see :func:`mer.decflow.data.pairs.start_flows`.
         iterations : int, optional
             Refinements; `sizes.iterations` where not given.
         all_iterates : bool

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from mer.files import write_whole
+from mer.utils.atomic_files import write_whole
 
 
 class Log:

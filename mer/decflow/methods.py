@@ -10,12 +10,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mer._env import find_device
 from mer.decflow.lite import MULTIPLE
 from mer.face.align import face_mask
 from mer.face.regions import OUTER_EYE_CORNERS
 from mer.flow import Flow
-from mer.flow.head import BORDER, soft_mask
+from mer.flow.rigid_head import BORDER, soft_mask
+from mer.utils.torch_setup import find_device
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,8 +44,7 @@ def decflow(
     """
     import torch
 
-    from mer.decflow.pairs import start_flows
-    from mer.decflow.prior import face_map, standard_landmarks
+    from mer.decflow.prior import face_map, standard_landmarks, start_flows
     from mer.decflow.weights import load_network
 
     height, width = _check(onset, apex)

@@ -14,7 +14,7 @@ from mer.decflow.paper import PaperDecFlow
 
 def _raft(size: str) -> nn.Module:
     """torchvision's RAFT, untrained; its weights keep torchvision's names, so that `raft-small` can be given them."""
-    from mer._env import import_torchvision
+    from mer.utils.torch_setup import import_torchvision
 
     optical_flow = import_torchvision().models.optical_flow
     return getattr(optical_flow, f"raft_{size}")(weights=None)
@@ -39,7 +39,7 @@ def build(name: str) -> nn.Module:
 def predict(
     network: nn.Module, batch: dict[str, Tensor], iterations: int | None = None, *, all_iterates: bool = False
 ) -> list[tuple[Tensor, Tensor]]:
-    """(facial, head) of one iterate or all, from a batch as :func:`mer.decflow.pairs.to_tensors` makes it.
+    """(facial, head) of one iterate or all, from a batch as :func:`mer.decflow.data.pairs.to_tensors` makes it.
 
     The head flow of a one-field network is zero.
     """

@@ -36,16 +36,16 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
-from mer._env import find_device
 from mer.decflow.checkpoint import read_checkpoint, save
-from mer.decflow.data import Batches, open_source
+from mer.decflow.config import PARTS, Config, parse
+from mer.decflow.data.sources import Batches, open_source
+from mer.decflow.initialize import start_from
 from mer.decflow.log import Log
 from mer.decflow.losses import Loss, sequence_loss
 from mer.decflow.networks import ONE_FIELD, build, predict
-from mer.decflow.settings import PARTS, Config, parse
-from mer.decflow.start import start_from
-from mer.interrupt import clean_end, one_line_errors
-from mer.lock import only_run
+from mer.utils.folder_lock import only_run
+from mer.utils.shutdown import clean_end, one_line_errors
+from mer.utils.torch_setup import find_device
 
 
 def learning_rate(step: int, config: Config) -> float:

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from mer.decflow.networks import build
-from mer.files import write_json, write_whole
+from mer.utils.atomic_files import write_json, write_whole
 
 SHIPPED = Path(__file__).with_name("weights")
 _STATISTIC = re.compile(r"running_(mean|var)$|num_batches_tracked$")  # of batch normalization: no parameters

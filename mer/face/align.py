@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mer.face.canonical import N_LANDMARKS, canonical_landmarks
-from mer.face.opencv import import_cv2
 from mer.face.pose import fit_pose
 from mer.face.regions import OUTER_EYE_CORNERS, OVAL, REGIONS, STABLE
+from mer.utils.opencv import import_cv2
 
 # Where the canonical face stands in the crop, as shares of its side: the face from the hairline to below the chin takes
 # three quarters of the height, and an eighth is left at each end for long faces, open mouths and motion.
@@ -164,3 +164,28 @@ def _fill(polygon: np.ndarray, size: int | tuple[int, int]) -> NDArray[np.uint8]
     mask = np.zeros((size, size) if isinstance(size, int) else size, np.uint8)
     corners = np.round(polygon * 2**_SUB).astype(np.int32)
     return cv2.fillPoly(mask, [corners], 1, shift=_SUB)
+
+
+Box = tuple[float, float, float, float]  # left, top, right, bottom
+
+# Left, top, right and bottom, in interocular distances from the middle between the eyes: ear to ear, mid-forehead to
+# chin.
+BOX: Box = (-0.80, -0.62, 0.80, 1.28)
+
+
+def face_box(field: np.ndarray, box: Box = BOX, size: int = 28) -> np.ndarray:
+    """Cut a box out of fields on the aligned crop `(S, S, 2)` and resample it to `(size, size, 2)`.
+
+    The values keep their unit. Beyond the crop its border goes on.
+    """
+    cv2 = import_cv2()
+    field = np.asarray(field, np.float32)
+    scale = CROP_SCALE * len(field)
+    corner = (len(field) - 1) / 2 - scale * np.array(CROP_CENTER[:2])  # the middle between the eyes
+    step = np.array([box[2] - box[0], box[3] - box[1]]) * scale / size  # pixels of the crop to one of the box
+    start = corner + scale * np.array(box[:2]) + step / 2
+    blur = np.sqrt(np.maximum(step**2 - 1, 0.01)) / 2  # so that nothing aliases where it shrinks
+    soft = cv2.GaussianBlur(field, (0, 0), sigmaX=float(blur[0]), sigmaY=float(blur[1]))
+    matrix = np.array([[step[0], 0, start[0]], [0, step[1], start[1]]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(soft, matrix, (size, size), flags=flags, borderMode=cv2.BORDER_REPLICATE)

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mer.face.canonical import N_LANDMARKS
-from mer.face.opencv import why_not
+from mer.utils.opencv import why_not
 
 VARIABLE = "MER_FACE_LANDMARKER"
 MAX_FACES = 5

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mer.face.canonical import canonical_landmarks
-from mer.face.opencv import import_cv2, why_not
 from mer.face.pose import similarities
+from mer.utils.opencv import import_cv2, why_not
 
 MIN_SCORE = 0.9  # clouds and letters have been given 0.76, faces hardly ever less than 0.99
 # The mesh's points that MTCNN's five are nearest to, on photographs: irises, tip of the nose, corners of the mouth.
@@ -59,7 +59,7 @@ def load_mtcnn() -> Any:
 
 @lru_cache(maxsize=1)
 def _load(_process: int) -> Any:
-    from mer._env import import_torchvision
+    from mer.utils.torch_setup import import_torchvision
 
     try:
         import_torchvision()

@@ -2,11 +2,10 @@
 
 from mer.features.biwoof import biwoof
 from mer.features.clips import as_clips, hog3d, lbp_top, resample_time
-from mer.features.fields import as_fields, resize
+from mer.features.fields import as_fields, dct, resize
 from mer.features.histogram import block_hoof, grid_windows, hoof
 from mer.features.mdmo import MDMO_POINTS, mdmo, mdmo_regions
 from mer.features.regions import FACE_REGIONS, REGION_STATISTICS, region_statistics, region_windows
-from mer.features.spectrum import dct
 from mer.features.strain import magnitude, strain, uv_strain
 
 __all__ = [

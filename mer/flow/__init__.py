@@ -3,8 +3,8 @@
 from mer.flow.classical import dis, farneback, tvl1
 from mer.flow.field import Flow
 from mer.flow.files import is_flow_file, load_component, load_flow, read_flo, save_flow, write_flo
-from mer.flow.head import fit_head_flow
 from mer.flow.raft import raft_large, raft_small
+from mer.flow.rigid_head import fit_head_flow
 
 __all__ = [
     "Flow",

@@ -8,8 +8,8 @@ from typing import IO
 
 import numpy as np
 
-from mer.files import write_whole
 from mer.flow.field import Field, Flow, check_field
+from mer.utils.atomic_files import write_whole
 
 COMPONENTS = ("facial", "head", "expression")
 LARGEST = 1 << 30  # bytes that a flow file may unpack to; a small one can be made to unpack to any size

@@ -20,8 +20,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mer._env import find_device, import_torchvision
 from mer.flow.field import Field
+from mer.utils.torch_setup import find_device, import_torchvision
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -30,6 +30,7 @@ from mer.models.classic import (
     svm_linear,
     svm_mdmo,
 )
+from mer.models.clip_features import PerClip, features_of
 from mer.models.deep import (
     dual_inception,
     end_to_end,
@@ -45,9 +46,8 @@ from mer.models.deep import (
     symnet_input,
 )
 from mer.models.ensemble import Twins, ensemble
-from mer.models.per_clip import PerClip, features_of
 from mer.models.pretrained import seen_before
-from mer.models.rendered import ensemble_synth, svm_hoof_synth, zero_shot, zero_shot_strict
+from mer.models.synthetic_prior import ensemble_synth, svm_hoof_synth, zero_shot, zero_shot_strict
 from mer.models.torch_classifier import TorchClassifier
 
 __all__ = [

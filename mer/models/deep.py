@@ -9,8 +9,8 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 
 from mer.features import block_hoof, grid_windows, resize, strain
+from mer.models.clip_features import PerClip
 from mer.models.inputs import flow_image, parts_image
-from mer.models.per_clip import PerClip
 from mer.models.torch_classifier import TorchClassifier
 
 if TYPE_CHECKING:
@@ -132,11 +132,11 @@ def mmnet_frames(random_state: int | None = None, **settings: Any) -> Pipeline:
 
 
 def end_to_end(random_state: int = 0, *, weights: str | None = "decflow", **settings: Any) -> Pipeline:
-    """Frames to an emotion through DecFlow, which learns along: :class:`mer.decflow.classify.EndToEndClassifier`.
+    """Frames to an emotion through DecFlow, which learns along: :class:`mer.models.end_to_end.EndToEndClassifier`.
 
     X holds the onset's and the apex's frame, RGB, `(n, 2, S, S, 3)`, S a multiple of 32; ours.
     """
-    from mer.decflow.classify import EndToEndClassifier, pair_row  # torch, when it is needed
+    from mer.models.end_to_end import EndToEndClassifier, pair_row  # torch, when it is needed
 
     classifier = EndToEndClassifier(weights=weights, random_state=random_state, **settings)
     return Pipeline([("features", PerClip(pair_row, frames=2, channels=3)), ("classifier", classifier)])

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from mer.files import write_whole
 from mer.models import new_model
 from mer.synth.clips import MicroFlows
 from mer.synth.estimated import published
+from mer.utils.atomic_files import write_whole
 
 # Networks whose images are made of one flow field, and small enough that thousands of them fit into memory.
 PRETRAINABLE = ("off-apexnet", "ststnet", "sssnet", "rcn-a", "dual-inception", "htnet", "symnet")

@@ -12,8 +12,8 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from mer._env import one_thread
 from mer.models.pretrained import take_weights
+from mer.utils.torch_setup import one_thread
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -21,9 +21,9 @@ from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from mer._env import one_thread
-from mer.face.box import BOX, face_box
+from mer.face.align import BOX, face_box
 from mer.features import resize
+from mer.utils.torch_setup import one_thread
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mer._env import one_thread
-from mer.files import write_whole
 from mer.models.zero_shot import CLASSES, form_network, form_of_motion, mirrored
 from mer.synth.clips import MicroFlows
 from mer.synth.estimated import published
+from mer.utils.atomic_files import write_whole
+from mer.utils.torch_setup import one_thread
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor, nn

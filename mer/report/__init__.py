@@ -1,14 +1,5 @@
-"""Reports: one HTML file that needs nothing else, on screen or on paper."""
+"""Reports and figures from plain values; nothing is computed here."""
 
-from mer.report.confusions import with_pictures, worst_confusions
 from mer.report.page import render_comparison, render_report, render_unit_report
-from mer.report.video import render_video_report
 
-__all__ = [
-    "render_comparison",
-    "render_report",
-    "render_unit_report",
-    "render_video_report",
-    "with_pictures",
-    "worst_confusions",
-]
+__all__ = ["render_comparison", "render_report", "render_unit_report"]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-FOLDER = Path(__file__).parent
+TEMPLATES = Path(__file__).with_name("templates")
 
 
 def render_report(
@@ -27,13 +27,13 @@ def render_report(
     Parameters
     ----------
     record : dict
-        The content of `scores.json`: scores, settings, hashes (:meth:`mer.result.Result.record`).
+        The content of `scores.json`: scores, settings, hashes (:meth:`mer.evaluation.result.Result.record`).
     counts : (C, C + 1)
         The confusion matrix, means over the seeds; the last column holds the clips without an answer.
     subjects : DataFrame
         One row a person: `dataset, subject, clips, failed, accuracy`.
     confusions : sequence of dict
-        As :func:`mer.report.confusions.with_pictures` gives them.
+        As :func:`mer.evaluation.confusions.with_pictures` gives them.
     with_faces : bool
         Whether they were asked to show faces.
     """
@@ -50,12 +50,12 @@ def render_report(
 
 
 def render_unit_report(record: Mapping[str, Any]) -> str:
-    """The page of a :class:`mer.unit_result.UnitResult` as a string, from the content of its `scores.json`."""
+    """The page of a :class:`mer.evaluation.au_result.UnitResult` as a string, from the content of its `scores.json`."""
     return _page("units.html.j2", record)
 
 
 def render_comparison(record: Mapping[str, Any]) -> str:
-    """The page of a :class:`mer.compare.Comparison` as a string, from its record."""
+    """The page of a :class:`mer.evaluation.compare.Comparison` as a string, from its record."""
     return render("compare.html.j2", r=record)
 
 
@@ -77,14 +77,14 @@ def render(name: str, script: str = "", **values: Any) -> str:
     from markupsafe import Markup
 
     pages = Environment(
-        loader=FileSystemLoader(FOLDER, encoding="utf-8"),
+        loader=FileSystemLoader(TEMPLATES, encoding="utf-8"),
         autoescape=True,  # names of clips and messages come from outside
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     pages.filters.update(score=_score, number=_number, interval=_interval, percent=_percent, shade=_shade)
-    style = Markup((FOLDER / "style.css").read_text(encoding="utf-8"))
+    style = Markup((TEMPLATES / "style.css").read_text(encoding="utf-8"))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     allowed = Markup(f"'sha256-{digest}'" if script else "'none'")
     return pages.get_template(name).render(style=style, script=Markup(script), script_hash=allowed, **values)

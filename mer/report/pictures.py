@@ -11,7 +11,7 @@ import numpy as np
 from mer.face.regions import INNER_LIPS, OUTER_LIPS, OVAL, REGIONS
 from mer.features import magnitude, resize
 from mer.flow import Flow
-from mer.plot import flow_to_rgb
+from mer.report.figures import flow_to_rgb
 
 ACROSS = 20  # darts side by side
 COLORS = 112  # pixels: colors of a field are smooth, and the browser enlarges them

@@ -5,9 +5,9 @@
 >>> found.intervals                                             # doctest: +SKIP
 """
 
-from mer.spotting.evaluation import SpottingResult, evaluate_spotting
-from mer.spotting.folder import spot_folder
-from mer.spotting.motion import KeyFrame
-from mer.spotting.spotting import Spotting, spot
+from mer.spotting.face_motion import KeyFrame
+from mer.spotting.spot_dataset import spot_folder
+from mer.spotting.spot_video import Spotting, spot
+from mer.spotting.spotting_result import SpottingResult, evaluate_spotting
 
 __all__ = ["KeyFrame", "Spotting", "SpottingResult", "evaluate_spotting", "spot", "spot_folder"]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks
 
-from mer.spotting.motion import REGION_OF, SITES, Motion
+from mer.spotting.face_motion import REGION_OF, SITES, Motion
 
 Array = NDArray[np.float64]
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
+from mer.datasets.video import Clip, open_clip
+from mer.extraction.methods import DEFAULT_METHOD, check_method, estimate_flow
 from mer.face import align, crop, detect_faces, transform
-from mer.methods import DEFAULT_METHOD, check_method, estimate_flow
-from mer.models.per_clip import seen_of
-from mer.models.saved import load_for_expressions
-from mer.spotting.spotting import Spotting
-from mer.video import Clip, open_clip
+from mer.models.clip_features import seen_of
+from mer.models.save import load_for_expressions
+from mer.spotting.spot_video import Spotting
 
 
 class Recognizer:

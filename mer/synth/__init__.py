@@ -11,9 +11,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mer.flow.facialflownet import read_facialflownet
     from mer.synth.benchmark import make_benchmark
     from mer.synth.dataset import Settings, make_dataset
-    from mer.synth.facialflownet import read_facialflownet
     from mer.synth.models import FACE_MODELS
 
 __all__ = ["FACE_MODELS", "Settings", "make_benchmark", "make_dataset", "read_facialflownet"]
@@ -24,7 +24,7 @@ _HOME = {
     "Settings": "mer.synth.dataset",
     "make_benchmark": "mer.synth.benchmark",
     "make_dataset": "mer.synth.dataset",
-    "read_facialflownet": "mer.synth.facialflownet",
+    "read_facialflownet": "mer.flow.facialflownet",
 }
 
 

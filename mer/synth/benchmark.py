@@ -14,15 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from mer.files import write_whole
+from mer.datasets.video import write_video
 from mer.synth.camera import draw_background, draw_lens, take
 from mer.synth.dataset import NOTE, cached_model, render_all, the_run
-from mer.synth.head import make_head
+from mer.synth.head_mesh import make_head
 from mer.synth.models import load_face_model
 from mer.synth.motion import COMPOSITE, MICRO, Clip, draw_units, micro_clip, peak_motion
 from mer.synth.people import Person, draw_portrait, find_people
 from mer.synth.scene import Scene, frame_camera, render
-from mer.video import write_video
+from mer.utils.atomic_files import write_whole
 
 FPS = 60
 LEAD = 5  # frames before the onset
@@ -68,7 +68,7 @@ def make_benchmark(
     track : function, optional
         Wraps the iterator over people, to show progress.
     cluster : str, optional
-        Address of a Dask scheduler, whose workers render; they have to see `out` (:mod:`mer.cluster`).
+        Address of a Dask scheduler, whose workers render; they have to see `out` (:mod:`mer.utils.dask_cluster`).
     """
     out, settings = Path(out), settings or BenchmarkSettings()
     if settings.people < 1 or settings.clips < 1:

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from mer.face.box import face_box
-from mer.synth.aus import ACTION_UNITS
-from mer.synth.estimated import Recording, draw_recording, estimate
-from mer.synth.flows import (
+from mer.face.align import face_box
+from mer.synth.au_flows import (
     PATTERNS,
     PRIOR,
     SIZE,
@@ -23,6 +21,8 @@ from mer.synth.flows import (
     expression_flow,
     face_motions,
 )
+from mer.synth.aus import ACTION_UNITS
+from mer.synth.estimated import Recording, draw_recording, estimate
 from mer.synth.model import FaceModel
 
 Track = Callable[[Iterable, int, str], Iterable]
@@ -40,7 +40,7 @@ class MicroFlows:
     labels : (n,) of str
         negative, positive or surprise.
     intensities : float32 (n, units)
-        Of :data:`mer.synth.flows.UNITS`, 0 to 1, all that the face shows.
+        Of :data:`mer.synth.au_flows.UNITS`, 0 to 1, all that the face shows.
     motion : float32 (n, units)
         How far each unit moves the skin at most, interocular distances. Unlike intensities, which every face model
         counts in its own way, it can be compared between units and faces.

@@ -17,19 +17,19 @@ from typing import Any
 
 import numpy as np
 
-import mer
-from mer.files import write_whole
-from mer.lock import is_empty, only_run
-from mer.split import SPLITS, split_of
-from mer.synth import facialflownet
+from mer._version import __version__
+from mer.datasets.person_split import SPLITS, split_of
+from mer.flow import facialflownet
 from mer.synth.camera import draw_background, draw_lens, take
-from mer.synth.head import Head, make_head
+from mer.synth.head_mesh import Head, make_head
 from mer.synth.model import FaceModel
 from mer.synth.models import load_face_model
 from mer.synth.motion import LENGTHS, Clip, ffn_clip, micro_clip
 from mer.synth.people import Person, draw_portrait, find_people
 from mer.synth.scene import Scene, frame_camera, label, landmarks_at, render
-from mer.workers import in_order, run_jobs
+from mer.utils.atomic_files import write_whole
+from mer.utils.folder_lock import is_empty, only_run
+from mer.utils.processes import in_order, run_jobs
 
 NOTE = "Synthetic: rendered faces with exact labels. Results on it say nothing about accuracy on people."
 PRESETS = ("ffn", "micro")
@@ -71,7 +71,7 @@ def make_dataset(
     track: Callable[[Iterable, int, str], Iterable] | None = None,
     cluster: str | None = None,
 ) -> Path:
-    """Render a dataset into `out` in FacialFlowNet's layout (see :mod:`mer.synth.facialflownet`).
+    """Render a dataset into `out` in FacialFlowNet's layout (see :mod:`mer.flow.facialflownet`).
 
     Run again with the same settings, it goes on where it stopped. `ValueError` for settings that cannot be, or a folder
     that holds a run with other settings; `OSError` where the disk is full, with what is written left whole.
@@ -85,7 +85,7 @@ def make_dataset(
     track : function, optional
         Wraps the iterator over sequences' pairs, to show progress.
     cluster : str, optional
-        Address of a Dask scheduler, whose workers render; they have to see `out` (:mod:`mer.cluster`).
+        Address of a Dask scheduler, whose workers render; they have to see `out` (:mod:`mer.utils.dask_cluster`).
     """
     out = Path(out)
     check_settings(settings)
@@ -122,7 +122,7 @@ def the_run(out: Path, settings: Any) -> Iterator[None]:
 
     `ValueError` for a folder that holds another run or something else.
     """
-    run = json.loads(json.dumps({"made_by": f"mer {mer.__version__}", "note": NOTE, "settings": asdict(settings)}))
+    run = json.loads(json.dumps({"made_by": f"mer {__version__}", "note": NOTE, "settings": asdict(settings)}))
     path = out / "run.json"
     if not path.exists() and not is_empty(out):
         raise ValueError(f"{out} is not empty and holds no run of mer synth; choose another folder")

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from mer.face.align import CROP_SCALE
-from mer.face.box import BOX, Box
-from mer.synth.flows import Motions, head_flow
+from mer.face.align import BOX, CROP_SCALE, Box
+from mer.synth.au_flows import Motions, head_flow
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,7 @@ class Recording:
     Attributes
     ----------
     box : tuple of float
-        What the crop shows, as :data:`mer.face.box.BOX`.
+        What the crop shows, as :data:`mer.face.align.BOX`.
     blur : float
         Standard deviation of the smoothing, interocular distances.
     noise, head, border : float

@@ -9,10 +9,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mer.files import write_whole
-from mer.split import person_of
+from mer.datasets.person_split import person_of
 from mer.synth.portrait import Portrait, PortraitError, find_pictures, load_portrait, unsuitable_picture
 from mer.synth.skin import SIZE, generate_portrait, skin_model, warp_between
+from mer.utils.atomic_files import write_whole
 
 
 @dataclass(frozen=True)

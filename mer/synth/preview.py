@@ -9,8 +9,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from mer.files import write_whole
-from mer.synth.facialflownet import SPLITS, PairFiles, read_facialflownet, read_records
+from mer.flow.facialflownet import SPLITS, PairFiles, read_facialflownet, read_records
+from mer.utils.atomic_files import write_whole
 
 
 def flow_picture(field: np.ndarray, largest: float) -> np.ndarray:

@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation
 from mer.flow import Flow
 from mer.synth.aus import shape_weights
 from mer.synth.fit import DISTANCE, Camera
-from mer.synth.head import EYE_RADIUS, MOUTH, SHEET, Head
+from mer.synth.head_mesh import EYE_RADIUS, MOUTH, SHEET, Head
 from mer.synth.raster import cover, displace, interpolate, opacity, paint, rasterize
 
 

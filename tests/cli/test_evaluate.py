@@ -4,8 +4,8 @@ import pytest
 from typer.testing import CliRunner
 
 from mer.cli import app
+from mer.datasets.samples import write_samples
 from mer.models import MODELS
-from mer.samples import write_samples
 from tests.drawn_flows import write_drawn_flows
 
 

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from mer.datasets import load_dataset
-from mer.samples import SamplesError
+from mer.datasets.samples import SamplesError
 from tests.datasets.copies import book, casme3, frames
 
 ROWS = [

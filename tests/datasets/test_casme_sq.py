@@ -2,7 +2,7 @@ import pytest
 
 from mer.datasets import DATASETS, load_dataset, read_copy
 from mer.datasets.check import check_copy
-from mer.samples import SamplesError
+from mer.datasets.samples import SamplesError
 from tests.datasets.copies import book, frames
 
 CODING = [

@@ -7,10 +7,10 @@ from openpyxl import load_workbook
 
 from mer.datasets import DATASETS, Copy, read_copy
 from mer.datasets.check import KINDS, check_copy, counts, verdict
-from mer.datasets.tree import Frames
-from mer.samples import conform, read_samples
+from mer.datasets.frame_folders import Frames
+from mer.datasets.samples import conform, read_samples
+from tests.cli.test_cli import mer  # noqa: F401
 from tests.datasets.copies import book, casme2
-from tests.test_cli import mer  # noqa: F401
 
 PUBLISHED = DATASETS["casme2"].published[0].labels
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from mer.datasets import DATASETS, load_dataset, read_copy
-from mer.samples import COLUMNS, SamplesError
+from mer.datasets.samples import COLUMNS, SamplesError
 from tests.datasets.copies import CASME2_HEADER, book, casme2, frames, samm
 from tests.datasets.test_casme2 import CLEAN, ROWS
 from tests.datasets.test_samm import ROWS as SAMM_ROWS

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from mer.datasets import load_dataset
-from mer.samples import SamplesError
+from mer.datasets.samples import SamplesError
 from tests.datasets.copies import book, frames
 
 MMEW = ["Subject", "Filename", "OnsetFrame", "ApexFrame", "OffsetFrame", "Action Units", "Estimated Emotion", "remarks"]

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from mer.datasets import DATASETS, load_dataset
-from mer.names import clip_key, subject_name
-from mer.protocol import PROTOCOLS
+from mer.datasets.identifiers import clip_key, subject_name
+from mer.evaluation.protocols.protocol import PROTOCOLS
 from tests.datasets.copies import casme2, casme3, frames, samm
 
 

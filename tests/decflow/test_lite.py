@@ -9,13 +9,13 @@ import torch
 import torch.nn.functional as F
 
 from mer.decflow.layers import convex_upsample, pixel_grid, warp
-from mer.decflow.linear import LinearSteps, fit_rigid, stand
+from mer.decflow.least_squares import LinearSteps, fit_rigid, stand
 from mer.decflow.lite import LiteDecFlow, LiteSizes
 from mer.decflow.losses import Loss, sequence_loss
 from mer.decflow.methods import decflow, decflow_paper
 from mer.decflow.networks import build, predict
 from mer.decflow.weights import WeightsError, save_weights
-from tests.decflow.test_data import QUIET, faces, warped_pair  # noqa: F401
+from tests.decflow.data.test_sources import QUIET, faces, warped_pair  # noqa: F401
 
 
 def smooth(height=64, width=64, seed=0):
@@ -92,7 +92,7 @@ def test_cells_without_trust_do_not_count_and_the_fit_is_differentiable():
 
 
 def batch(faces, count=2, size=64):  # noqa: F811
-    from mer.decflow.data import Batches, open_source
+    from mer.decflow.data.sources import Batches, open_source
 
     dataset = Batches([open_source(faces, "train")], size, seed=1)
     pairs = [dataset[n] for n in range(count)]
@@ -146,7 +146,7 @@ def test_the_method_takes_any_size_and_gives_no_expression_outside_the_face(face
     monkeypatch.setenv("MER_WEIGHTS", str(tmp_path))
     torch.manual_seed(0)
     save_weights(tmp_path / "decflow.safetensors", build("lite"), {})
-    from mer.decflow.warped import read_photos
+    from mer.decflow.data.warped_photos import read_photos
 
     pair = warped_pair(read_photos([faces], "train")[0], np.random.default_rng(0), 128, QUIET)
     flow = decflow(pair.onset[:101, :97], pair.apex[:101, :97], landmarks=pair.landmarks)
@@ -196,7 +196,7 @@ def overfit(pairs, seconds=110.0):
 
 @pytest.mark.slow
 def test_eight_rendered_pairs_are_overfitted_in_two_minutes():
-    data = pytest.importorskip("mer.decflow.data")
+    data = pytest.importorskip("mer.decflow.data.sources")
     try:
         source = data.open_source("render:makehuman", "train")
     except (OSError, ImportError) as error:

@@ -11,7 +11,7 @@ import torch
 
 from mer.decflow.paper import PaperDecFlow
 from mer.decflow.weights import convert
-from mer.methods import estimate_flow
+from mer.extraction.methods import estimate_flow
 
 HERE = Path(__file__).parent
 KEYS = HERE / "paper_state_dict.txt"  # key, shape, type, as the authors' network lists them

@@ -10,8 +10,8 @@ from dataclasses import replace
 import pytest
 import torch
 
+from mer.decflow.config import Config, parse
 from mer.decflow.networks import build
-from mer.decflow.settings import Config, parse
 from mer.decflow.train import learning_rate, train, trainable
 from mer.decflow.weights import load_network, read_card
 from tests.decflow.faces import write_faces
@@ -221,7 +221,7 @@ def test_the_second_stage_trains_the_head_decoder_alone():
 def test_raft_is_trained_by_the_same_script_and_keeps_torchvisions_names(config):
     from safetensors.torch import load_file
 
-    from mer._env import import_torchvision
+    from mer.utils.torch_setup import import_torchvision
 
     train(replace(config, network="raft-small", size=128, steps=1, iterations=1, val_pairs=1, batch=1))
     raft = import_torchvision().models.optical_flow.raft_small(weights=None)

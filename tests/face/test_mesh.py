@@ -6,7 +6,8 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 
-from mer.face import canonical_landmarks, detect_faces, detector_status, mesh, mtcnn, opencv
+from mer.face import canonical_landmarks, detect_faces, detector_status, mesh, mtcnn
+from mer.utils import opencv
 
 LIBGL = "libGL.so.1: cannot open shared object file: No such file or directory"
 

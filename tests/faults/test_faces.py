@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mer.extract import extract_flow
+from mer.extraction.extract import extract_flow
+from tests.extraction.test_extract import still
 from tests.faults.rows import ROWS, Row
-from tests.test_extract import still
 
 
 def in_black(image: np.ndarray) -> np.ndarray:

@@ -19,19 +19,19 @@ import pandas as pd
 import pytest
 
 from mer.cli import main
-from mer.extract import extract_flow
-from mer.files import remove_parts, write_whole
-from mer.import_flow import import_flow
-from mer.interrupt import clean_end
-from mer.lock import LOCK, FolderInUse, only_run
-from mer.models.saved import load_model
-from mer.samples import read_samples, write_samples
-from mer.training import train_classifier
-from mer.workers import WorkerDied, run_jobs
+from mer.datasets.samples import read_samples, write_samples
+from mer.evaluation.train_classifier import train_classifier
+from mer.extraction.extract import extract_flow
+from mer.extraction.import_flow import import_flow
+from mer.models.save import load_model
+from mer.utils.atomic_files import remove_parts, write_whole
+from mer.utils.folder_lock import LOCK, FolderInUse, only_run
+from mer.utils.processes import WorkerDied, run_jobs
+from mer.utils.shutdown import clean_end
 from tests.drawn_flows import write_drawn_flows
+from tests.extraction.test_extract import contents, still
 from tests.faults.rows import ROWS, Row, row
 from tests.faults.test_clips import frames, seen
-from tests.test_extract import contents, still
 
 UNLINK = Path.unlink
 ROOT = Path(__file__).parents[2]
@@ -44,7 +44,7 @@ class Killed(BaseException):
 @pytest.fixture
 def videos(tmp_path, monkeypatch) -> Path:
     """Four clips of two frames, whose faces cost nothing to find."""
-    monkeypatch.setattr("mer.extract_clip.detect_faces", seen)
+    monkeypatch.setattr("mer.extraction.clip.detect_faces", seen)
     for name in "abcd":
         frames(("1", "2"))(tmp_path / "videos" / "al" / name)
     rows = "".join(f"al,{name},2\n" for name in "abcd")
@@ -133,7 +133,7 @@ def test_two_runs_in_one_folder(videos, tmp_path):
 
 @row("a run that held the folder was killed", "the system lets go of the lock; nothing has to be removed by hand")
 def test_the_lock_goes_with_the_process(tmp_path):
-    program = f"from mer.lock import only_run\nwith only_run({str(tmp_path)!r}):\n print(1, flush=True)\n input()"
+    program = f"from mer.utils.folder_lock import only_run\nwith only_run({str(tmp_path)!r}):\n print(1, flush=True)\n input()"
     other = subprocess.Popen([sys.executable, "-c", program], stdin=-1, stdout=-1, cwd=ROOT)
     assert other.stdout.readline() == b"1\n"
     with pytest.raises(FolderInUse), only_run(tmp_path):
@@ -160,7 +160,7 @@ def test_other_settings_are_never_mixed(videos, tmp_path, change, words):
 @row("other weights of the same network", "exit 2: their SHA-256 differs from that in `run.json`")
 def test_other_weights_are_never_mixed(videos, tmp_path, monkeypatch):
     described = {"method": "decflow", "weights": "w.safetensors", "weights_sha256": "a"}
-    monkeypatch.setattr("mer.extract_clip.describe_method", lambda method: described)
+    monkeypatch.setattr("mer.extraction.clip.describe_method", lambda method: described)
     extract(videos, tmp_path / "flows")
     described["weights_sha256"] = "b"
     with pytest.raises(ValueError, match="weights_sha256 'a', now 'b'"):
@@ -279,7 +279,7 @@ def test_ctrl_c_is_130(monkeypatch, capsys):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("mer.cli.protocols.find_protocol", interrupted, raising=False)
-    monkeypatch.setattr("mer.protocol.find_protocol", interrupted)
+    monkeypatch.setattr("mer.evaluation.protocols.protocol.find_protocol", interrupted)
     monkeypatch.setattr(sys, "argv", ["mer", "protocols", "loso"])
     with pytest.raises(SystemExit) as end:
         main()
@@ -325,7 +325,11 @@ def test_a_worker_that_dies_loses_nothing(tmp_path):
 ROWS += [
     Row("interruptions", fault, happens, test)
     for fault, happens, test in (
-        ("evaluation killed at any moment", "run again, it goes on with the next fold", "tests/test_kept.py"),
+        (
+            "evaluation killed at any moment",
+            "run again, it goes on with the next fold",
+            "tests/evaluation/test_fold_cache.py",
+        ),
         ("rendering killed at any moment", "run again, it goes on to the same bytes", "tests/synth/test_dataset.py"),
         ("training killed at any moment", "`--resume` goes on, bit for bit", "tests/decflow/test_train.py"),
     )

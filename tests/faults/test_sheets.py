@@ -7,23 +7,23 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from mer.datasets.sheet import frame_number, read_table
-from mer.datasets.tree import find_frames
-from mer.extract import extract_flow
-from mer.folder import list_clips
-from mer.folds import people_of
-from mer.import_flow import import_flow
-from mer.import_table import read_table as read_import
-from mer.samples import SamplesError
+from mer.datasets.annotation_sheet import frame_number, read_table
+from mer.datasets.frame_folders import find_frames
+from mer.datasets.samples import SamplesError
+from mer.datasets.video_folder import list_clips
+from mer.evaluation.protocols.folds import people_of
+from mer.extraction.extract import extract_flow
+from mer.extraction.import_flow import import_flow
+from mer.extraction.import_table import read_table as read_import
+from tests.extraction.test_extract import still
 from tests.faults.rows import row
 from tests.faults.test_clips import frames, seen
-from tests.test_extract import still
 
 
 @pytest.fixture
 def labeled(tmp_path, monkeypatch):
     """Extract a clip of frames 1 to 6 under a row of labels; the row of the samples table."""
-    monkeypatch.setattr("mer.extract_clip.detect_faces", seen)
+    monkeypatch.setattr("mer.extraction.clip.detect_faces", seen)
     frames("123456")(tmp_path / "videos" / "al" / "a")
     frames("123456")(tmp_path / "videos" / "al" / "other")
 

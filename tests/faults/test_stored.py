@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mer.evaluation import evaluate
+from mer.evaluation.evaluate_folder import evaluate
+from mer.evaluation.protocols.protocol import ProtocolError, find_protocol
 from mer.flow import read_flo
-from mer.models.saved import load_model, save_model
-from mer.protocol import ProtocolError, find_protocol
+from mer.models.save import load_model, save_model
 from tests.drawn_flows import write_drawn_flows
 from tests.faults.rows import row
 
@@ -162,7 +162,7 @@ def test_a_damaged_checkpoint(tmp_path):
     import torch
 
     from mer.decflow.checkpoint import read_checkpoint
-    from mer.decflow.settings import Config
+    from mer.decflow.config import Config
 
     (tmp_path / "a.pt").write_bytes(b"nothing")
     torch.save({"step": Path()}, tmp_path / "b.pt")

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from mer._env import import_torchvision
 from mer.flow import raft
+from mer.utils.torch_setup import import_torchvision
 
 
 class NotFetched(Exception):

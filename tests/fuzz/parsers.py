@@ -18,20 +18,20 @@ import numpy as np
 from hypothesis import strategies as st
 
 from mer.cli.evaluate import _grid
-from mer.datasets.au import parse_aus
-from mer.datasets.sheet import frame_number
-from mer.datasets.sheet import read_table as read_sheet
+from mer.datasets.action_units import parse_aus
+from mer.datasets.annotation_sheet import frame_number
+from mer.datasets.annotation_sheet import read_table as read_sheet
+from mer.datasets.identifiers import database_name
+from mer.datasets.samples import SamplesError, conform, read_samples, write_samples
+from mer.datasets.video import ClipError, frame_files, open_clip
+from mer.datasets.video_folder import list_clips
+from mer.evaluation.protocols.folds import ProtocolError
+from mer.evaluation.protocols.organizers_list import read_list
+from mer.evaluation.protocols.protocol import read_protocol
+from mer.extraction.flow_folder import flow_path, inside, read_run
+from mer.extraction.import_table import read_table as read_import
 from mer.flow import Flow, is_flow_file, load_component, load_flow, read_flo, save_flow, write_flo
-from mer.flow_folder import flow_path, inside, read_run
-from mer.folder import list_clips
-from mer.folds import ProtocolError
-from mer.import_table import read_table as read_import
-from mer.names import database_name
-from mer.protocol import read_protocol
-from mer.sample_list import read_list
-from mer.samples import SamplesError, conform, read_samples, write_samples
-from mer.video import ClipError, frame_files, open_clip
-from tests.test_video import write_video
+from tests.datasets.test_video import write_video
 
 FOLDER = Path(tempfile.mkdtemp(prefix="mer-fuzz-"))
 
@@ -147,7 +147,7 @@ def good(kind: str) -> bytes:
         book.save(path)
     elif kind == ".model":
         from mer.models import new_model
-        from mer.models.saved import save_model
+        from mer.models.save import save_model
 
         fitted = new_model("logistic").fit(
             rng.normal(size=(12, 8 * 8 * 2)).astype(np.float32), np.array(["a", "b"] * 6)
@@ -222,7 +222,7 @@ def read_organizers(content: bytes) -> None:
 
 
 def read_model(content: bytes) -> None:
-    from mer.models.saved import load_model
+    from mer.models.save import load_model
 
     load_model(stored("m.npz", content))
 

@@ -10,14 +10,14 @@ import pandas as pd
 import pytest
 
 from mer.cli.evaluate import _grid
-from mer.datasets.au import parse_aus
-from mer.datasets.sheet import read_table
-from mer.flow_folder import flow_path
-from mer.folder import list_clips
-from mer.protocol import ProtocolError, read_protocol
-from mer.sample_list import read_list
-from mer.samples import SamplesError, conform, read_samples, write_samples
-from mer.video import ClipError, frame_files, open_clip
+from mer.datasets.action_units import parse_aus
+from mer.datasets.annotation_sheet import read_table
+from mer.datasets.samples import SamplesError, conform, read_samples, write_samples
+from mer.datasets.video import ClipError, frame_files, open_clip
+from mer.datasets.video_folder import list_clips
+from mer.evaluation.protocols.organizers_list import read_list
+from mer.evaluation.protocols.protocol import ProtocolError, read_protocol
+from mer.extraction.flow_folder import flow_path
 
 
 def test_a_unit_of_five_thousand_digits():

@@ -10,7 +10,7 @@ import pytest
 from skimage.filters import gaussian
 from sklearn.base import clone
 
-from mer.evaluation import evaluate
+from mer.evaluation.evaluate_folder import evaluate
 from mer.models import MODELS
 from tests.drawn_flows import MOTION, drawn_field, write_drawn_flows
 

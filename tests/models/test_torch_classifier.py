@@ -9,8 +9,8 @@ from safetensors.torch import save_file
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from mer._env import one_thread
 from mer.models import TorchClassifier
+from mer.utils.torch_setup import one_thread
 
 
 def line(channels: int, size: int, n_classes: int) -> torch.nn.Module:

@@ -3,14 +3,14 @@ import pytest
 from sklearn.base import clone
 from sklearn.metrics import f1_score
 
-from mer.face.box import face_box
+from mer.face.align import face_box
 from mer.models import new_model
-from mer.models.rendered import svm_hoof_synth, zero_shot, zero_shot_strict
+from mer.models.synthetic_prior import svm_hoof_synth, zero_shot, zero_shot_strict
 from mer.models.zero_shot import CLASSES, WEIGHTS, ZeroShot, form_network, form_of_motion, load_weights
 from mer.models.zero_shot_training import save_weights, train_networks
+from mer.synth.au_flows import drawn_motions, expression_flow
 from mer.synth.clips import micro_flows
 from mer.synth.estimated import published
-from mer.synth.flows import drawn_motions, expression_flow
 
 
 @pytest.fixture(scope="module")

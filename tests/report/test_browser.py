@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mer.evaluation import evaluate
+from mer.evaluation.evaluate_folder import evaluate
 from tests.analyzed import MARKS, analyzed
 from tests.drawn_flows import write_drawn_flows
 

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mer.evaluation import evaluate
+from mer.evaluation.evaluate_folder import evaluate
 from mer.models import ststnet
 from mer.report import render_report
 from tests.drawn_flows import write_drawn_flows

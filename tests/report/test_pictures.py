@@ -6,7 +6,7 @@ import numpy as np
 
 from mer.face import crop_landmarks
 from mer.flow import Flow
-from mer.plot import flow_to_rgb
+from mer.report.figures import flow_to_rgb
 from mer.report.pictures import darts, describe, flow_pictures, jpeg, outline
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mer.spotting.motion import HEAD_POINTS, POINTS, REGION_OF, Motion
+from mer.spotting.face_motion import HEAD_POINTS, POINTS, REGION_OF, Motion
 
 
 def bump(n: int, onset: int, apex: int, offset: int) -> np.ndarray:

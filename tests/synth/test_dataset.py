@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mer.flow.facialflownet import read_facialflownet, read_records
 from mer.synth import dataset
 from mer.synth.dataset import Settings, make_dataset, plan
-from mer.synth.facialflownet import read_facialflownet, read_records
 from mer.synth.people import Person
 from mer.synth.portrait import PortraitError
 
@@ -118,7 +118,7 @@ def test_a_full_disk_is_told_before_the_work(tmp_path, monkeypatch):
 def test_a_disk_that_fills_up_leaves_whole_files(small, tmp_path, monkeypatch):
     import errno
 
-    from mer.synth import facialflownet
+    from mer.flow import facialflownet
 
     real, calls = facialflownet.write_flo, []
 

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
-from mer.synth.long_video import GAP, MICRO_SECONDS, _head_course, label_rows, long_clip
+from long_video import GAP, MICRO_SECONDS, _head_course, label_rows, long_clip
 
 
 @pytest.fixture(scope="module")

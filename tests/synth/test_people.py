@@ -111,7 +111,7 @@ def test_pictures_that_cannot_be_used(tmp_path):
 
 @pytest.mark.assets
 def test_photographs(assets, makehuman):
-    from mer.synth.head import make_head
+    from mer.synth.head_mesh import make_head
 
     folder = assets / "faces" / "sfhq"
     usable = 0

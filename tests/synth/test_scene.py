@@ -7,7 +7,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 from scipy.spatial.transform import Rotation
 
-from mer.synth.head import SHEET, SKIN
+from mer.synth.head_mesh import SHEET, SKIN
 from mer.synth.motion import peak_motion
 from mer.synth.raster import cover, sample
 from mer.synth.scene import State, label, landmarks_at, move_head, render, surface

@@ -1,0 +1,1 @@
+"""Training pairs for DecFlow: rendered, warped or textured frames with exact flow."""

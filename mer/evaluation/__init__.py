@@ -1,0 +1,1 @@
+"""Subject-independent evaluation: folds, protocols, scores, comparison, and the error of flow."""

@@ -1,0 +1,1 @@
+"""Protocols: which clips count, their classes, and the folds; read from `protocols/*.yaml`."""

@@ -1,0 +1,178 @@
+"""`mer train classifier`: fit a model to all clips there are, and save it with what it scored on others.
+
+What a model will be worth on new people is what an evaluation person by person says, so that is run first, and its
+scores go into the file. With `pretrain="synth"`, the networks that read rendered micro-expressions are trained anew,
+and the networks of the field see rendered ones before the clips of people; the result and the file say so.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mer.datasets.samples import read_samples
+from mer.evaluation.evaluate_folder import evaluate
+from mer.evaluation.load_features import read_rows
+from mer.evaluation.protocols.protocol import find_protocol
+from mer.evaluation.result import Result
+from mer.flow import load_component
+from mer.models import MODELS, features_of, new_model
+from mer.models.pretraining import PRETRAINABLE
+from mer.models.pretraining import pretrain as pretrain_network
+from mer.models.save import save_model
+from mer.models.zero_shot import CLASSES, WEIGHTS, has_margins
+
+if TYPE_CHECKING:
+    from mer.synth.clips import MicroFlows
+
+Track = Callable[[Iterable[Any], int, str], Iterable[Any]]
+# Models that the rendered clips are for.
+READ_RENDERED = ("zero-shot", "zero-shot-strict", "svm-hoof-synth", "ensemble-synth")
+
+
+def train_classifier(
+    out: str | Path,
+    model: str = "svm-hoof",
+    flows: str | Path | None = None,
+    protocol: str = "loso",
+    component: str = "expression",
+    pretrain: str | None = None,
+    face_models: Sequence[tuple[str, str | None]] = (("makehuman", None),),
+    people: int = 1600,
+    networks: int = 4,
+    seed: int = 0,
+    workers: int | None = None,
+    track: Track | None = None,
+) -> Result | None:
+    """Fit `model` and write it to `out`, for :func:`mer.models.save.load_model` and `mer analyze --model`.
+
+    Parameters
+    ----------
+    out : str or Path
+        An `.npz`.
+    model : str
+        A name in `mer.MODELS`.
+    flows : str or Path, optional
+        A flow folder. Only a model that reads rendered clips alone can do without.
+    protocol, component, workers
+        As :func:`mer.evaluate` takes them, for the score.
+    pretrain : {None, "synth"}
+        `synth`: the networks of a model in :data:`READ_RENDERED` are trained anew instead of taken from mer; one of
+        :data:`mer.models.pretraining.PRETRAINABLE` sees rendered clips first, and in each fold is then trained on the
+        training people from there, with its own settings.
+    face_models : sequence of (name, path)
+        Whose faces are rendered (:data:`mer.synth.FACE_MODELS`), besides those drawn by hand; may be empty.
+    people, networks : int
+        Rendered people, 12 clips each; networks, whose answers are averaged, of a model in :data:`READ_RENDERED`.
+    seed : int
+    track : function, optional
+        Wraps iterators, to show progress.
+
+    Returns
+    -------
+    Result or None
+        What the model scored; None without `flows`.
+    """
+    if model not in MODELS:
+        raise ValueError(f"no model {model!r}; there are {', '.join(MODELS)}")
+    if pretrain not in (None, "synth"):
+        raise ValueError(f"no pre-training {pretrain!r}; there is synth")
+    able = (*READ_RENDERED, *PRETRAINABLE)
+    if pretrain and model not in able:
+        raise ValueError(f"--pretrain synth is for {', '.join(able)}; {model} learns from labeled clips alone")
+    if flows is None and not model.startswith("zero-shot"):
+        raise ValueError(f"{model} needs a flow folder with labels; zero-shot can do without")
+    if Path(out).suffix != ".npz":
+        raise ValueError(f"{out}: a saved model is an .npz; call it {Path(out).with_suffix('.npz').name}")
+    record: dict[str, Any] = {"component": component, "seed": seed, "pretrain": "none"}
+    if model in READ_RENDERED:
+        record["pretrain"] = "rendered micro-expressions, the networks that come with mer"
+    with tempfile.TemporaryDirectory() as folder:
+        weights = Path(folder) / "networks.safetensors" if pretrain else WEIGHTS
+        if pretrain:
+            aligned = model in PRETRAINABLE and _is_aligned(Path(str(flows)), protocol, component)
+            rendered, seen = _render(face_models, people, seed, "aligned" if aligned else "box", track)
+            record["pretrain"] = seen
+            if model in PRETRAINABLE:
+                pretrain_network(model, rendered, weights, seen, seed)
+            else:
+                _train_readers(weights, rendered, seen, networks, seed, track)
+        options = {"pretrained" if model in PRETRAINABLE else "weights": weights} if pretrain else {}
+        if flows is None:
+            estimator = new_model(partial(MODELS[model], **options))
+            fit_on_nothing(estimator)
+            save_model(out, model, estimator, record)
+            return None
+        made: Any = partial(MODELS[model], **options) if options else model
+        result = evaluate(flows, protocol, made, component, seeds=1, workers=workers, track=track)
+        estimator, classes = _fit(made, seed, Path(flows), protocol, component)
+    names = [f"{score}{part}" for score in ("uf1", "uar", "accuracy") for part in ("", "_interval")]
+    record |= {"clips": len(classes), "people": result.scores["n_subjects"], "classes": list(result.classes)}
+    record |= {"protocol": result.protocol.name, "scores": {name: result.scores[name] for name in names}}
+    record["flow"] = {name: result.run.get(name) for name in ("method", "align", "size")}  # to be read alike
+    save_model(out, model, estimator, record)
+    return result
+
+
+def _render(
+    face_models: Sequence[tuple[str, str | None]], people: int, seed: int, crop: str, track: Track | None
+) -> tuple[MicroFlows, dict[str, Any]]:
+    """Rendered clips, and what they are."""
+    from mer.synth.clips import micro_flows
+    from mer.synth.models import load_face_model
+
+    models = [load_face_model(name, source) for name, source in face_models]
+    rendered = micro_flows(models, people, seed=seed, crop=crop, track=track)
+    record = {
+        "data": "rendered micro-expressions",
+        "faces": [*(name for name, _ in face_models), "drawn"],
+        "people": people,
+        "clips": len(rendered.labels),
+        "seed": seed,
+    }
+    return rendered, record
+
+
+def _train_readers(
+    path: Path, rendered: MicroFlows, record: dict[str, Any], networks: int, seed: int, track: Track | None
+) -> None:
+    """Write networks that read rendered clips, and add to the record how many they are."""
+    from mer.models.zero_shot_training import save_weights, train_networks
+
+    record["networks"] = networks
+    save_weights(train_networks(rendered, networks, seed=seed, track=track), path, record)
+
+
+def _is_aligned(folder: Path, protocol: str, component: str) -> bool:
+    """Whether the first clip shows mer's aligned crop, and not a face box, as published images do."""
+    samples, _ = find_protocol(protocol).select(read_samples(folder))
+    readable = samples.loc[samples["status"] == "ok", "path"]
+    return len(readable) > 0 and has_margins(load_component(folder / readable.iloc[0], component))
+
+
+def fit_on_nothing(estimator: Any) -> None:
+    """A reader of rendered clips needs no clip, and has none to adapt to."""
+    side = 28
+    estimator[-1].set_params(adapt=False)
+    estimator.fit(np.zeros((len(CLASSES), side * side * 2), np.float32), np.array(CLASSES))
+
+
+def _fit(model: Any, seed: int, folder: Path, protocol: str, component: str) -> tuple[Any, np.ndarray]:
+    """The model, fitted to all clips that the protocol takes and that have not failed; and their classes `(n,)`."""
+    samples, _ = find_protocol(protocol).select(read_samples(folder))
+    samples = samples.reset_index(drop=True)
+    estimator = new_model(model, seed)
+    features = features_of(estimator)
+    rows, failed, _ = read_rows(samples, folder, component, features)
+    good = samples.index.difference(failed.index)
+    classes = samples.loc[good, "class"].to_numpy(dtype=str)
+    if features is None:
+        estimator.fit(rows[good], classes)
+    else:
+        estimator.steps[1:] = estimator[1:].fit(rows[good], classes).steps
+    return estimator, classes

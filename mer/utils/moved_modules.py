@@ -1,0 +1,37 @@
+"""Old import paths of modules that have moved."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+
+class _MovedModules(MetaPathFinder, Loader):
+    def __init__(self, moved: Mapping[str, str]) -> None:
+        self.moved = dict(moved)
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        return importlib.util.spec_from_loader(fullname, self) if fullname in self.moved else None
+
+    def exec_module(self, module: ModuleType) -> None:
+        # The import system returns what stands in `sys.modules` after the module has been executed.
+        sys.modules[module.__name__] = importlib.import_module(self.moved[module.__name__])
+
+
+def install(moved: Mapping[str, str]) -> None:
+    """Let old import paths return the modules at their new paths.
+
+    Parameters
+    ----------
+    moved : mapping of str to str
+        Old dotted path -> new dotted path. Both import the same module object.
+    """
+    # First, since a leftover folder of an earlier checkout would otherwise be imported as a namespace package.
+    sys.meta_path.insert(0, _MovedModules(moved))

@@ -1,0 +1,108 @@
+import pytest
+
+from mer.datasets.samples import SamplesError
+from mer.datasets.video_folder import list_clips
+from tests.datasets.test_video import write_picture
+
+
+def touch(*paths):
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
+
+
+def keys(table):
+    return list(table[["dataset", "subject", "clip"]].itertuples(index=False, name=None))
+
+
+def test_subjects_are_folders_and_clips_are_files_or_folders_of_frames(tmp_path):
+    touch(
+        tmp_path / "bo" / "smile.mp4",
+        tmp_path / "bo" / "frown.AVI",
+        tmp_path / "bo" / "notes.txt",
+        tmp_path / ".git/a.mp4",
+    )
+    write_picture(tmp_path / "al" / "ep.01" / "img1.png", 1)
+    touch(tmp_path / "al" / ".hidden.mp4", tmp_path / "empty" / "nothing.txt")
+    table = list_clips(tmp_path)
+    assert keys(table) == [("videos", "al", "ep.01"), ("videos", "bo", "frown"), ("videos", "bo", "smile")]
+    assert (table["status"] == "").all()
+    assert table["source"].tolist() == [str(tmp_path / p) for p in ("al/ep.01", "bo/frown.AVI", "bo/smile.mp4")]
+
+
+def test_labels_are_joined_and_their_gaps_are_rows(tmp_path):
+    touch(tmp_path / "006" / "a.mp4", tmp_path / "006" / "b.mp4")
+    (tmp_path / "labels.csv").write_text(
+        "\ufeffSubject, Clip ,label,onset,apex,dataset\n006,a,positive,3,7,mine\n006,a,surprise,20,,mine\n"
+        "006,gone,negative,,,mine\n",
+        encoding="utf-8",
+    )
+    table = list_clips(tmp_path)
+    assert keys(table) == [("mine", "006", "a")] * 2 + [("mine", "006", "gone"), ("videos", "006", "b")]
+    assert table["onset"].fillna(-1).tolist() == [3, 20, -1, -1]
+    assert table["label"].tolist() == ["positive", "surprise", "negative", ""]
+    assert table["status"].tolist() == ["", "", "missing_clip", ""]
+
+
+def test_one_clip(tmp_path):
+    touch(tmp_path / "me.mov")
+    assert keys(list_clips(tmp_path / "me.mov")) == [("videos", "me", "me")]
+
+
+def test_clips_without_a_subject_folder(tmp_path):
+    touch(tmp_path / "a.mp4", tmp_path / "b.mp4")
+    assert keys(list_clips(tmp_path)) == [("videos", "a", "a"), ("videos", "b", "b")]
+    (tmp_path / "labels.csv").write_text("subject,clip\nbo,a\nbo,b\n")
+    table = list_clips(tmp_path)
+    assert keys(table) == [("videos", "bo", "a"), ("videos", "bo", "b")]
+    assert (table["status"] == "").all()
+
+
+def test_annotations_from_elsewhere(tmp_path):
+    touch(tmp_path / "v" / "bo" / "a.mp4")
+    (tmp_path / "mine.csv").write_text("subject,clip,aus\nbo,a,R4+ref(6)\n")
+    assert list_clips(tmp_path / "v", tmp_path / "mine.csv")["aus"].tolist() == ["R4+ref(6)"]
+    with pytest.raises(FileNotFoundError, match=r"none\.csv"):
+        list_clips(tmp_path / "v", tmp_path / "none.csv")
+
+
+def test_two_files_with_one_name_are_one_faulty_row(tmp_path):
+    touch(tmp_path / "bo" / "a.mp4", tmp_path / "bo" / "a.avi", tmp_path / "bo" / "b.avi")
+    table = list_clips(tmp_path)
+    assert table["status"].tolist() == ["unreadable", ""]
+    assert "a.avi and a.mp4" in table["message"][0]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("person,clip\nbo,a\n", "no column subject"),
+        ("subject,clip,Clip\nbo,a,b\n", "the column .clip. twice"),
+        ("subject,clip\nbo,a\nbo,a\n", "bo/a stands there twice"),
+        ("", "not a table"),
+        ("subject,clip,lable\nbo,a,x\n", "a column 'lable'; .*'label'"),
+        ("subject,clip,onsett\nbo,a,3\n", "a column 'onsett'; .*'onset'"),
+        ("subject;clip;label\nbo;a;x\n", "';' separates them, expected commas"),
+    ],
+)
+def test_label_files_that_cannot_be_used(tmp_path, text, message):
+    touch(tmp_path / "bo" / "a.mp4")
+    (tmp_path / "labels.csv").write_text(text)
+    with pytest.raises(SamplesError, match=message):
+        list_clips(tmp_path)
+
+
+def test_columns_of_ones_own_do_no_harm(tmp_path):
+    touch(tmp_path / "bo" / "a.mp4")
+    (tmp_path / "labels.csv").write_text("subject,clip,label,camera,notes\nbo,a,x,left,none\n")
+    assert list_clips(tmp_path)["label"].tolist() == ["x"]
+
+
+def test_nothing_to_list(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        list_clips(tmp_path / "none")
+    with pytest.raises(SamplesError, match="no videos in"):
+        list_clips(tmp_path)
+    touch(tmp_path / "a.txt")
+    with pytest.raises(SamplesError, match="neither a video nor a folder"):
+        list_clips(tmp_path / "a.txt")

@@ -1,0 +1,24 @@
+"""Jobs in this process or in others: the same results, each once, whatever the order they come in."""
+
+from mer.utils.processes import in_order, run_jobs
+
+
+def test_results_are_put_into_the_order_of_their_jobs_as_soon_as_they_can_be():
+    seen = []
+
+    def results():
+        for number in (2, 0, 1, 3):
+            seen.append(number)
+            yield number, number * 10
+
+    ordered = in_order(results())
+    assert next(ordered) == 0
+    assert seen == [2, 0]  # not more than it takes
+    assert list(ordered) == [10, 20, 30]
+    assert list(in_order(iter(()))) == []
+
+
+def test_one_process_does_the_jobs_in_turn():
+    assert list(run_jobs(abs, [-3, -1, -2])) == [(0, 3), (1, 1), (2, 2)]
+    assert list(run_jobs(abs, [])) == []
+    assert list(run_jobs(abs, [-3], workers=4)) == [(0, 3)]
