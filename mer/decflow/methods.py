@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mer.decflow.lite import MULTIPLE
-from mer.face.align import face_mask
+from mer.face.align import face_mask, mean_landmarks
 from mer.face.regions import OUTER_EYE_CORNERS
 from mer.flow import Flow
 from mer.flow.rigid_head import BORDER, soft_mask
@@ -44,11 +44,11 @@ def decflow(
     """
     import torch
 
-    from mer.decflow.prior import face_map, standard_landmarks, start_flows
+    from mer.decflow.prior import face_map, start_flows
     from mer.decflow.weights import load_network
 
     height, width = _check(onset, apex)
-    points = standard_landmarks((height, width)) if landmarks is None else np.asarray(landmarks, np.float32)
+    points = mean_landmarks((height, width)) if landmarks is None else np.asarray(landmarks, np.float32)
     device = find_device(device)
     network = load_network("lite", weights, device)
     frames = [_pad(frame, MULTIPLE, 0) for frame in (onset, apex)]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import LinearNDInterpolator
 
-from mer.face.align import crop_landmarks, face_mask
+from mer.face.align import face_mask
 from mer.face.canonical import canonical_landmarks
 from mer.face.regions import OUTER_EYE_CORNERS
 from mer.flow.classical import dis
@@ -75,14 +75,6 @@ def face_map(landmarks: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[
 def _ring() -> NDArray[np.float64]:
     angle = np.linspace(0, 2 * np.pi, 24, endpoint=False)
     return np.column_stack([_FAR * np.sin(angle), _MIDDLE - _FAR * np.cos(angle), np.full(24, _BACK)])
-
-
-def standard_landmarks(shape: tuple[int, int]) -> NDArray[np.float32]:
-    """Where alignment puts the mean face in a crop of `(height, width)`: `(478, 3)`, pixels."""
-    height, width = shape
-    placed = crop_landmarks(min(shape))
-    placed[:, :2] += max(0, width - height) / 2, max(0, height - width) / 2
-    return placed
 
 
 def start_flows(

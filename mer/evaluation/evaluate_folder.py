@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,8 +32,7 @@ from mer.evaluation.result import Result
 from mer.extraction.flow_folder import versions
 from mer.flow.files import COMPONENTS
 from mer.models import features_of, is_seeded, name_of, new_model, seen_before
-
-Track = Callable[[Iterable[Any], int, str], Iterable[Any]]
+from mer.utils.progress import Track, untracked
 
 
 def evaluate(
@@ -104,7 +103,7 @@ def evaluate(
         raise ValueError(f"no flow component {component!r}; there are {', '.join(COMPONENTS)}")
     if seeds < 1 or (workers is not None and workers < 1):
         raise ValueError("seeds and workers are 1 or more")
-    folder, chosen, track = Path(flows), find_protocol(protocol), track or _untracked
+    folder, chosen, track = Path(flows), find_protocol(protocol), track or untracked
     models = list(model) if isinstance(model, (list, tuple)) else [model]
     seeded = any(map(is_seeded, models))
     samples, left_out = chosen.select(read_samples(folder), megc_csv)
@@ -200,10 +199,6 @@ def _sees(component: str, model: Any) -> str:
     """What a model is given of each clip."""
     features = features_of(new_model(model))
     return f"{component} flow" if features is None else SEES.get(features.sees, f"{component} flow")
-
-
-def _untracked(items: Iterable[Any], total: int, what: str) -> Iterable[Any]:
-    return items
 
 
 def _described(estimator: Any) -> str:

@@ -12,7 +12,7 @@ and a classifier that searches the memory of this program for the classes of the
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -21,6 +21,7 @@ import numpy as np
 from mer.evaluation.fit_fold import Answer, Candidate, Data, Task, answer, ask, fit_and_answer, on_one_thread
 from mer.models import features_of, new_model
 from mer.utils.processes import run_apart, run_jobs
+from mer.utils.progress import Track
 
 TRIED = 60  # rows of each of the two folds that a classifier is tried on
 _TRUSTED = ("sklearn.", "mer.", "numpy", "scipy.", "builtins", "torch.")
@@ -28,7 +29,6 @@ _WHY = (
     "the classifier answers otherwise once it has been fitted to something else: it keeps what it has seen outside "
     "itself, or draws random numbers without a seed"
 )
-Track = Callable[[Iterable[Any], int, str], Iterable[Any]]
 
 
 def is_trusted(model: Any) -> bool:

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,8 +18,8 @@ from mer.extraction.frame_files import load_clip, load_pair
 from mer.features import resample_time
 from mer.flow import load_component
 from mer.models import PerClip
+from mer.utils.progress import Track
 
-Track = Callable[[Iterable[Any], int, str], Iterable[Any]]
 SEES = {"clip": "gray frames", "pair": "onset and apex in color"}  # what is no flow, in words
 
 

@@ -8,7 +8,7 @@ and the networks of the field see rendered ones before the clips of people; the 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,11 +26,11 @@ from mer.models.pretraining import PRETRAINABLE
 from mer.models.pretraining import pretrain as pretrain_network
 from mer.models.save import save_model
 from mer.models.zero_shot import CLASSES, WEIGHTS, has_margins
+from mer.utils.progress import Track
 
 if TYPE_CHECKING:
     from mer.synth.clips import MicroFlows
 
-Track = Callable[[Iterable[Any], int, str], Iterable[Any]]
 # Models that the rendered clips are for.
 READ_RENDERED = ("zero-shot", "zero-shot-strict", "svm-hoof-synth", "ensemble-synth")
 

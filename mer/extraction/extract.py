@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +23,12 @@ from mer.flow import is_flow_file
 from mer.utils.atomic_files import write_json
 from mer.utils.folder_lock import only_run
 from mer.utils.processes import DIED, run_jobs
+from mer.utils.progress import Track
 from mer.utils.torch_setup import find_device
 
 # Seconds between two writings of samples.csv, which is what is redone after a crash. A long table takes long to write;
 # the wait grows with it, so that writing stays below a twentieth of the time.
 SAVE_EVERY, SAVE_SHARE = 2.0, 0.05
-
-Track = Callable[[Iterable, int, str], Iterable]  # (items, how many, what they are) -> the same items, shown as they go
 
 
 def extract_flow(

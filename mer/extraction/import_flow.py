@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import platform
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ from mer.extraction.flow_folder import (
 from mer.extraction.import_table import read_table
 from mer.utils.atomic_files import write_json, write_whole
 from mer.utils.folder_lock import only_run
+from mer.utils.progress import Track
 
 ORDERS = {"rgb": (0, 1, 2), "bgr": (2, 1, 0)}  # where u, v and strain stand among red, green and blue
 SCALINGS = {
@@ -44,7 +45,6 @@ SCALINGS = {
 }
 LOST = {"minmax": ["scale", "sign", "zero"], "centered": ["scale"]}
 SUFFIXES = (".png", ".bmp", ".jpg", ".jpeg", ".tif", ".tiff")
-Track = Callable[[Iterable[Any], int, str], Iterable[Any]]
 
 
 def import_flow(

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mer.face import crop_landmarks, face_mask
+from mer.face import face_mask, mean_landmarks
 from mer.flow.classical import dis, farneback, require_tvl1, tvl1
 from mer.flow.field import Field, Flow, check_field
 from mer.flow.files import COMPONENTS
@@ -222,14 +222,6 @@ def _find_landmarks(onset: NDArray[np.uint8]) -> NDArray[np.float32]:
         return faces[0].landmarks
     warnings.warn(f"{reason}; the mean face stands in, where alignment puts it", stacklevel=3)
     return mean_landmarks(onset.shape[:2])
-
-
-def mean_landmarks(shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """The mean face where alignment puts it in a crop of `(H, W)`: `(478, 3)`, pixels."""
-    height, width = shape
-    landmarks = crop_landmarks(min(height, width))
-    landmarks[:, :2] += np.subtract((width, height), min(height, width)) / 2
-    return landmarks
 
 
 def _check_result(field: Any, shape: tuple[int, ...], what: str) -> Field:

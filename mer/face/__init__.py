@@ -5,8 +5,10 @@ from mer.face.align import (
     align,
     crop,
     crop_landmarks,
+    face_box,
     face_mask,
     frame_mask,
+    mean_landmarks,
     region_mask,
     transform,
 )
@@ -27,8 +29,10 @@ __all__ = [
     "crop_landmarks",
     "detect_faces",
     "detector_status",
+    "face_box",
     "face_mask",
     "frame_mask",
+    "mean_landmarks",
     "region_mask",
     "transform",
 ]

@@ -96,6 +96,25 @@ def crop_landmarks(size: int = 224) -> NDArray[np.float32]:
     return (canonical_landmarks() * (CROP_SCALE * size) + [*corner, 0.0]).astype(np.float32)
 
 
+def mean_landmarks(shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Landmarks of the mean face at the position that alignment gives it in a crop that need not be square.
+
+    Parameters
+    ----------
+    shape : (height, width)
+        Of the crop, pixels.
+
+    Returns
+    -------
+    float32 (478, 3)
+        Pixels of the crop.
+    """
+    height, width = shape
+    landmarks = crop_landmarks(min(height, width))
+    landmarks[:, :2] += np.subtract((width, height), min(height, width)) / 2
+    return landmarks
+
+
 def crop(image: np.ndarray, alignment: Alignment) -> NDArray[np.uint8]:
     """The aligned face: `(size, size, 3)` from a uint8 image `(H, W, 3)`; `(size, size)` from a gray one.
 

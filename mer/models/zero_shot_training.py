@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +12,12 @@ from mer.models.zero_shot import CLASSES, form_network, form_of_motion, mirrored
 from mer.synth.clips import MicroFlows
 from mer.synth.estimated import published
 from mer.utils.atomic_files import write_whole
+from mer.utils.progress import Track
 from mer.utils.torch_setup import one_thread
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor, nn
 
-Track = Callable[[Iterable, int, str], Iterable]
 _BATCH = 128
 
 

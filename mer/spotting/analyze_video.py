@@ -19,7 +19,6 @@ from mer.datasets.samples import conform, write_samples
 from mer.datasets.video import Clip, open_clip
 from mer.datasets.video_folder import DATASET
 from mer.extraction.clip import FACES, Settings
-from mer.extraction.extract import Track
 from mer.extraction.flow_folder import earlier_run, flow_path, run_record
 from mer.extraction.methods import DEFAULT_METHOD, Method, check_method, estimate_flow
 from mer.face import align as align_face
@@ -32,6 +31,7 @@ from mer.spotting.video_page import Shown, render_video_report
 from mer.spotting.viewer_data import Expression, make_view
 from mer.synth.aus import ACTION_UNITS
 from mer.utils.atomic_files import write_json, write_whole
+from mer.utils.progress import Track
 
 SHOWN = 40  # expressions with pictures in the report, the strongest; the tables and the flow folder have all
 TIMES = ("onset_time", "apex_time", "offset_time", "seconds")

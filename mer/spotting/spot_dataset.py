@@ -21,7 +21,6 @@ import pandas as pd
 from mer.datasets import find_dataset, load_dataset, read_copy
 from mer.datasets.samples import SamplesError
 from mer.datasets.video_folder import list_clips
-from mer.extraction.extract import Track
 from mer.extraction.flow_folder import flow_path
 from mer.extraction.methods import Method, describe_method
 from mer.spotting.intervals import MICRO_SECONDS
@@ -29,6 +28,7 @@ from mer.spotting.recognition import Recognizer
 from mer.spotting.scores import KINDS, VIDEO
 from mer.spotting.spot_video import METHOD, RATE, spot
 from mer.utils.atomic_files import write_json, write_whole
+from mer.utils.progress import Track
 
 TRUTH = [*VIDEO, "onset", "apex", "offset", "kind", "label"]
 INTERVALS = [*VIDEO, "onset", "apex", "offset", "kind", "strength", "prediction"]

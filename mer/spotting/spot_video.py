@@ -12,12 +12,12 @@ import pandas as pd
 
 from mer.datasets.video import Clip, open_clip
 from mer.extraction.clip import FACES
-from mer.extraction.extract import Track
 from mer.extraction.methods import Method, check_method, method_name
 from mer.face import Alignment, check_detector
 from mer.spotting.face_motion import KeyFrame, Motion, follow
 from mer.spotting.intervals import THRESHOLD, find_intervals
 from mer.utils.atomic_files import write_whole
+from mer.utils.progress import Track
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from mer.features import magnitude, resize
 from mer.flow import Flow
 from mer.report.figures import flow_to_rgb
 from mer.report.pictures import jpeg, outline
+from mer.utils.progress import Track
 
 GRID = 24  # cells of the flow a side, each with a dart
 INSIDE = 30  # frames of one expression, at most
@@ -24,7 +25,6 @@ WITH_FLOW = 150  # frames of all expressions together, and with that the size of
 BETWEEN = 60  # frames outside of all expressions
 SIDE = 224  # pixels of a frame
 HUES = 72
-Track = Callable[[Iterable[Any], int, str], Iterable[Any]]
 
 
 @dataclass(frozen=True, eq=False)

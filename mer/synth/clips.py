@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -24,8 +24,8 @@ from mer.synth.au_flows import (
 from mer.synth.aus import ACTION_UNITS
 from mer.synth.estimated import Recording, draw_recording, estimate
 from mer.synth.model import FaceModel
+from mer.utils.progress import Track
 
-Track = Callable[[Iterable, int, str], Iterable]
 _BLINK = [UNITS.index("L45"), UNITS.index("R45")]
 
 

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
 
 Item = TypeVar("Item")
+# (items, total, description) -> the same items, while their progress is shown.
+Track = Callable[[Iterable[Any], int, str], Iterable[Any]]
 LINE_EVERY = 10.0  # seconds between two lines when piped
+
+
+def untracked(items: Iterable[Item], total: int, what: str) -> Iterable[Item]:
+    """Return `items`; the default where no progress is shown."""
+    return items
 
 
 def track(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:

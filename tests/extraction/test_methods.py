@@ -12,11 +12,10 @@ from mer.extraction.methods import (
     DEFAULT_METHOD,
     check_method,
     describe_method,
-    mean_landmarks,
     method_name,
     method_status,
 )
-from mer.face import crop_landmarks, face_mask
+from mer.face import crop_landmarks, face_mask, mean_landmarks
 from mer.flow import Flow
 from mer.flow.rigid_head import RigidHead
 
