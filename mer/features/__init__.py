@@ -2,7 +2,7 @@
 
 from mer.features.biwoof import biwoof
 from mer.features.clips import as_clips, hog3d, lbp_top, resample_time
-from mer.features.fields import as_fields, dct, resize
+from mer.features.fields import as_fields, dct, mirror, resize
 from mer.features.histogram import block_hoof, grid_windows, hoof
 from mer.features.mdmo import MDMO_POINTS, mdmo, mdmo_regions
 from mer.features.regions import FACE_REGIONS, REGION_STATISTICS, region_statistics, region_windows
@@ -24,6 +24,7 @@ __all__ = [
     "magnitude",
     "mdmo",
     "mdmo_regions",
+    "mirror",
     "region_statistics",
     "region_windows",
     "resample_time",

@@ -1,16 +1,26 @@
-"""Stacks of flow fields: their shape, their size."""
+"""Flow fields as arrays: shape, size, mirror image, cosine transform."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
 
 import cv2
 import numpy as np
 from scipy.fft import dctn
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+FieldT = TypeVar("FieldT", np.ndarray, "Tensor")
+
 
 def as_fields(rows: np.ndarray) -> np.ndarray:
-    """Flow fields `(n, H, W, 2)`, float32, from such fields or from their flattened rows `(n, H * W * 2)`, H = W.
+    """Flow fields `(n, H, W, 2)`, float32, from fields of that shape or from flattened rows `(n, H * W * 2)`, H = W.
 
-    `ValueError` for any other shape, and for values that are not finite.
+    Raises
+    ------
+    ValueError
+        If the shape is another one, or a value is not finite.
     """
     rows = np.asarray(rows)
     if rows.ndim == 2:
@@ -26,10 +36,10 @@ def as_fields(rows: np.ndarray) -> np.ndarray:
 
 
 def resize(image: np.ndarray, size: int) -> np.ndarray:
-    """Resample `(H, W, C)` to `(size, size, C)`; the values keep their unit.
+    """Resample `(H, W, C)` to `(size, size, C)`, float32; the values keep their unit.
 
-    When it shrinks, each new cell is the mean over the area that it covers, so nothing aliases and the mean of the
-    image stays what it was; when it grows, it interpolates linearly.
+    Shrinking averages over the area of each new pixel, which avoids aliasing and preserves the mean; enlarging
+    interpolates linearly.
     """
     image = np.asarray(image, dtype=np.float32)
     if image.shape[:2] == (size, size):
@@ -37,6 +47,23 @@ def resize(image: np.ndarray, size: int) -> np.ndarray:
     shrinks = size <= min(image.shape[:2])
     out = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
     return out.reshape(size, size, image.shape[2])  # OpenCV drops a single channel
+
+
+def mirror(field: FieldT) -> FieldT:
+    """Flow of the mirrored face: swap left and right and negate u.
+
+    Parameters
+    ----------
+    field : array (..., H, W, C) or tensor (..., C, H, W)
+        The first channel is u. Other channels, such as v and strain, keep their sign.
+    """
+    if isinstance(field, np.ndarray):
+        mirrored = field[..., ::-1, :].copy()
+        mirrored[..., 0] *= -1
+        return mirrored
+    tensor = field.flip(-1)
+    tensor[..., 0, :, :] *= -1
+    return tensor
 
 
 def dct(flow: np.ndarray, size: int = 28, keep: int = 8, center: bool = True) -> np.ndarray:
@@ -49,12 +76,12 @@ def dct(flow: np.ndarray, size: int = 28, keep: int = 8, center: bool = True) ->
     keep : int
         Frequencies per axis, at most `size`.
     center : bool
-        Subtract the median vector first: what is left of the head's motion, or a shifted zero.
+        Subtract the median vector first, to remove residual head motion or a constant offset.
 
     Returns
     -------
     (keep * keep * 2,) float32
-        Vertical frequency, horizontal frequency, u and v; in the unit of the flow times pixels.
+        In the order (vertical frequency, horizontal frequency, component); unit of the flow times pixels.
     """
     if not 1 <= keep <= size:
         raise ValueError(f"{keep} frequencies per axis of a field of {size} x {size}; expected 1 to {size}")
