@@ -1,4 +1,4 @@
-"""Features of flow fields and of clips: pure functions on arrays."""
+"""Features of flow fields and of clips of frames: pure functions on arrays."""
 
 from mer.features.biwoof import biwoof
 from mer.features.clips import as_clips, hog3d, lbp_top, resample_time

@@ -12,26 +12,26 @@ from mer.features.strain import magnitude, strain
 
 
 def biwoof(flow: np.ndarray, blocks: int = 5, bins: int = 8) -> np.ndarray:
-    """Orientation histograms of blocks, weighted twice: votes by their length, blocks by their strain.
+    """Block-wise orientation histograms, weighted by flow magnitude and by the optical strain of each block.
 
-    Each block's histogram is divided by its sum, so that it tells directions alone, and multiplied by the sum of the
-    block's optical strain; the whole is divided by its Euclidean norm. So it does not depend on the flow's unit.
+    Each block's histogram is normalized to sum to one and then multiplied by the sum of the block's optical strain. The
+    concatenated vector is divided by its Euclidean norm, so the feature does not depend on the unit of the flow.
 
     Parameters
     ----------
     flow : (H, W, 2)
-        x first; at least `blocks` pixels a side.
+        x first; at least `blocks` pixels per side.
     blocks, bins : int
-        Blocks per axis, and orientations; the first bin starts at motion to the left and they go clockwise.
+        Blocks per axis, and orientation bins. The first bin starts at motion to the left; bins proceed clockwise.
 
     Returns
     -------
     (blocks * blocks * bins,) float32
-        Zeros where nothing is strained.
+        All zeros if no block is strained.
     """
     height, width = flow.shape[:2]
     if min(height, width) < max(blocks, 2):
-        raise ValueError(f"{blocks} x {blocks} blocks need as many pixels, the flow is {height} x {width}")
+        raise ValueError(f"{blocks} x {blocks} blocks need at least as many pixels; the flow is {height} x {width}")
     angle = np.arctan2(flow[..., 1], flow[..., 0])
     bin_ = np.floor((angle + np.pi) * (bins / (2 * np.pi))).astype(int) % bins
     row, column = np.arange(height) * blocks // height, np.arange(width) * blocks // width

@@ -1,4 +1,4 @@
-"""Features of whole clips: gray frames `(T, H, W)`, aligned, in the order of time."""
+"""Features of whole clips: aligned gray frames `(T, H, W)` in temporal order."""
 
 from __future__ import annotations
 
@@ -8,37 +8,40 @@ import numpy as np
 from scipy.ndimage import shift
 
 PLANES = ("xy", "xt", "yt")
-_GOLDEN = (1 + 5**0.5) / 2
 
 
 def as_clips(rows: np.ndarray, frames: int, channels: int = 1) -> np.ndarray:
-    """Clips `(n, T, H, W)`, float32, from such clips or from their flattened rows `(n, T * H * W)`, H = W.
+    """Clips `(n, T, H, W)`, float32, from clips of that shape or from flattened rows `(n, T * H * W)`, H = W.
 
-    With several `channels`, such as the two of flow, `(n, T, H, W, channels)` or its rows. `ValueError` for any other
-    shape, and for values that are not finite.
+    With several `channels`, such as u and v of flow, the shape is `(n, T, H, W, channels)`.
+
+    Raises
+    ------
+    ValueError
+        If the shape is another one, or a value is not finite.
     """
     rows = np.asarray(rows)
     tail = () if channels == 1 else (channels,)
-    what = "(n, T, H, W)" if channels == 1 else f"(n, T, H, W, {channels})"
+    expected = "(n, T, H, W)" if channels == 1 else f"(n, T, H, W, {channels})"
     if rows.ndim == 2:
         side = int(np.sqrt(rows.shape[1] / (frames * channels)) + 0.5)
         if side < 2 or frames * channels * side * side != rows.shape[1]:
             raise ValueError(
-                f"expected clips of {frames} square frames, {what} or their rows, found rows of {rows.shape[1]} "
+                f"expected clips of {frames} square frames, {expected} or flattened rows; found rows of {rows.shape[1]} "
                 "values; see docs/models.md, 'Clips'"
             )
         rows = rows.reshape(len(rows), frames, side, side, *tail)
     if rows.ndim != 4 + len(tail) or rows.shape[1] != frames or rows.shape[4:] != tail:
-        raise ValueError(f"expected clips of {frames} frames, {what}, found {rows.shape}")
+        raise ValueError(f"expected clips of {frames} frames, {expected}; found {rows.shape}")
     if not np.isfinite(rows).all():
         raise ValueError(f"{int((~np.isfinite(rows)).sum())} values of the clips are not finite")
     return np.ascontiguousarray(rows, dtype=np.float32)
 
 
 def resample_time(clip: np.ndarray, frames: int) -> np.ndarray:
-    """The clip at `frames` equally spaced times, first and last frame included: `(frames, H, W)` from `(T, H, W)`.
+    """Resample a clip `(T, H, W)` linearly to `(frames, H, W)`, keeping its first and last frame.
 
-    Linear between neighbors; what papers on LBP-TOP call temporal interpolation is smoother, and hardly different.
+    Papers on LBP-TOP use a smoother temporal interpolation model; the features hardly differ.
     """
     clip = np.asarray(clip, dtype=np.float32)
     at = np.linspace(0, len(clip) - 1, frames)
@@ -49,7 +52,7 @@ def resample_time(clip: np.ndarray, frames: int) -> np.ndarray:
 
 
 def lbp_top(clip: np.ndarray, blocks: int = 5, radii: tuple[int, int, int] = (1, 1, 4), points: int = 8) -> np.ndarray:
-    """Local binary patterns on three orthogonal planes: histograms of uniform patterns, block by block.
+    """Local binary patterns on three orthogonal planes (LBP-TOP): block-wise histograms of uniform patterns.
 
     Zhao and Pietikäinen, "Dynamic texture recognition using local binary patterns with an application to facial
     expressions", IEEE TPAMI 2007.
@@ -57,19 +60,19 @@ def lbp_top(clip: np.ndarray, blocks: int = 5, radii: tuple[int, int, int] = (1,
     Parameters
     ----------
     clip : (T, H, W)
-        Gray values. T more than twice the time radius, and enough pixels for a block beyond the radii.
+        Gray values. T must exceed twice the temporal radius, and each block must hold a pixel inside the margins.
     blocks : int
-        Per axis of the image.
+        Blocks per image axis.
     radii : (x, y, t)
-        Of the ellipse on which the neighbors lie, pixels and frames.
+        Radii of the ellipse of neighbors, in pixels and frames.
     points : int
-        Neighbors, equally spaced, interpolated linearly; the first lies along the first axis of the plane's name.
+        Number of equally spaced, linearly interpolated neighbors; the first lies on the first axis of the plane.
 
     Returns
     -------
     (blocks * blocks * 3 * (points * (points - 1) + 3),) float32
-        For each block and plane (xy, xt, yt), the share of its pixels with each uniform pattern; the last is the share
-        of all others.
+        For each block and plane (xy, xt, yt), the share of pixels with each uniform pattern; the last value is the
+        share of all non-uniform patterns.
     """
     clip = np.asarray(clip, dtype=np.float32)
     inner = [n - 2 * r for n, r in zip(clip.shape, radii[::-1])]  # t, y, x
@@ -88,7 +91,7 @@ def lbp_top(clip: np.ndarray, blocks: int = 5, radii: tuple[int, int, int] = (1,
             offset[2 - first] = radii[first] * np.cos(2 * np.pi * k / points)
             offset[2 - second] = radii[second] * np.sin(2 * np.pi * k / points)
             neighbor = shift(clip, -np.round(offset, 9), order=1, mode="nearest", prefilter=False)[center]
-            code |= (neighbor >= clip[center] - 1e-4).astype(np.intp) << k  # rounding must not tell equal values apart
+            code |= (neighbor >= clip[center] - 1e-4).astype(np.intp) << k  # equal values stay equal despite rounding
         counts = np.bincount((block * n_labels + labels[code]).ravel(), minlength=blocks**2 * n_labels)
         counts = counts.reshape(-1, n_labels)
         histograms.append(counts / counts.sum(1, keepdims=True))
@@ -97,7 +100,7 @@ def lbp_top(clip: np.ndarray, blocks: int = 5, radii: tuple[int, int, int] = (1,
 
 @lru_cache(maxsize=4)
 def _uniform_labels(points: int) -> np.ndarray:
-    """Label of each of the `2 ** points` patterns: its own where at most two neighbors along the circle differ."""
+    """Label of each of the `2 ** points` patterns; all patterns with more than two transitions share the last label."""
     codes = np.arange(2**points)
     bits = (codes[:, None] >> np.arange(points)) & 1
     uniform = (bits != np.roll(bits, 1, axis=1)).sum(1) <= 2
@@ -105,18 +108,18 @@ def _uniform_labels(points: int) -> np.ndarray:
 
 
 def hog3d(clip: np.ndarray, blocks: int = 4, times: int = 2) -> np.ndarray:
-    """Histograms of gradients in space and time (3DHOG), cell by cell.
+    """Cell-wise histograms of spatio-temporal gradients (3DHOG).
 
     Kläser, Marszałek and Schmid, "A spatio-temporal descriptor based on 3D-gradients", BMVC 2008; for
-    micro-expressions, Polikovsky, Kameda and Ohta, ICDP 2009. Each gradient `(x, y, t)` votes with its length for the
-    faces of an icosahedron that it points at; each cell's histogram is divided by its Euclidean norm.
+    micro-expressions, Polikovsky, Kameda and Ohta, ICDP 2009. Each gradient `(x, y, t)` votes, weighted by its length,
+    for the nearest faces of an icosahedron; each cell's histogram is divided by its Euclidean norm.
 
     Parameters
     ----------
     clip : (T, H, W)
-        Gray values; at least 2 frames and `times` of them, and `blocks` pixels a side.
+        Gray values; at least `max(times, 2)` frames and `max(blocks, 2)` pixels per side.
     blocks, times : int
-        Cells per axis of the image, and along time.
+        Cells per image axis and along time.
 
     Returns
     -------
@@ -127,7 +130,7 @@ def hog3d(clip: np.ndarray, blocks: int = 4, times: int = 2) -> np.ndarray:
         raise ValueError(f"a clip of shape {clip.shape} is too small for {times} x {blocks} x {blocks} cells")
     gradient = np.stack(np.gradient(clip)[::-1], -1).reshape(-1, 3)  # x, y, t
     length = np.linalg.norm(gradient, axis=1, keepdims=True)
-    # A face gets what exceeds the cosine to its neighbors' centers, so a gradient along one center votes for it alone.
+    # The threshold is the cosine between adjacent centers, so a gradient along one center votes for that face only.
     votes = np.clip(gradient / np.where(length > 0, length, 1) @ _icosahedron().T - 5**0.5 / 3, 0, None)
     votes *= length / np.maximum(np.linalg.norm(votes, axis=1, keepdims=True), 1e-6)
     cells = [np.arange(n) * parts // n for n, parts in zip(clip.shape, (times, blocks, blocks))]
@@ -140,8 +143,9 @@ def hog3d(clip: np.ndarray, blocks: int = 4, times: int = 2) -> np.ndarray:
 
 @lru_cache(maxsize=1)
 def _icosahedron() -> np.ndarray:
-    """Unit vectors to the centers of the 20 faces: the corners of a dodecahedron."""
+    """Unit vectors to the centers of the 20 faces, which are the vertices of a dodecahedron: `(20, 3)`."""
     cube = [(x, y, z) for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)]
-    a, b = 1 / _GOLDEN, _GOLDEN
+    golden = (1 + 5**0.5) / 2
+    a, b = 1 / golden, golden
     rest = [np.roll((0, s * a, t * b), k) for k in range(3) for s in (-1, 1) for t in (-1, 1)]
     return np.vstack([cube, rest]) / np.sqrt(3)

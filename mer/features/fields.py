@@ -26,10 +26,10 @@ def as_fields(rows: np.ndarray) -> np.ndarray:
     if rows.ndim == 2:
         side = int(np.sqrt(rows.shape[1] / 2) + 0.5)
         if 2 * side * side != rows.shape[1]:
-            raise ValueError(f"rows of {rows.shape[1]} values are not square flow fields, (H, W, 2) with H = W")
+            raise ValueError(f"rows of {rows.shape[1]} values are not square flow fields (H, W, 2) with H = W")
         rows = rows.reshape(len(rows), side, side, 2)
     if rows.ndim != 4 or rows.shape[3] != 2:
-        raise ValueError(f"expected flow fields (n, H, W, 2) or (n, H * W * 2), found {rows.shape}")
+        raise ValueError(f"expected flow fields (n, H, W, 2) or (n, H * W * 2); found {rows.shape}")
     if not np.isfinite(rows).all():
         raise ValueError(f"{int((~np.isfinite(rows)).sum())} values of the flow fields are not finite")
     return np.ascontiguousarray(rows, dtype=np.float32)
@@ -72,7 +72,7 @@ def dct(flow: np.ndarray, size: int = 28, keep: int = 8, center: bool = True) ->
     Parameters
     ----------
     flow : (H, W, 2)
-        x first, in any unit; averaged down to `size` x `size`.
+        x first, in any unit; resized to `size` x `size` first.
     keep : int
         Frequencies per axis, at most `size`.
     center : bool
@@ -84,7 +84,7 @@ def dct(flow: np.ndarray, size: int = 28, keep: int = 8, center: bool = True) ->
         In the order (vertical frequency, horizontal frequency, component); unit of the flow times pixels.
     """
     if not 1 <= keep <= size:
-        raise ValueError(f"{keep} frequencies per axis of a field of {size} x {size}; expected 1 to {size}")
+        raise ValueError(f"keep={keep} frequencies per axis; expected 1 to {size} for a field of {size} x {size}")
     field = resize(flow, size)
     if center:
         field = field - np.median(field, axis=(0, 1))

@@ -1,9 +1,8 @@
-"""Histograms of oriented optical flow (HOOF), window by window.
+"""Histograms of oriented optical flow (HOOF) in windows of the face.
 
 Chaudhry et al., "Histograms of oriented optical flow and Binet-Cauchy kernels on nonlinear dynamical systems for the
-recognition of human actions", CVPR 2009. There, one histogram describes the whole image; here, every window of the
-face has its own, as in Liu et al., "A main directional mean optical flow feature for spontaneous micro-expression
-recognition" (MDMO), IEEE Transactions on Affective Computing 2016.
+recognition of human actions", CVPR 2009, describe the whole image by one histogram. Here every window of the face has
+one.
 """
 
 from __future__ import annotations
@@ -17,10 +16,10 @@ from mer.features.fields import resize
 
 @lru_cache(maxsize=16)
 def grid_windows(size: int, blocks: int) -> np.ndarray:
-    """Soft square windows, `blocks` x `blocks`, over an image of `size` x `size`: weights `(blocks ** 2, size, size)`.
+    """Weights `(blocks ** 2, size, size)` of overlapping square windows on a `blocks` x `blocks` grid.
 
-    Each window falls off linearly to the centers of its neighbors, so that the weights at every pixel sum to one and a
-    face that is aligned one pixel off changes the histograms by little. The result is shared: don't write to it.
+    Each window falls off linearly to the centers of its neighbors. The weights at every pixel sum to one, and small
+    alignment errors change the histograms only slightly. The result is cached and read-only.
     """
     centers = (np.arange(blocks) + 0.5) * size / blocks - 0.5
     position = np.clip(np.arange(size), centers[0], centers[-1])
@@ -31,20 +30,19 @@ def grid_windows(size: int, blocks: int) -> np.ndarray:
 
 
 def hoof(flow: np.ndarray, windows: np.ndarray, bins: int = 8, center: bool = True) -> np.ndarray:
-    """Orientation histogram of each window; each vector votes with its length.
+    """Orientation histogram of each window; each vector votes with its magnitude.
 
     Parameters
     ----------
     flow : (H, W, 2)
         x first, in any unit.
     windows : (R, H, W)
-        Weight of each pixel in each window: :func:`grid_windows`, or the parts of the face of
-        :func:`mer.features.region_windows`.
+        Weight of each pixel in each window, from :func:`grid_windows` or :func:`mer.features.region_windows`.
     bins : int
-        Orientations; the first is centered on motion to the right, the next ones go clockwise in the image, since y
-        points down. A vote is shared between the two nearest bins by its distance to them.
+        Orientation bins. The first is centered on motion to the right; the others follow clockwise in the image, since
+        y points down. Each vote is split linearly between the two nearest bins.
     center : bool
-        Subtract the median vector first: what is left of the head's motion, or a shifted zero.
+        Subtract the median vector first, to remove residual head motion or a constant offset.
 
     Returns
     -------
@@ -52,7 +50,7 @@ def hoof(flow: np.ndarray, windows: np.ndarray, bins: int = 8, center: bool = Tr
         In the unit of the flow times pixels.
     """
     if windows.shape[1:] != flow.shape[:2]:
-        raise ValueError(f"the windows are {windows.shape[1:]}, the flow is {flow.shape[:2]}")
+        raise ValueError(f"the windows are {windows.shape[1:]} but the flow is {flow.shape[:2]}")
     vectors = flow.reshape(-1, 2)
     if center:
         vectors = vectors - np.median(vectors, axis=0)
@@ -68,9 +66,9 @@ def hoof(flow: np.ndarray, windows: np.ndarray, bins: int = 8, center: bool = Tr
 
 
 def block_hoof(flow: np.ndarray, size: int = 28, blocks: int = 7, bins: int = 8) -> np.ndarray:
-    """Square roots of the orientation histograms on a grid: `(blocks ** 2 * bins,)` from flow `(H, W, 2)`.
+    """Square roots of orientation histograms on a grid: `(blocks ** 2 * bins,)` from flow `(H, W, 2)`.
 
-    The root keeps the strongest motion from drowning the rest: Euclidean distance between roots is the Hellinger
-    distance between histograms. `flow` is first averaged down to `size` x `size`.
+    The flow is first resized to `size` x `size`. The square root keeps strong motion from dominating: the Euclidean
+    distance between the roots is, up to a factor, the Hellinger distance between the histograms.
     """
     return np.sqrt(hoof(resize(flow, size), grid_windows(size, blocks), bins))

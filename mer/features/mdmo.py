@@ -1,8 +1,8 @@
 """Main directional mean optical flow (MDMO).
 
 Liu, Zhang, Yan, Wang, Zhao and Fu, "A main directional mean optical flow feature for spontaneous micro-expression
-recognition", IEEE Transactions on Affective Computing 2016. There, 36 regions are bounded by 66 landmarks of another
-face model; here, each is what lies around one of 36 points of the face mesh, and nearer to it than to the others.
+recognition", IEEE Transactions on Affective Computing 2016. The paper bounds its 36 regions by 66 landmarks of another
+face model; here, each region holds the pixels nearest to one of 36 points of the face mesh.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 
 from mer.face import crop_landmarks
 
-# Right, left; then those in the middle.
+# Pairs of (right, left) points, then the points on the midline.
 _PAIRS = (
     (69, 299), (104, 333),  # forehead
     (55, 285), (52, 282), (46, 276),  # brows, inner to outer
@@ -24,15 +24,15 @@ _PAIRS = (
 )  # fmt: skip
 _MIDDLE = (9, 6, 17, 199)  # glabella, root of the nose, lower lip, chin
 MDMO_POINTS = tuple(point for pair in _PAIRS for point in pair) + _MIDDLE
-_RADIUS = 0.25  # of a region, interocular distances
+_RADIUS = 0.25  # largest distance of a pixel from the point of its region, in interocular distances
 
 
 @lru_cache(maxsize=8)
 def mdmo_regions(size: int) -> np.ndarray:
-    """Which region each pixel of a `size` x `size` crop is in, 0 to 35, or -1: `(size, size)`, the canonical face's.
+    """Region of each pixel of an aligned crop, `(size, size)`: 0 to 35, or -1 outside all regions.
 
-    For crops of :func:`mer.face.align`. In images that somebody else aligned the regions are a grid in the shape of a
-    face, and not anatomy. The result is shared: don't write to it.
+    The regions are those of the canonical face, so the crop has to be aligned by :func:`mer.face.align`; with other
+    alignments they do not follow the anatomy. The result is cached and read-only.
     """
     landmarks = crop_landmarks(size)
     y, x = np.mgrid[:size, :size]
@@ -47,26 +47,26 @@ def mdmo_regions(size: int) -> np.ndarray:
 def mdmo(flow: np.ndarray, bins: int = 8, beta: float = 0.8) -> np.ndarray:
     """Mean length and angle of the main direction in each of 36 regions of the face.
 
-    A region's main direction is the one of `bins` that most of its vectors have. Their mean lengths are divided by the
-    largest of all regions.
+    The main direction of a region is its most frequent orientation bin. Only the vectors in that bin are averaged; the
+    mean lengths are divided by the largest over all regions.
 
     Parameters
     ----------
     flow : (H, W, 2)
-        x first, on the aligned crop, H = W.
+        x first, on an aligned crop, H = W.
     bins : int
-        Directions; the first is centered on motion to the right, the next ones go clockwise in the image.
+        Orientation bins. The first is centered on motion to the right; the others follow clockwise in the image.
     beta : float
-        Share of the lengths; the angles have `1 - beta`.
+        Weight of the lengths; the angles are weighted by `1 - beta`.
 
     Returns
     -------
     (72,) float32
-        `beta` times the lengths of the regions, 0 to 1, then `1 - beta` times their angles, -pi to pi. Zeros where a
-        region has no motion, or no pixel.
+        `beta` times the lengths (0 to 1) of the regions, then `1 - beta` times their angles (-pi to pi). Zeros for
+        regions without motion or without pixels.
     """
     if flow.shape[0] != flow.shape[1]:
-        raise ValueError(f"MDMO needs a square crop of the face, the flow is {flow.shape[0]} x {flow.shape[1]}")
+        raise ValueError(f"MDMO needs a square crop of the face; the flow is {flow.shape[0]} x {flow.shape[1]}")
     region = mdmo_regions(len(flow)).ravel()
     vectors = flow.reshape(-1, 2)[region >= 0].astype(np.float64)
     region = region[region >= 0]
@@ -75,7 +75,7 @@ def mdmo(flow: np.ndarray, bins: int = 8, beta: float = 0.8) -> np.ndarray:
     moves = (vectors != 0).any(1)
     counts = np.bincount((region * bins + bin_)[moves], minlength=n * bins).reshape(n, bins)
     main = (bin_ == counts.argmax(1)[region]) & moves
-    # The lengths and the vectors' sums: the angle of the sum has no jump where the angles have one.
+    # The angle of the summed vectors, unlike the mean of the angles, is well defined across the jump at pi.
     total = np.maximum(np.bincount(region[main], minlength=n), 1)
     length = np.bincount(region[main], np.hypot(*vectors[main].T), n) / total
     sums = [np.bincount(region[main], vectors[main, axis], n) for axis in (0, 1)]

@@ -1,4 +1,4 @@
-"""How fast and how far skin is stretched: magnitude and optical strain."""
+"""Flow magnitude and optical strain."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ def magnitude(flow: np.ndarray) -> np.ndarray:
 
 
 def strain(flow: np.ndarray, spacing: float = 1.0) -> np.ndarray:
-    """Optical strain, the norm of the symmetric part of the flow's gradient.
+    """Optical strain: the norm of the symmetric part of the flow gradient.
 
     `sqrt(u_x^2 + v_y^2 + 0.5 (u_y + v_x)^2)` (Shreve et al., "Macro- and micro-expression spotting in long videos using
-    spatio-temporal strain", FG 2011). Unlike the flow itself, it is zero where the whole face moves or turns in the
-    image plane by a small angle.
+    spatio-temporal strain", FG 2011). Unlike the flow, it is zero for a translation or small in-plane rotation of the
+    whole face.
 
     Parameters
     ----------
     flow : (..., H, W, 2)
         x first; at least 2 x 2 pixels.
     spacing : float
-        Distance between two pixels in the unit of the flow: 1 for flow in pixels. Then the strain is a pure number.
+        Distance between adjacent pixels in the unit of the flow: 1 for flow in pixels. The strain is dimensionless.
 
     Returns
     -------
     (..., H, W)
     """
     if min(flow.shape[-3:-1]) < 2:
-        raise ValueError(f"strain needs at least 2 x 2 pixels, the flow is {flow.shape[-3]} x {flow.shape[-2]}")
+        raise ValueError(f"strain needs at least 2 x 2 pixels; the flow is {flow.shape[-3]} x {flow.shape[-2]}")
     u_y, u_x = np.gradient(flow[..., 0], spacing, axis=(-2, -1))
     v_y, v_x = np.gradient(flow[..., 1], spacing, axis=(-2, -1))
     return np.sqrt(u_x**2 + v_y**2 + 0.5 * (u_y + v_x) ** 2)
 
 
 def uv_strain(flow: np.ndarray, size: int = 28) -> np.ndarray:
-    """u, v and strain of one clip as an image `(size, size, 3)`, the input of most shallow networks of the field.
+    """u, v and strain as an image `(size, size, 3)`, the usual input of shallow networks for micro-expressions.
 
-    The strain is that of the full-size `flow` `(H, W, 2)`; all three are then averaged down to `size`.
+    The strain is computed from the full-size `flow` `(H, W, 2)`; then all three channels are resized to `size`.
     """
     return resize(np.dstack([flow, strain(flow)]), size)

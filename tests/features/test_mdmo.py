@@ -5,7 +5,7 @@ from mer.face import crop_landmarks
 from mer.features import MDMO_POINTS, mdmo, mdmo_regions
 
 
-def test_there_are_36_regions_each_around_its_point_and_mirrored():
+def test_36_symmetric_regions_surround_their_points():
     regions = mdmo_regions(56)
     assert len(MDMO_POINTS) == len(set(MDMO_POINTS)) == 36
     assert set(np.unique(regions)) == set(range(-1, 36))
@@ -16,7 +16,7 @@ def test_there_are_36_regions_each_around_its_point_and_mirrored():
     assert (swap[regions[:, ::-1]] == regions).mean() > 0.97
 
 
-def test_main_direction_is_that_of_most_vectors():
+def test_the_main_direction_is_the_most_frequent_one():
     rng = np.random.default_rng(0)
     flow = np.zeros((56, 56, 2))
     flow[..., 0] = np.where(rng.random((56, 56)) < 0.7, 1.0, 0)
@@ -39,7 +39,7 @@ def test_a_raised_mouth_corner_has_its_angle_and_the_largest_length():
     np.testing.assert_allclose(mdmo(3 * flow, beta=0.5).reshape(2, 36)[0], lengths, rtol=1e-5)
 
 
-def test_no_motion_gives_zeros_and_an_oblong_field_an_error():
+def test_zero_flow_gives_zeros_and_a_field_that_is_not_square_raises():
     assert not mdmo(np.zeros((28, 28, 2))).any()
     with pytest.raises(ValueError, match="square"):
         mdmo(np.zeros((28, 30, 2)))

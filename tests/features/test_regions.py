@@ -5,7 +5,7 @@ from mer.face import crop_landmarks
 from mer.features import FACE_REGIONS, REGION_STATISTICS, hoof, region_statistics, region_windows
 
 
-def test_regions_lie_where_the_face_has_them():
+def test_region_windows_follow_the_anatomy():
     windows = dict(zip(FACE_REGIONS, region_windows(56)))
     y, x = np.mgrid[:56, :56]
     center = {name: ((x * w).sum() / w.sum(), (y * w).sum() / w.sum()) for name, w in windows.items()}
@@ -13,7 +13,7 @@ def test_regions_lie_where_the_face_has_them():
     assert center["right_cheek"][0] < center["mouth"][0] < center["left_cheek"][0]  # the subject's right, image left
 
 
-def test_windows_are_shares_of_pixels_at_any_size():
+def test_region_windows_are_pixel_shares_at_any_size():
     for size in (28, 224, 300):
         windows = region_windows(size)
         assert windows.shape == (len(FACE_REGIONS), size, size)
@@ -22,7 +22,7 @@ def test_windows_are_shares_of_pixels_at_any_size():
     np.testing.assert_allclose(region_windows(28).mean((1, 2)), region_windows(224).mean((1, 2)), rtol=1e-4)
 
 
-def test_a_raised_mouth_corner_is_seen_at_the_mouth_and_not_at_the_brows():
+def test_a_raised_mouth_corner_affects_the_mouth_but_not_the_brows():
     x, y = crop_landmarks(56)[61, :2]
     rows, columns = np.mgrid[:56, :56]
     flow = np.zeros((56, 56, 2))
@@ -43,7 +43,7 @@ def test_statistics_of_linear_motion():
     np.testing.assert_allclose(values["strain"], 0.1 * np.sqrt(2), rtol=1e-5)
 
 
-def test_statistics_lose_a_common_shift_and_ask_for_windows_that_fit():
+def test_region_statistics_remove_a_constant_offset_and_check_the_window_size():
     flow = np.random.default_rng(0).normal(size=(28, 28, 2))
     windows = region_windows(28)
     assert region_statistics(flow, windows).shape == (len(FACE_REGIONS) * len(REGION_STATISTICS),)

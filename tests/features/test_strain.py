@@ -20,12 +20,12 @@ def test_strain_of_linear_motion(u, v, expected):
     np.testing.assert_allclose(strain(np.dstack([u, v])), expected, atol=1e-12)
 
 
-def test_strain_is_a_pure_number_where_the_spacing_is_given():
+def test_strain_is_dimensionless_given_the_spacing():
     flow = np.dstack([0.1 * X, 0.05 * Y])
     np.testing.assert_allclose(strain(flow / 80, spacing=1 / 80), strain(flow))
 
 
-def test_strain_of_a_stack_is_the_stack_of_strains():
+def test_strain_works_on_stacks():
     flows = np.random.default_rng(0).normal(size=(3, 6, 7, 2))
     np.testing.assert_array_equal(strain(flows), np.stack([strain(flow) for flow in flows]))
     assert magnitude(flows).shape == (3, 6, 7)
@@ -36,7 +36,7 @@ def test_strain_needs_two_pixels():
         strain(np.zeros((1, 5, 2)))
 
 
-def test_uv_strain_holds_u_v_and_strain_at_the_asked_size():
+def test_uv_strain_stacks_u_v_and_strain_at_the_requested_size():
     flow = np.dstack([0.1 * X, 0 * X])[:, :20]
     image = uv_strain(flow, 10)
     assert image.shape == (10, 10, 3)
