@@ -10,6 +10,34 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+# Ekman, Friesen & Hager, "Facial Action Coding System", 2002.
+FACS_NAMES: dict[str, str] = {
+    "1": "inner brow raiser",
+    "2": "outer brow raiser",
+    "4": "brow lowerer",
+    "5": "upper lid raiser",
+    "6": "cheek raiser",
+    "7": "lid tightener",
+    "9": "nose wrinkler",
+    "10": "upper lip raiser",
+    "12": "lip corner puller",
+    "14": "dimpler",
+    "15": "lip corner depressor",
+    "16": "lower lip depressor",
+    "17": "chin raiser",
+    "18": "lip pucker",
+    "20": "lip stretcher",
+    "22": "lip funneler",
+    "23": "lip tightener",
+    "24": "lip presser",
+    "25": "lips part",
+    "26": "jaw drop",
+    "27": "mouth stretch",
+    "28": "lip suck",
+    "29": "jaw thrust",
+    "34": "cheek puff",
+    "45": "blink",
+}
 _UNIT = re.compile(
     r"(?:AU)?(?P<side>[LRTBA](?:/[LRTBA])?)?\s*(?P<number>\d{1,3})(?P<intensity>[A-E](?:/[A-E])?)?(?P<doubt>\?|\(k\))?'?",
     re.IGNORECASE,

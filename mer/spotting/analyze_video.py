@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mer.datasets.action_units import FACS_NAMES
 from mer.datasets.samples import conform, write_samples
 from mer.datasets.video import Clip, open_clip
 from mer.datasets.video_folder import DATASET
@@ -29,7 +30,6 @@ from mer.models.emotion_reader import Reader, load_reader
 from mer.spotting import Spotting, spot
 from mer.spotting.video_page import Shown, render_video_report
 from mer.spotting.viewer_data import Expression, make_view
-from mer.synth.aus import ACTION_UNITS
 from mer.utils.atomic_files import write_json, write_whole
 from mer.utils.progress import Track
 
@@ -226,7 +226,7 @@ def _units(flow: Flow, scale: float) -> list[dict[str, Any]]:
     for unit in UNITS_READ:
         left, right = (sides.get(f"{side}{unit}", sides.get(unit, 0.0)) for side in "LR")
         row = {"intensity": (left + right) / 2, "left": left, "right": right}
-        rows.append({"unit": unit, "name": ACTION_UNITS[unit][0]} | {key: round(v, 4) for key, v in row.items()})
+        rows.append({"unit": unit, "name": FACS_NAMES[unit]} | {key: round(v, 4) for key, v in row.items()})
     return rows
 
 

@@ -27,7 +27,7 @@ SIZE = 56  # of a field, pixels: 23.5 to an interocular distance
 
 
 def _sided(unit: str) -> tuple[str, ...]:
-    return (f"L{unit}", f"R{unit}") if any("*" in shape for shape in ACTION_UNITS[unit][1]) else (unit,)
+    return (f"L{unit}", f"R{unit}") if any("*" in shape for shape in ACTION_UNITS[unit]) else (unit,)
 
 
 # Every unit that a face can show, each side by itself.

@@ -12,33 +12,34 @@ import numpy as np
 
 from mer.synth.model import FaceModel, FaceModelError
 
-# Shapes in ARKit's names at intensity 1; `*` stands for the side. Other models' names are derived below.
-ACTION_UNITS: dict[str, tuple[str, dict[str, float]]] = {
-    "1": ("inner brow raiser", {"browInnerUp*": 1.0}),
-    "2": ("outer brow raiser", {"browOuterUp*": 1.0}),
-    "4": ("brow lowerer", {"browDown*": 1.0}),
-    "5": ("upper lid raiser", {"eyeWide*": 1.0}),
-    "6": ("cheek raiser", {"cheekSquint*": 1.0, "eyeSquint*": 0.3}),
-    "7": ("lid tightener", {"eyeSquint*": 1.0}),
-    "9": ("nose wrinkler", {"noseSneer*": 1.0, "browDown*": 0.2}),
-    "10": ("upper lip raiser", {"mouthUpperUp*": 1.0}),
-    "12": ("lip corner puller", {"mouthSmile*": 1.0}),
-    "14": ("dimpler", {"mouthDimple*": 1.0}),
-    "15": ("lip corner depressor", {"mouthFrown*": 1.0}),
-    "16": ("lower lip depressor", {"mouthLowerDown*": 1.0}),
-    "17": ("chin raiser", {"mouthShrugLower*": 1.0, "mouthShrugUpper*": 0.3}),
-    "18": ("lip pucker", {"mouthPucker": 1.0}),
-    "20": ("lip stretcher", {"mouthStretch*": 1.0}),
-    "22": ("lip funneler", {"mouthFunnel": 1.0}),
-    "23": ("lip tightener", {"mouthPress*": 0.6, "mouthRollLower*": 0.3, "mouthRollUpper*": 0.3}),
-    "24": ("lip presser", {"mouthPress*": 1.0}),
-    "25": ("lips part", {"mouthLowerDown*": 0.35, "mouthUpperUp*": 0.15}),
-    "26": ("jaw drop", {"jawOpen": 0.45}),
-    "27": ("mouth stretch", {"jawOpen": 1.0}),
-    "28": ("lip suck", {"mouthRollLower*": 1.0, "mouthRollUpper*": 1.0}),
-    "29": ("jaw thrust", {"jawForward": 1.0}),
-    "34": ("cheek puff", {"cheekPuff*": 1.0}),
-    "45": ("blink", {"eyeBlink*": 1.0}),
+# Shapes in ARKit's names at intensity 1; `*` stands for the side. Other models' names are derived below. The units' own
+# names are in `mer.datasets.action_units.FACS_NAMES`.
+ACTION_UNITS: dict[str, dict[str, float]] = {
+    "1": {"browInnerUp*": 1.0},
+    "2": {"browOuterUp*": 1.0},
+    "4": {"browDown*": 1.0},
+    "5": {"eyeWide*": 1.0},
+    "6": {"cheekSquint*": 1.0, "eyeSquint*": 0.3},
+    "7": {"eyeSquint*": 1.0},
+    "9": {"noseSneer*": 1.0, "browDown*": 0.2},
+    "10": {"mouthUpperUp*": 1.0},
+    "12": {"mouthSmile*": 1.0},
+    "14": {"mouthDimple*": 1.0},
+    "15": {"mouthFrown*": 1.0},
+    "16": {"mouthLowerDown*": 1.0},
+    "17": {"mouthShrugLower*": 1.0, "mouthShrugUpper*": 0.3},
+    "18": {"mouthPucker": 1.0},
+    "20": {"mouthStretch*": 1.0},
+    "22": {"mouthFunnel": 1.0},
+    "23": {"mouthPress*": 0.6, "mouthRollLower*": 0.3, "mouthRollUpper*": 0.3},
+    "24": {"mouthPress*": 1.0},
+    "25": {"mouthLowerDown*": 0.35, "mouthUpperUp*": 0.15},
+    "26": {"jawOpen": 0.45},
+    "27": {"jawOpen": 1.0},
+    "28": {"mouthRollLower*": 1.0, "mouthRollUpper*": 1.0},
+    "29": {"jawForward": 1.0},
+    "34": {"cheekPuff*": 1.0},
+    "45": {"eyeBlink*": 1.0},
 }
 SIDES = {"L": "Left", "R": "Right"}  # the subject's own
 # What a model calls a shape that ARKit names otherwise, before its sides are added.
@@ -55,7 +56,7 @@ def parse_unit(unit: str) -> tuple[str, str]:
         raise ValueError(
             f"no action unit {unit!r}; there are {', '.join(ACTION_UNITS)}, with L or R before for one side"
         )
-    if side and not any("*" in shape for shape in ACTION_UNITS[number][1]):
+    if side and not any("*" in shape for shape in ACTION_UNITS[number]):
         raise ValueError(f"action unit {number} has no sides, {unit!r} was asked for")
     return number, side
 
@@ -67,7 +68,7 @@ def shape_weights(units: Mapping[str, float], model: str) -> dict[str, float]:
     weights: dict[str, float] = {}
     for unit, intensity in units.items():
         number, side = parse_unit(unit)
-        for pattern, share in ACTION_UNITS[number][1].items():
+        for pattern, share in ACTION_UNITS[number].items():
             own = _OWN_SHAPES.get(model, {}).get(pattern, {pattern: 1.0})
             for shape, factor in own.items():
                 for name in (shape.replace("*", SIDES[s]) for s in (side or "LR")) if "*" in shape else (shape,):
