@@ -45,10 +45,10 @@ def run(threads: int, sizes: list[int], training: bool) -> None:
     import torch
     from skimage.data import astronaut
 
-    from mer.decflow import methods, pairs
+    from mer.decflow import methods
     from mer.decflow.losses import Loss, sequence_loss
     from mer.decflow.networks import build, predict
-    from mer.decflow.prior import face_map
+    from mer.decflow.prior import face_map, initial_flows
     from mer.decflow.weights import save_weights
     from mer.face import mean_landmarks
     from mer.flow import classical
@@ -83,7 +83,7 @@ def run(threads: int, sizes: list[int], training: bool) -> None:
             "dis": lambda a=onset, b=apex: classical.dis(a, b),
             "farneback": lambda a=onset, b=apex: classical.farneback(a, b),
             "raft-small": by_raft,
-            "decflow: its start": lambda a=onset, b=apex, m=landmarks: pairs.start_flows(a, b, m),
+            "decflow: its start": lambda a=onset, b=apex, m=landmarks: initial_flows(a, b, m),
             "decflow: its semantic prior": lambda m=landmarks, s=size: face_map(m, (s, s)),
         }
         for what, call in calls.items():

@@ -144,7 +144,7 @@ class LiteDecFlow(nn.Module):
         prior : Tensor (B, 5, H/4, W/4)
             See :func:`mer.decflow.prior.face_map`.
         start : Tensor (B, 4, H/4, W/4)
-            A first facial and a first head flow, pixels of the frame; see :func:`mer.decflow.data.pairs.start_flows`.
+            A first facial and a first head flow, pixels of the frame; see :func:`mer.decflow.prior.initial_flows`.
         iterations : int, optional
             Refinements; `sizes.iterations` where not given.
         all_iterates : bool

@@ -1,4 +1,8 @@
-"""DecFlow as flow methods: two frames in, a `Flow` out."""
+"""The DecFlow networks as flow methods: two frames in, a `Flow` out.
+
+Functions import torch and the networks when they are called, so that importing this module stays fast. A module-level
+placeholder such as `lazy_loader.load("torch")` does not: SciPy and scikit-learn find it in `sys.modules` and load it.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mer.decflow.lite import MULTIPLE
+from mer.decflow.prior import face_map, initial_flows
 from mer.face.align import face_mask, mean_landmarks
 from mer.face.regions import OUTER_EYE_CORNERS
 from mer.flow import Flow
@@ -19,6 +23,8 @@ from mer.utils.torch_setup import find_device
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+SMALL_FRAME = 320 * 320  # pixels; up to this size a second thread costs more than it saves
 
 
 def decflow(
@@ -31,12 +37,14 @@ def decflow(
 ) -> Flow:
     """Facial, head and expression flow by the lite network.
 
+    Outside the face, head flow equals facial flow, so expression flow is zero there.
+
     Parameters
     ----------
     onset, apex : uint8 (H, W, 3)
         RGB, aligned face crops.
     landmarks : float32 (478, 3), optional
-        The onset's; without them the mean face is assumed where alignment puts it.
+        Face-mesh points of the onset, pixels; by default the mean face at its place in an aligned crop.
     device : str
         `auto`, `cpu` or `cuda`.
     weights : str
@@ -44,28 +52,27 @@ def decflow(
     """
     import torch
 
-    from mer.decflow.prior import face_map, start_flows
+    from mer.decflow.lite import MULTIPLE
     from mer.decflow.weights import load_network
 
-    height, width = _check(onset, apex)
+    height, width = _check_frames(onset, apex)
     points = mean_landmarks((height, width)) if landmarks is None else np.asarray(landmarks, np.float32)
     device = find_device(device)
     network = load_network("lite", weights, device)
-    frames = [_pad(frame, MULTIPLE, 0) for frame in (onset, apex)]
+    first, second = (_pad(frame, MULTIPLE) for frame in (onset, apex))
     arrays = [
-        *(frame.transpose(2, 0, 1) for frame in frames),
-        face_map(points, frames[0].shape[:2]),
-        start_flows(frames[0], frames[1], points),
+        first.transpose(2, 0, 1),
+        second.transpose(2, 0, 1),
+        face_map(points, first.shape[:2]),
+        initial_flows(first, second, points),
     ]
-    with torch.inference_mode(), _few_threads(height * width):
-        tensors = [torch.from_numpy(np.ascontiguousarray(a, np.float32))[None].to(device) for a in arrays]
-        ((facial, head),) = network(*tensors)
-    # Outside the face there is no expression.
-    facial, head = (_field(f, (height, width)) for f in (facial, head))
+    with torch.inference_mode(), _one_thread_if_small(height * width):
+        inputs = [torch.from_numpy(np.ascontiguousarray(array, np.float32))[None].to(device) for array in arrays]
+        facial, head = (_to_array(field)[:height, :width] for field in network(*inputs)[-1])
     mask = face_mask(points, (height, width))
-    unit = float(np.linalg.norm(np.subtract(*points[list(OUTER_EYE_CORNERS), :2])))
-    share = soft_mask(mask, BORDER * unit)[..., None]
-    return Flow.split(facial, facial + share * (head - facial), mask)
+    interocular = float(np.linalg.norm(np.subtract(*points[list(OUTER_EYE_CORNERS), :2])))
+    inside = soft_mask(mask, BORDER * interocular)[..., None]
+    return Flow.split(facial, facial + inside * (head - facial), mask)
 
 
 def decflow_paper(
@@ -79,51 +86,51 @@ def decflow_paper(
 ) -> Flow:
     """Facial, head and expression flow by the published network, with the authors' converted weights.
 
-    The fields are the network's own in every pixel, outside the face too.
+    The three fields are the network's output at every pixel, also outside the face.
 
     Parameters
     ----------
     onset, apex : uint8 (H, W, 3)
         RGB.
     landmarks : float32 (478, 3), optional
-        The onset's; they give the mask alone. Without them, the whole crop counts as face.
+        Face-mesh points of the onset, used for the mask only. Without them, the whole crop counts as face.
     device : str
         `auto`, `cpu` or `cuda`.
     weights : str
         Name or path; see :mod:`mer.decflow.weights`.
     iterations : int
-        12 as in the authors' evaluation; their demonstration takes 24.
+        Refinements: 12 in the authors' evaluation, 24 in their demo.
     """
     import torch
 
     from mer.decflow.paper import SMALLEST
     from mer.decflow.weights import load_network
 
-    height, width = _check(onset, apex)
+    height, width = _check_frames(onset, apex)
     device = find_device(device)
     network = load_network("paper", weights, device)
     frames = [_pad(frame, 8, SMALLEST) for frame in (onset, apex)]
     with torch.inference_mode():
-        tensors = [torch.from_numpy(f.transpose(2, 0, 1).astype(np.float32))[None].to(device) for f in frames]
-        ((facial, head),) = network(*tensors, iterations)
+        inputs = [torch.from_numpy(frame.transpose(2, 0, 1).astype(np.float32))[None].to(device) for frame in frames]
+        facial, head = (_to_array(field)[:height, :width] for field in network(*inputs, iterations)[-1])
     mask = None if landmarks is None else face_mask(landmarks, (height, width))
-    return Flow.split(_field(facial, (height, width)), _field(head, (height, width)), mask)
+    return Flow.split(facial, head, mask)
 
 
 @contextmanager
-def _few_threads(pixels: int) -> Iterator[None]:
-    """One thread for small frames: at 224 px a second one doubles the work and gains nothing; at 480 px it helps."""
+def _one_thread_if_small(pixels: int) -> Iterator[None]:
+    """Use one thread for small frames: at 224 px a second one saves no time, at 480 px it does."""
     import torch
 
     threads = torch.get_num_threads()
-    torch.set_num_threads(1 if pixels <= 320 * 320 else threads)
+    torch.set_num_threads(1 if pixels <= SMALL_FRAME else threads)
     try:
         yield
     finally:
         torch.set_num_threads(threads)
 
 
-def _check(onset: np.ndarray, apex: np.ndarray) -> tuple[int, int]:
+def _check_frames(onset: np.ndarray, apex: np.ndarray) -> tuple[int, int]:
     if onset.shape != apex.shape or onset.ndim != 3 or onset.shape[2] != 3 or onset.dtype != np.uint8:
         raise ValueError(
             f"the frames are {onset.dtype} {onset.shape} and {apex.dtype} {apex.shape}; "
@@ -132,14 +139,13 @@ def _check(onset: np.ndarray, apex: np.ndarray) -> tuple[int, int]:
     return onset.shape[0], onset.shape[1]
 
 
-def _pad(frame: NDArray[np.uint8], multiple: int, smallest: int) -> NDArray[np.uint8]:
-    """The frame with its last row and column repeated until both sides fit."""
+def _pad(frame: NDArray[np.uint8], multiple: int, smallest: int = 0) -> NDArray[np.uint8]:
+    """Repeat the last row and column until both sides are multiples of `multiple` and at least `smallest`."""
     height, width = frame.shape[:2]
-    down, right = (max(-(-n // multiple) * multiple, smallest) - n for n in (height, width))
-    return np.asarray(cv2.copyMakeBorder(frame, 0, down, 0, right, cv2.BORDER_REPLICATE), np.uint8)
+    below, right = (max(-(-side // multiple) * multiple, smallest) - side for side in (height, width))
+    return np.asarray(cv2.copyMakeBorder(frame, 0, below, 0, right, cv2.BORDER_REPLICATE), np.uint8)
 
 
-def _field(tensor: Tensor, shape: tuple[int, int]) -> NDArray[np.float32]:
-    """`(1, 2, H, W)` as `(H, W, 2)` without its padding."""
-    height, width = shape
-    return np.asarray(tensor[0, :, :height, :width].float().permute(1, 2, 0).cpu().numpy())
+def _to_array(field: Tensor) -> NDArray[np.float32]:
+    """`(1, 2, H, W)` as `(H, W, 2)`."""
+    return np.asarray(field[0].float().permute(1, 2, 0).cpu().numpy())

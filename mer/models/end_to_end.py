@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from mer.decflow.lite import MULTIPLE
 from mer.decflow.networks import build, predict
-from mer.decflow.prior import CHANNELS, STRIDE, face_map, start_flows
+from mer.decflow.prior import CHANNELS, STRIDE, face_map, initial_flows
 from mer.face import detect_faces, mean_landmarks
 from mer.utils.torch_setup import one_thread
 
@@ -249,7 +249,7 @@ def pair_row(pair: NDArray) -> NDArray[np.float32]:
         "onset": onset.transpose(2, 0, 1),
         "apex": apex.transpose(2, 0, 1),
         "prior": face_map(landmarks, (side, side)),
-        "start": start_flows(onset, apex, landmarks),
+        "start": initial_flows(onset, apex, landmarks),
     }
     return np.concatenate([np.ravel(arrays[name]).astype(np.float32) for name in INPUTS])
 

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mer.decflow.prior import face_map, start_flows
+from mer.decflow.prior import face_map, initial_flows
 
 Array = NDArray[np.float32]
 
@@ -60,6 +60,6 @@ def to_tensors(pair: Pair, landmarks: Array) -> dict[str, Tensor]:
         "mask": pair.mask[None],
         "visible": visible[None],
         "prior": face_map(landmarks, (height, width)),
-        "start": start_flows(pair.onset, pair.apex, landmarks),
+        "start": initial_flows(pair.onset, pair.apex, landmarks),
     }
     return {name: torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32)) for name, array in arrays.items()}

@@ -9,7 +9,7 @@ import pytest
 from mer.decflow.data.augment import hide, mirror, mirrored_landmarks, resample, shake
 from mer.decflow.data.sources import Batches, open_source, place_canonical
 from mer.decflow.data.warped_photos import Motion, _bumps, _patches, _waves, read_photos, warped_pair
-from mer.decflow.prior import cells, face_map
+from mer.decflow.prior import cell_means, face_map
 from mer.face.canonical import canonical_landmarks
 from tests.decflow.faces import write_faces
 
@@ -122,7 +122,7 @@ def test_the_mean_face_is_placed_by_the_mask_where_there_are_no_landmarks(faces)
 
 def test_cells_are_means():
     field = np.random.default_rng(0).normal(size=(8, 12, 2)).astype(np.float32)
-    assert np.allclose(cells(field)[:, 1, 2], field[4:8, 8:12].mean(axis=(0, 1)), atol=1e-6)
+    assert np.allclose(cell_means(field)[:, 1, 2], field[4:8, 8:12].mean(axis=(0, 1)), atol=1e-6)
 
 
 def test_a_camera_that_moves_takes_head_and_facial_flow_with_it(faces):
