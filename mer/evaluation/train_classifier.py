@@ -25,7 +25,7 @@ from mer.models import MODELS, features_of, new_model
 from mer.models.pretraining import PRETRAINABLE
 from mer.models.pretraining import pretrain as pretrain_network
 from mer.models.save import save_model
-from mer.models.zero_shot import CLASSES, WEIGHTS, has_margins
+from mer.models.zero_shot import WEIGHTS, has_margins, load_without_adaptation
 from mer.utils.progress import Track
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def train_classifier(
         options = {"pretrained" if model in PRETRAINABLE else "weights": weights} if pretrain else {}
         if flows is None:
             estimator = new_model(partial(MODELS[model], **options))
-            fit_on_nothing(estimator)
+            load_without_adaptation(estimator)
             save_model(out, model, estimator, record)
             return None
         made: Any = partial(MODELS[model], **options) if options else model
@@ -153,13 +153,6 @@ def _is_aligned(folder: Path, protocol: str, component: str) -> bool:
     samples, _ = find_protocol(protocol).select(read_samples(folder))
     readable = samples.loc[samples["status"] == "ok", "path"]
     return len(readable) > 0 and has_margins(load_component(folder / readable.iloc[0], component))
-
-
-def fit_on_nothing(estimator: Any) -> None:
-    """A reader of rendered clips needs no clip, and has none to adapt to."""
-    side = 28
-    estimator[-1].set_params(adapt=False)
-    estimator.fit(np.zeros((len(CLASSES), side * side * 2), np.float32), np.array(CLASSES))
 
 
 def _fit(model: Any, seed: int, folder: Path, protocol: str, component: str) -> tuple[Any, np.ndarray]:

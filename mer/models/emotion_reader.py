@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from mer.evaluation.train_classifier import fit_on_nothing
 from mer.flow import Flow
 from mer.models import new_model
 from mer.models.clip_features import seen_of
 from mer.models.save import load_for_expressions
+from mer.models.zero_shot import load_without_adaptation
 
 SHIPPED = "zero-shot-strict"
 
@@ -79,7 +79,7 @@ def load_reader(model: str | Path | None = None) -> Reader:
     """The model of a file of `mer train classifier`; without one, :data:`SHIPPED`, which has seen no labeled clip."""
     if model is None:
         estimator = new_model(SHIPPED)
-        fit_on_nothing(estimator)
+        load_without_adaptation(estimator)
         return Reader(SHIPPED, estimator, _classes(estimator), "expression", False, {})
     estimator, record = load_for_expressions(model)
     digest = hashlib.sha256(Path(model).read_bytes()).hexdigest()

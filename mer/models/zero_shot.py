@@ -156,6 +156,12 @@ class ZeroShot(ClassifierMixin, BaseEstimator):
         return self.classes_[self.log_odds(X).argmax(1)]
 
 
+def load_without_adaptation(pipeline: Any) -> None:
+    """Make a pipeline that ends in :class:`ZeroShot` ready to predict, without any clip to adapt to."""
+    pipeline[-1].set_params(adapt=False)
+    pipeline.fit(np.zeros((len(CLASSES), SIDE * SIDE * 2), np.float32), np.array(CLASSES))
+
+
 def load_weights(path: str | Path) -> list[dict[str, Any]]:
     """The states of the networks in a `.safetensors` file, whose names are `<network>.<layer>.<parameter>`."""
     return _load(str(path), Path(path).stat().st_mtime if Path(path).is_file() else 0.0)
