@@ -1,9 +1,10 @@
-# `make demo` and `make test` need Python 3.10 to 3.12 and pip, and nothing else.
+# `make demo` and `make test` need Python 3.10 to 3.12 and pip.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-# Test files are shared out over the cores, at most four, one thread each: the cores are all taken as it is.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadscope
+# Test files are distributed over at most four processes of one thread each. A process that dies ends the run as a
+# failure. `-rs` lists what was skipped, and why.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadscope --max-worker-restart 0 -rs
 
 .PHONY: demo test slow lint notebooks docs clean
 
@@ -20,11 +21,12 @@ lint: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
-$(VENV)/installed: setup.py constraints.txt
-	@echo "installing mer and what it needs into $(VENV): some minutes, about 3.5 GB on disk"
+$(VENV)/installed: pyproject.toml constraints.txt
+	@echo "installing mer and its dependencies into $(VENV): a few minutes, about 3.5 GB on disk"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev,notebooks,synth,train,cluster]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev,notebooks,synth,train,cluster,xls]"
 	@touch $@
 
 notebooks: $(VENV)/installed

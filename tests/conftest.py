@@ -1,4 +1,4 @@
-"""What all tests share: the folder of photographs and videos, where there is one, and one photograph that always is."""
+"""Fixtures that all tests share, and the rule that nothing is skipped where MER_NO_SKIPS is set."""
 
 from __future__ import annotations
 
@@ -9,12 +9,22 @@ import numpy as np
 import pytest
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail the run if tests were skipped although MER_NO_SKIPS says that everything they need is there."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = len(reporter.stats.get("skipped", [])) if reporter else 0
+    if skipped and os.environ.get("MER_NO_SKIPS"):
+        reporter.write_line(f"MER_NO_SKIPS is set, and {skipped} tests were skipped", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
 @pytest.fixture(scope="session")
 def assets() -> Path:
     """The folder that MER_ASSETS names; the test is skipped without it."""
     folder = os.environ.get("MER_ASSETS")
-    if not folder:
-        pytest.skip("MER_ASSETS names no folder of photographs, models and videos")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("MER_ASSETS does not name a folder of photographs, models and videos")
     return Path(folder)
 
 
@@ -28,7 +38,7 @@ def astronaut() -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def sample_videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The synthetic sample set with two people and one clip for each class; don't write into it."""
+    """The synthetic sample set with two people and one clip for each class; tests must not write into it."""
     from mer.synth.sample_set import make_sample_set
 
     return make_sample_set(tmp_path_factory.mktemp("sample") / "videos", people=2, clips=1)

@@ -1,7 +1,3 @@
-import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -224,33 +220,6 @@ def test_every_protocol_can_be_read_and_names_its_source():
         assert protocol.name == name
         assert protocol.title
         assert protocol.source
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("editable", [False, True])
-def test_protocols_are_installed_with_the_package(tmp_path, editable):
-    pytest.importorskip("setuptools", minversion="68")  # builds without the network
-    checkout, source, venv = Path(__file__).parents[3], tmp_path / "source", tmp_path / "venv"
-    for folder in ("mer", "protocols"):  # a copy, since building leaves files behind
-        shutil.copytree(checkout / folder, source / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    for file in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(checkout / file, source)
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
-    python = venv / ("Scripts" if os.name == "nt" else "bin") / "python"
-    install = ["install", "-q", "--no-deps", "--no-build-isolation", *(["-e"] if editable else []), source]
-    # Without build isolation, pip builds with the setuptools that the new environment sees: that of this one.
-    libraries = [path for path in sys.path if path.endswith("site-packages")]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(libraries)}
-    subprocess.run([sys.executable, "-m", "pip", "--python", python, *install], check=True, env=environment)
-    code = (
-        f"import sys; sys.path += {libraries}; import mer.evaluation.protocols.protocol as p; print(p.__file__);"
-        "print(p.PROTOCOLS['megc2019'].people['samm'])"
-    )
-    (tmp_path / "mer" / "mer").mkdir(parents=True)  # a clone below the folder where Python is started hides nothing
-    run = subprocess.run([python, "-c", code], capture_output=True, text=True, cwd=tmp_path)
-    place, people = run.stdout.split() or (run.stderr, "")
-    assert Path(place).is_relative_to(source if editable else venv), place
-    assert people == "28"
 
 
 # Clips and, where they are known, people of each protocol, as published.
