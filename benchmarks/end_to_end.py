@@ -23,7 +23,7 @@ from mer.evaluation.evaluate_folder import evaluate
 from mer.evaluation.protocols.protocol import read_protocol
 from mer.extraction.extract import extract_flow
 from mer.models import MODELS
-from mer.synth.benchmark import BenchmarkSettings, make_benchmark
+from mer.synth import BenchmarkSettings, make_benchmark
 from mer.utils.progress import track
 
 TUNED = ("frozen", "last", "whole")

@@ -44,7 +44,7 @@ from mer.evaluation.flow_error import NO_EXPRESSION, expression_size, flow_error
 from mer.extraction.methods import METHODS, estimate_flow, method_status
 from mer.flow import Flow
 from mer.synth import read_facialflownet
-from mer.synth.dataset import Settings, make_dataset
+from mer.synth.flow_dataset import Settings, make_dataset
 
 SETS = ["micro", "ffn", "warped", "smiles", "still face", "still head"]
 Case = tuple[str, np.ndarray, np.ndarray, Flow, np.ndarray]  # a pair's name, onset, apex, true flow, landmarks

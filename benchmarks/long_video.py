@@ -11,10 +11,10 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from mer.datasets.video import write_video
+from mer.synth.animation import EXPRESSIONS, MICRO, draw_light, draw_units, peak_motion
 from mer.synth.camera import draw_background, draw_lens, take
-from mer.synth.dataset import cached_model
-from mer.synth.head_mesh import Head, make_head
-from mer.synth.motion import EXPRESSIONS, MICRO, draw_light, draw_units, peak_motion
+from mer.synth.flow_dataset import cached_model
+from mer.synth.head import Head, make_head
 from mer.synth.people import Person, draw_portrait
 from mer.synth.scene import Scene, State, frame_camera, render
 

@@ -20,9 +20,9 @@ from sklearn.model_selection import GroupKFold
 
 from mer.models import new_model
 from mer.models.ensemble import ensemble
-from mer.synth.clips import micro_flows
-from mer.synth.estimated import published
-from mer.synth.models import load_face_model
+from mer.synth import load_face_model
+from mer.synth.flow_degradation import as_8bit_image
+from mer.synth.micro_flows import micro_flows
 
 PEOPLE, CLIPS, FOLDS = 68, 7, 8
 NAMES = ("svm-hoof", "svm-linear", "logistic", "ensemble", "ensemble without mirror images")
@@ -68,7 +68,7 @@ def main() -> None:
     print("people       model                            UF1")
     for kind, model in faces.items():
         rendered = micro_flows([model], PEOPLE, CLIPS, arguments.seed)
-        X = np.stack([published(flow) for flow in rendered.flows])
+        X = np.stack([as_8bit_image(flow) for flow in rendered.flows])
         for name in arguments.model or NAMES:
             print(f"{kind:12} {name:32} {score(name, X, rendered.labels, rendered.people):.3f}", flush=True)
 

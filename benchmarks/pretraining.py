@@ -27,9 +27,9 @@ from sklearn.model_selection import GroupKFold
 
 from mer.models import new_model
 from mer.models.pretraining import PRETRAINABLE, pretrain
-from mer.synth.clips import MicroFlows, micro_flows
-from mer.synth.estimated import published
-from mer.synth.models import load_face_model
+from mer.synth import load_face_model
+from mer.synth.flow_degradation import as_8bit_image
+from mer.synth.micro_flows import MicroFlows, micro_flows
 
 PEOPLE, CLIPS, FOLDS = 68, 7, 8
 # What a network is fitted with: `pretrained` is put in where it says True.
@@ -67,7 +67,7 @@ def main() -> None:
 def score(name: str, weights: Path, settings: dict[str, Any], labeled: MicroFlows, people: int) -> float:
     """UF1 over all clips of the first `people`, each read by a network that was fitted without its person."""
     mine = labeled.people < people
-    X = np.stack([published(flow) for flow in labeled.flows[mine]])
+    X = np.stack([as_8bit_image(flow) for flow in labeled.flows[mine]])
     y, owner = labeled.labels[mine], labeled.people[mine]
     model = new_model(name, 0)
     model[-1].set_params(**{**settings, **({"pretrained": weights} if "pretrained" in settings else {})})

@@ -15,8 +15,8 @@ import time
 import numpy as np
 
 from mer.models.action_unit_reader import SIDED, SWAP, UNITS_READ, WEIGHTS, fit_readout, read_units, targets_of
-from mer.synth.clips import MicroFlows, micro_flows
-from mer.synth.models import load_face_model
+from mer.synth import load_face_model
+from mer.synth.micro_flows import MicroFlows, micro_flows
 
 CLIPS = 16  # of a person
 

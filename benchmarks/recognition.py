@@ -25,7 +25,7 @@ from mer.evaluation.compare import compare
 from mer.evaluation.evaluate_folder import evaluate
 from mer.evaluation.result import Result
 from mer.extraction.extract import extract_flow
-from mer.synth.benchmark import BenchmarkSettings, make_benchmark
+from mer.synth import BenchmarkSettings, make_benchmark
 
 
 def main() -> None:

@@ -21,13 +21,13 @@ from pathlib import Path
 
 import numpy as np
 
+from mer.synth import load_face_model
+from mer.synth.animation import ffn_clip, micro_clip
 from mer.synth.camera import draw_background, draw_lens, take
-from mer.synth.dataset import Settings, make_dataset, plan
-from mer.synth.head_mesh import make_head
-from mer.synth.models import load_face_model
-from mer.synth.motion import ffn_clip, micro_clip
+from mer.synth.flow_dataset import Settings, make_dataset, plan
+from mer.synth.head import make_head
 from mer.synth.people import draw_portrait, find_people
-from mer.synth.scene import Scene, frame_camera, label, landmarks_at, render
+from mer.synth.scene import Scene, frame_camera, label_pair, landmarks_at, render
 from mer.synth.skin import draw_face
 
 SIZE = 256
@@ -62,7 +62,7 @@ def plausibility(args: argparse.Namespace) -> None:
                 truth = [landmarks_at(scene, state)[:, :2] for state in states]
                 apart = np.linalg.norm(faces[0][0].landmarks[:468, :2] - truth[0][:468], axis=1).mean()
                 off.append(apart / camera.focal * 10)
-                flow = label(scene, *states)
+                flow = label_pair(scene, *states)
                 x, y = np.clip(truth[0][:468].round().astype(int), 0, SIZE - 1).T
                 on_skin = flow.part[y, x] == 0
                 told.append(flow.flow.facial[y, x][on_skin])

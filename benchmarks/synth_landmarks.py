@@ -17,9 +17,9 @@ from scipy.spatial import cKDTree
 
 from mer.face.canonical import N_LANDMARKS, canonical_landmarks
 from mer.face.regions import INNER_LIPS, OUTER_LIPS, REGIONS
+from mer.synth.face_model import FaceModel
 from mer.synth.ict import load_ict
 from mer.synth.makehuman import load_makehuman
-from mer.synth.model import FaceModel
 from mer.synth.raster import interpolate, rasterize
 
 SIZE = 1200

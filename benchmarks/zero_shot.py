@@ -33,19 +33,19 @@ from mer.models import new_model
 from mer.models.synthetic_prior import zero_shot, zero_shot_strict
 from mer.models.zero_shot import WEIGHTS
 from mer.models.zero_shot_training import save_weights, train_networks
-from mer.synth.au_flows import (
-    PRIOR,
+from mer.synth import load_face_model
+from mer.synth.flow_degradation import as_8bit_image
+from mer.synth.micro_flows import micro_flows, peak_length
+from mer.synth.unit_motions import (
+    CLASS_COUNTS,
     UNITS,
-    Motions,
+    UnitMotions,
     draw_intensities,
     drawn_motions,
     expression_flow,
     face_motions,
     head_flow,
 )
-from mer.synth.clips import micro_flows, peak
-from mer.synth.estimated import published
-from mer.synth.models import load_face_model
 
 SIZE = 224
 # People, clips of each class, box, head motion, noise in gray levels, share of the motion that the apex shows.
@@ -54,7 +54,7 @@ DATABASES = {
     "casme2": (24, (88, 32, 25), (-0.78, -0.42, 0.78, 1.25), 0.5, 1.5, (0.8, 1.0)),
     "samm": (28, (92, 26, 15), (-0.85, -0.75, 0.85, 1.35), 1.2, 2.0, (0.8, 1.0)),
 }
-LABELS = list(PRIOR)
+LABELS = list(CLASS_COUNTS)
 
 
 def find_faces(folders: list[Path]) -> list[tuple[Path, np.ndarray]]:
@@ -97,9 +97,9 @@ def make_set(
     return np.stack(X), np.array(y), np.array(owner)
 
 
-def _flow(motions: Motions, units: np.ndarray, amount: float, rng: np.random.Generator) -> np.ndarray:
+def _flow(motions: UnitMotions, units: np.ndarray, amount: float, rng: np.random.Generator) -> np.ndarray:
     flow = expression_flow(motions, units)
-    flow *= np.clip(amount * np.exp(rng.normal(0, 0.45)), 0.003, 0.05) / peak(flow)
+    flow *= np.clip(amount * np.exp(rng.normal(0, 0.45)), 0.003, 0.05) / peak_length(flow)
     if rng.random() < 0.15:
         blink = np.zeros(len(UNITS))
         blink[[UNITS.index("L45"), UNITS.index("R45")]] = rng.uniform(0.05, 0.6)
@@ -123,7 +123,7 @@ def _estimated(
         shown = cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
         frames.append(np.clip(shown * light + rng.normal(0, noise, shown.shape), 0, 255).astype(np.uint8))
     tvl1 = cv2.optflow.DualTVL1OpticalFlow_create(nscales=4, warps=3, epsilon=0.02, outerIterations=5)
-    return published(cv2.resize(tvl1.calc(*frames, None), (28, 28), interpolation=cv2.INTER_AREA))
+    return as_8bit_image(cv2.resize(tvl1.calc(*frames, None), (28, 28), interpolation=cv2.INTER_AREA))
 
 
 def on_people_not_seen(make: object, X: np.ndarray, y: np.ndarray, owner: np.ndarray) -> float:

@@ -75,8 +75,8 @@ def synth(
 
     Example: `mer synth rendered --preset micro --pairs 200 --preview`
     """
-    from mer.synth.benchmark import BenchmarkSettings, make_benchmark
-    from mer.synth.dataset import NOTE, Settings, make_dataset
+    from mer.synth import BenchmarkSettings, make_benchmark
+    from mer.synth.flow_dataset import NOTE, Settings, make_dataset
     from mer.utils.progress import track
 
     path = None if face_model_path is None else str(face_model_path)

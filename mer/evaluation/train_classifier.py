@@ -29,7 +29,7 @@ from mer.models.zero_shot import WEIGHTS, has_margins, load_without_adaptation
 from mer.utils.progress import Track
 
 if TYPE_CHECKING:
-    from mer.synth.clips import MicroFlows
+    from mer.synth.micro_flows import MicroFlows
 
 # Models that the rendered clips are for.
 READ_RENDERED = ("zero-shot", "zero-shot-strict", "svm-hoof-synth", "ensemble-synth")
@@ -123,8 +123,8 @@ def _render(
     face_models: Sequence[tuple[str, str | None]], people: int, seed: int, crop: str, track: Track | None
 ) -> tuple[MicroFlows, dict[str, Any]]:
     """Rendered clips, and what they are."""
-    from mer.synth.clips import micro_flows
-    from mer.synth.models import load_face_model
+    from mer.synth.face_model_registry import load_face_model
+    from mer.synth.micro_flows import micro_flows
 
     models = [load_face_model(name, source) for name, source in face_models]
     rendered = micro_flows(models, people, seed=seed, crop=crop, track=track)

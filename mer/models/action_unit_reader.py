@@ -20,7 +20,7 @@ import numpy as np
 
 from mer.models.zero_shot import WEIGHTS as NETWORKS
 from mer.models.zero_shot import centered_box, form_of_motion, load_weights, mirrored, network_of
-from mer.synth.au_flows import UNITS
+from mer.synth.unit_motions import UNITS
 from mer.utils.torch_setup import one_thread
 
 __all__ = ["SIDED", "UNITS_READ", "action_units", "fit_readout", "read_units"]
@@ -95,7 +95,7 @@ def fit_readout(boxes: np.ndarray, motion: np.ndarray, ridge: float = 0.01) -> n
     boxes : (n, 28, 28, 2)
         Flow of the face box, interocular distances.
     motion : (n, units)
-        Of :data:`mer.synth.au_flows.UNITS`.
+        Of :data:`mer.synth.unit_motions.UNITS`.
     ridge : float
         As a share of the features' mean square.
     """
@@ -110,8 +110,8 @@ def fit_readout(boxes: np.ndarray, motion: np.ndarray, ridge: float = 0.01) -> n
 
 
 def targets_of(motion: np.ndarray) -> np.ndarray:
-    """Values `(n, units)` of :data:`mer.synth.au_flows.UNITS` as those of :data:`SIDED`; a unit that is read without sides
-    has the mean of both.
+    """Values `(n, units)` of :data:`mer.synth.unit_motions.UNITS` as those of :data:`SIDED`; a unit that is read
+    without sides has the mean of both.
     """
     columns = [[k for k, unit in enumerate(UNITS) if name in (unit, unit.lstrip("LR"))] for name in SIDED]
     return np.stack([motion[:, places].mean(1) for places in columns], axis=1)

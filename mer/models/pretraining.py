@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from mer.models import new_model
-from mer.synth.clips import MicroFlows
-from mer.synth.estimated import published
+from mer.synth.flow_degradation import as_8bit_image
+from mer.synth.micro_flows import MicroFlows
 from mer.utils.atomic_files import write_whole
 
 # Networks whose images are made of one flow field, and small enough that thousands of them fit into memory.
@@ -48,7 +48,7 @@ def pretrain(
 
     if name not in PRETRAINABLE:
         raise ValueError(f"{name} cannot be pre-trained on rendered flow; {', '.join(PRETRAINABLE)} can")
-    flows = rendered.flows if rendered.crop == "aligned" else np.stack([published(flow) for flow in rendered.flows])
+    flows = rendered.flows if rendered.crop == "aligned" else np.stack([as_8bit_image(flow) for flow in rendered.flows])
     estimator = new_model(name, seed)
     classifier = estimator[-1]
     if epochs is None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mer.models.zero_shot import CLASSES, form_network, form_of_motion, mirrored
-from mer.synth.clips import MicroFlows
-from mer.synth.estimated import published
+from mer.synth.flow_degradation import as_8bit_image
+from mer.synth.micro_flows import MicroFlows
 from mer.utils.atomic_files import write_whole
 from mer.utils.progress import Track
 from mer.utils.torch_setup import one_thread
@@ -31,14 +31,14 @@ def train_networks(
 ) -> list[nn.Sequential]:
     """Networks that differ by their random numbers, fitted by AdamW on a one-cycle schedule.
 
-    Every clip is seen as published images show it (:func:`mer.synth.estimated.published`), and anew in each epoch:
-    mirrored or not, a little shifted, grown, sheared, and with another strength of each channel.
+    Every clip is seen as published images show it (:func:`mer.synth.flow_degradation.as_8bit_image`), and anew in each
+    epoch: mirrored or not, a little shifted, grown, sheared, and with another strength of each channel.
     """
     import torch
 
     if networks < 1 or epochs < 1:
         raise ValueError(f"{networks} networks and {epochs} epochs; expected at least one of each")
-    forms = np.stack([form_of_motion(published(flow), crop="box") for flow in rendered.flows])
+    forms = np.stack([form_of_motion(as_8bit_image(flow), crop="box") for flow in rendered.flows])
     images = torch.from_numpy(forms).permute(0, 3, 1, 2).contiguous()
     labels = torch.tensor([CLASSES.index(label) for label in rendered.labels])
     with one_thread():

@@ -3,32 +3,17 @@
 >>> from mer.synth import Settings, make_dataset, read_facialflownet
 >>> make_dataset("rendered/", Settings(preset="micro", pairs=100))        # doctest: +SKIP
 >>> first, second, flow = read_facialflownet("rendered/")[0].load()       # doctest: +SKIP
+
+The names in `__init__.pyi` load on first use, so that reading a dataset needs neither numba nor a face model.
 """
 
-from __future__ import annotations
+import lazy_loader
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from mer.flow.facialflownet import read_facialflownet as read_facialflownet
 
-if TYPE_CHECKING:
-    from mer.flow.facialflownet import read_facialflownet
-    from mer.synth.benchmark import make_benchmark
-    from mer.synth.dataset import Settings, make_dataset
-    from mer.synth.models import FACE_MODELS
-
-__all__ = ["FACE_MODELS", "Settings", "make_benchmark", "make_dataset", "read_facialflownet"]
-
-# The reader needs neither numba nor anny, so a name is looked up where it is used.
-_HOME = {
-    "FACE_MODELS": "mer.synth.models",
-    "Settings": "mer.synth.dataset",
-    "make_benchmark": "mer.synth.benchmark",
-    "make_dataset": "mer.synth.dataset",
-    "read_facialflownet": "mer.flow.facialflownet",
-}
+__getattr__, _lazy_dir, _lazy_names = lazy_loader.attach_stub(__name__, __file__)
+__all__ = sorted([*_lazy_names, "read_facialflownet"])
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'mer.synth' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOME[name]), name)
+def __dir__() -> list[str]:
+    return __all__

@@ -13,8 +13,8 @@ import numpy as np
 from scipy.interpolate import RBFInterpolator
 from scipy.optimize import lsq_linear
 
-from mer.synth.aus import shape_offsets
-from mer.synth.model import FaceModel, FaceModelError
+from mer.synth.blendshapes import shape_offsets
+from mer.synth.face_model import FaceModel, FaceModelError
 
 DISTANCE = 10.0  # about 90 cm, a portrait's usual distance
 # Shapes that a quiet portrait may hold; the rest of them cannot be told from identity.

@@ -18,9 +18,9 @@ import numpy as np
 
 from mer.face.canonical import canonical_landmarks
 from mer.face.regions import REGIONS
+from mer.synth.face_model import FaceModel, FaceModelError, closest_points, no_landmarks, skin_of
 from mer.synth.fit import similarity
 from mer.synth.makehuman import read_arrays
-from mer.synth.model import FaceModel, FaceModelError, closest_points, no_landmarks, skin_of
 
 _FLIP = np.array([1.0, -1.0, -1.0])  # FLAME: y up, z towards the camera
 _KEYS = ("v_template", "f", "shapedirs", "J_regressor", "weights")

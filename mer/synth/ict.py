@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from mer.synth.face_model import FaceModel, FaceModelError, skin_of
 from mer.synth.makehuman import landmark_table, read_arrays
-from mer.synth.model import FaceModel, FaceModelError, skin_of
 
 _FLIP = np.array([1.0, -1.0, -1.0])  # ICT: y up, z towards the camera
 _IDENTITY, _NEUTRAL = "identity", "generic_neutral_mesh.obj"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mer.synth.model import FaceModel, FaceModelError, no_landmarks, skin_of
+from mer.synth.face_model import FaceModel, FaceModelError, no_landmarks, skin_of
 
 _FLIP = np.array([1.0, -1.0, -1.0])  # MakeHuman: y up, z towards the camera
 _HEAD_FROM, _HEAD_WIDTH = 5.69, 1.54  # decimeters: the head and the neck of the base mesh, without the shoulders

@@ -10,9 +10,9 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from mer.flow import Flow
-from mer.synth.aus import shape_weights
+from mer.synth.blendshapes import shape_weights
 from mer.synth.fit import DISTANCE, Camera
-from mer.synth.head_mesh import EYE_RADIUS, MOUTH, SHEET, Head
+from mer.synth.head import EYE_RADIUS, MOUTH, SHEET, Head
 from mer.synth.raster import cover, displace, interpolate, opacity, paint, rasterize
 
 
@@ -140,7 +140,7 @@ class Labels:
     part: np.ndarray
 
 
-def label(scene: Scene, first: State, second: State) -> Labels:
+def label_pair(scene: Scene, first: State, second: State) -> Labels:
     """The exact flow from one state to another.
 
     Each pixel of the first picture is a point of a triangle; the same point is projected with the second state's

@@ -15,7 +15,7 @@ from mer.models.emotion_reader import load_reader
 from mer.models.pretrained import read_record, seen_before
 from mer.models.pretraining import pretrain
 from mer.models.save import load_model
-from mer.synth.clips import micro_flows
+from mer.synth.micro_flows import micro_flows
 from tests.drawn_flows import write_drawn_flows
 
 

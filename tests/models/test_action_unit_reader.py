@@ -3,8 +3,8 @@ import pytest
 
 from mer.models.action_unit_reader import SIDED, UNITS_READ, WEIGHTS, action_units, fit_readout, read_units
 from mer.models.action_unit_reader import targets_of as sided
-from mer.synth.au_flows import UNITS, drawn_motions, expression_flow
-from mer.synth.clips import micro_flows
+from mer.synth.micro_flows import micro_flows
+from mer.synth.unit_motions import UNITS, drawn_motions, expression_flow
 
 
 def clip(*units: str, strength: float = 0.3, size: int = 56) -> np.ndarray:

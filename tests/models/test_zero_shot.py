@@ -8,9 +8,9 @@ from mer.models import new_model
 from mer.models.synthetic_prior import svm_hoof_synth, zero_shot, zero_shot_strict
 from mer.models.zero_shot import CLASSES, WEIGHTS, ZeroShot, form_network, form_of_motion, load_weights
 from mer.models.zero_shot_training import save_weights, train_networks
-from mer.synth.au_flows import drawn_motions, expression_flow
-from mer.synth.clips import micro_flows
-from mer.synth.estimated import published
+from mer.synth.flow_degradation import as_8bit_image
+from mer.synth.micro_flows import micro_flows
+from mer.synth.unit_motions import drawn_motions, expression_flow
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def test_test_clips_do_not_see_each_other(rendered):
 def test_neither_zero_nor_strength_matters():
     field = np.random.default_rng(0).normal(size=(28, 28, 2)).astype(np.float32)
     np.testing.assert_allclose(form_of_motion(field), form_of_motion(field * [3, 0.1] + [5, -1]), atol=1e-4)
-    np.testing.assert_allclose(form_of_motion(published(field)), form_of_motion(field), atol=0.06)
+    np.testing.assert_allclose(form_of_motion(as_8bit_image(field)), form_of_motion(field), atol=0.06)
 
 
 def test_aligned_crops_and_face_boxes_give_the_same_form():

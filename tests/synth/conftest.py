@@ -25,7 +25,7 @@ def portrait():
 
 @pytest.fixture(scope="session")
 def head(portrait, makehuman):
-    from mer.synth.head_mesh import make_head
+    from mer.synth.head import make_head
 
     return make_head(portrait, makehuman)
 

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from mer.face import detect_faces
-from mer.synth.aus import parse_unit
-from mer.synth.benchmark import BenchmarkSettings, make_benchmark
-from mer.synth.motion import COMPOSITE, EXPRESSIONS, MICRO, draw_units, micro_clip, peak_motion
+from mer.synth.animation import COMPOSITE, EXPRESSIONS, MICRO, draw_units, micro_clip, peak_motion
+from mer.synth.blendshapes import parse_unit
 from mer.synth.people import vary_portrait
 from mer.synth.portrait import PortraitError, load_portrait, unsuitable
 from mer.synth.skin import generate_portrait
+from mer.synth.video_benchmark import BenchmarkSettings, make_benchmark
 
 
 def test_a_generated_face_is_found_with_its_landmarks(portrait):
@@ -111,7 +111,7 @@ def test_pictures_that_cannot_be_used(tmp_path):
 
 @pytest.mark.assets
 def test_photographs(assets, makehuman):
-    from mer.synth.head_mesh import make_head
+    from mer.synth.head import make_head
 
     folder = assets / "faces" / "sfhq"
     usable = 0

@@ -7,10 +7,10 @@ import pytest
 from scipy.ndimage import gaussian_filter
 from scipy.spatial.transform import Rotation
 
-from mer.synth.head_mesh import SHEET, SKIN
-from mer.synth.motion import peak_motion
+from mer.synth.animation import peak_motion
+from mer.synth.head import SHEET, SKIN
 from mer.synth.raster import cover, sample
-from mer.synth.scene import State, label, landmarks_at, move_head, render, surface
+from mer.synth.scene import State, label_pair, landmarks_at, move_head, render, surface
 
 SMILE = {"12": 0.6, "L1": 0.5}
 TURN = {"rotation": (3.0, 8.0, -2.0), "translation": (0.1, 0.05, 0.2)}
@@ -31,7 +31,7 @@ def warped_back(second: np.ndarray, field: np.ndarray) -> np.ndarray:
     ],
 )
 def test_the_second_picture_warped_back_is_the_first(scene, first, second):
-    labels = label(scene, first, second)
+    labels = label_pair(scene, first, second)
     off = np.abs(warped_back(render(scene, second), labels.flow.facial) - render(scene, first)).mean(axis=-1)
     skin = (labels.part == SKIN) & (labels.occlusion == 0)
     assert skin.sum() > 5000
@@ -41,19 +41,19 @@ def test_the_second_picture_warped_back_is_the_first(scene, first, second):
 
 
 def test_without_expression_its_flow_is_exactly_zero(scene):
-    flow = label(scene, State(units=SMILE), State(units=SMILE, **TURN)).flow
+    flow = label_pair(scene, State(units=SMILE), State(units=SMILE, **TURN)).flow
     assert np.abs(flow.facial).max() > 5
     assert not flow.expression.any()
 
 
 def test_without_head_motion_its_flow_is_exactly_zero(scene):
-    flow = label(scene, State(**TURN), State(units=SMILE, **TURN)).flow
+    flow = label_pair(scene, State(**TURN), State(units=SMILE, **TURN)).flow
     assert np.abs(flow.facial).max() > 1
     assert not flow.head.any()
 
 
 def test_the_background_stays_put_and_hair_moves_with_the_head(scene):
-    labels = label(scene, State(), State(units=SMILE, **TURN))
+    labels = label_pair(scene, State(), State(units=SMILE, **TURN))
     assert not labels.flow.facial[labels.part == 255].any()
     top = labels.part[:30] == SHEET
     assert top.sum() > 100
@@ -65,7 +65,7 @@ def test_the_background_stays_put_and_hair_moves_with_the_head(scene):
 def test_head_flow_is_the_projection_of_the_rigid_motion(scene):
     """Each ray met with its triangle, turned and projected again, without the renderer's own code."""
     second = State(**TURN)
-    flow = label(scene, State(), second).flow
+    flow = label_pair(scene, State(), second).flow
     pitch, yaw, roll = np.radians(TURN["rotation"])
     turn = (
         Rotation.from_rotvec([0, yaw, 0]).as_matrix()
@@ -73,7 +73,7 @@ def test_head_flow_is_the_projection_of_the_rigid_motion(scene):
         @ Rotation.from_rotvec([0, 0, roll]).as_matrix()
     )
     camera, head = scene.camera, scene.head
-    labels = label(scene, State(), second)
+    labels = label_pair(scene, State(), second)
     vertices = surface(scene, State())
     index = cover(camera.project(vertices), head.triangles, scene.size, scene.size)
     rows, columns = np.nonzero(labels.part < 255)
@@ -92,7 +92,7 @@ def test_sub_pixel_motion_is_labeled_and_rendered_right(scene, shift):
     """A shift of the whole head by a known part of a pixel, parallel to the screen."""
     distance = scene.head.vertices[scene.head.part == SKIN, 2].mean()
     by = shift / scene.camera.focal * distance
-    labels = label(scene, State(), State(translation=(by, 0.0, 0.0)))
+    labels = label_pair(scene, State(), State(translation=(by, 0.0, 0.0)))
     skin = (labels.part == SKIN) & (labels.occlusion == 0)
     # A point at depth z moves by focal * by / z, and by nothing downwards.
     depth = scene.camera.focal * by / labels.flow.facial[skin][:, 0]
@@ -114,14 +114,14 @@ def test_sub_pixel_motion_is_labeled_and_rendered_right(scene, shift):
 def test_landmarks_ride_on_the_surface(scene):
     first, second = State(), State(units=SMILE, **TURN)
     before, after = landmarks_at(scene, first), landmarks_at(scene, second)
-    labels = label(scene, first, second)
+    labels = label_pair(scene, first, second)
     for point in (1, 4, 9, 105, 334, 50, 280, 199, 205, 425):
         x, y = before[point, :2].round().astype(int)
         assert np.abs(after[point, :2] - before[point, :2] - labels.flow.facial[y, x]).max() < 0.6
 
 
 def test_occlusion_marks_what_the_head_comes_to_hide(scene):
-    labels = label(scene, State(), State(translation=(0.25, 0.0, 0.0)))
+    labels = label_pair(scene, State(), State(translation=(0.25, 0.0, 0.0)))
     background = labels.part == 255
     hidden = background & (labels.occlusion > 0)
     x = np.nonzero(hidden)[1]

@@ -193,7 +193,7 @@ def test_a_worker_killed_during_an_extraction_loses_no_clip(sample_videos, machi
 def test_rendered_bytes_are_those_of_one_process(machines, tmp_path):
     pytest.importorskip("anny")
     pytest.importorskip("numba")
-    from mer.synth.benchmark import BenchmarkSettings, make_benchmark
+    from mer.synth import BenchmarkSettings, make_benchmark
 
     settings = BenchmarkSettings(people=2, clips=1, size=64)
     one = make_benchmark(tmp_path / "one", settings)

@@ -40,7 +40,7 @@ class Rendered:
         faces: Sequence[str | Path] = (),
         large: float = 0.15,
     ) -> None:
-        from mer.synth.models import load_face_model
+        from mer.synth.face_model_registry import load_face_model
 
         if file is None and model in ("ict", "flame"):
             raise ValueError(f"render:{model} needs the face model's file: render:{model}=FILE")
@@ -52,7 +52,7 @@ class Rendered:
 
     def _make_person(self, identity: int) -> tuple[Any, Any]:
         """(portrait, head) of an identity; a photograph that cannot be used gives way to a generated face."""
-        from mer.synth.head_mesh import make_head
+        from mer.synth.head import make_head
         from mer.synth.portrait import PortraitError, load_portrait
         from mer.synth.skin import generate_portrait
 
@@ -68,9 +68,9 @@ class Rendered:
         return portrait, make_head(portrait, self.model)
 
     def __call__(self, rng: np.random.Generator, size: int) -> Pair:
+        from mer.synth.animation import ffn_clip, micro_clip
         from mer.synth.camera import draw_background
-        from mer.synth.motion import ffn_clip, micro_clip
-        from mer.synth.scene import Scene, frame_camera, label, landmarks_at, render
+        from mer.synth.scene import Scene, frame_camera, label_pair, landmarks_at, render
 
         portrait, head = self._person(int(rng.integers(len(self.photos) or IDENTITIES)))
         if rng.random() < self.large:
@@ -83,7 +83,7 @@ class Rendered:
         camera = frame_camera(size, rng.uniform(0.36, 0.48) * size, middle)
         background = draw_background(size, camera, portrait, rng, own=False)
         scene = Scene(head, self.name, background, camera, size)
-        truth = label(scene, first, second)
+        truth = label_pair(scene, first, second)
         pictures = [np.clip(np.rint(render(scene, state)), 0, 255).astype(np.uint8) for state in (first, second)]
         onset, apex = spoil(pictures, rng, light=0.03)  # the scene's own light changes too
         flow, visible = truth.flow, (truth.occlusion == 0).astype(np.uint8)

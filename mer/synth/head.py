@@ -17,11 +17,11 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from mer.face.regions import INNER_LIPS, OVAL, REGIONS
+from mer.synth.face_model import FaceModel
 from mer.synth.fit import DISTANCE, Camera, Fit, fit_face
-from mer.synth.model import FaceModel
+from mer.synth.head_texture import MOUTH_PAGE, make_texture
 from mer.synth.portrait import Portrait
 from mer.synth.raster import cover
-from mer.synth.texture import MOUTH_PAGE, make_texture
 
 SKIN, EYE, MOUTH, SHEET = range(4)  # parts; the first three are the face
 EYE_RADIUS = 0.14  # of an eyeball, in interocular distances

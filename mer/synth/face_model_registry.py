@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from mer.synth.face_model import FaceModel
 from mer.synth.flame import load_flame
 from mer.synth.ict import load_ict
 from mer.synth.makehuman import load_makehuman
-from mer.synth.model import FaceModel
 
 FACE_MODELS: dict[str, Callable[[str | Path | None], FaceModel]] = {
     "makehuman": load_makehuman,

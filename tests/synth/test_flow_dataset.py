@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from mer.flow.facialflownet import read_facialflownet, read_records
-from mer.synth import dataset
-from mer.synth.dataset import Settings, make_dataset, plan
+from mer.synth import flow_dataset as dataset
+from mer.synth.flow_dataset import Settings, make_dataset, plan
 from mer.synth.people import Person
 from mer.synth.portrait import PortraitError
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from mer.face.canonical import canonical_landmarks
-from mer.synth.aus import ACTION_UNITS, parse_unit, shape_offsets, shape_weights
+from mer.synth.blendshapes import ACTION_UNITS, parse_unit, shape_offsets, shape_weights
+from mer.synth.face_model import FaceModelError, closest_points
+from mer.synth.face_model_registry import load_face_model
 from mer.synth.fit import fit_face
 from mer.synth.flame import load_flame
 from mer.synth.makehuman import load_makehuman
-from mer.synth.model import FaceModelError, closest_points
-from mer.synth.models import load_face_model
 
 
 def portrait_landmarks() -> np.ndarray:

@@ -20,13 +20,13 @@ import numpy as np
 from mer._version import __version__
 from mer.datasets.person_split import SPLITS, split_of
 from mer.flow import facialflownet
+from mer.synth.animation import LENGTHS, Clip, ffn_clip, micro_clip
 from mer.synth.camera import draw_background, draw_lens, take
-from mer.synth.head_mesh import Head, make_head
-from mer.synth.model import FaceModel
-from mer.synth.models import load_face_model
-from mer.synth.motion import LENGTHS, Clip, ffn_clip, micro_clip
+from mer.synth.face_model import FaceModel
+from mer.synth.face_model_registry import load_face_model
+from mer.synth.head import Head, make_head
 from mer.synth.people import Person, draw_portrait, find_people
-from mer.synth.scene import Scene, frame_camera, label, landmarks_at, render
+from mer.synth.scene import Scene, frame_camera, label_pair, landmarks_at, render
 from mer.utils.atomic_files import write_whole
 from mer.utils.folder_lock import is_empty, only_run
 from mer.utils.processes import in_order, run_jobs
@@ -232,7 +232,7 @@ def _render_clip(
     scene = Scene(head, settings.face_model, background, camera, size)
     lens = draw_lens(rng)
     pictures = [take(render(scene, state), lens, rng) for state in clip.states]
-    labels = [label(scene, a, b) for a, b in zip(clip.states, clip.states[1:])]
+    labels = [label_pair(scene, a, b) for a, b in zip(clip.states, clip.states[1:])]
     heads = []
     if settings.head_images:
         for a, b in zip(clip.states, clip.states[1:]):

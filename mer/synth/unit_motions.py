@@ -1,7 +1,7 @@
 """Flow of rendered micro-expressions without drawing a picture: exact, labeled, and thousands of clips a second.
 
 A micro-expression moves a face so little that its flow is the sum of what each action unit does alone. So a face is
-projected once, the motion that each unit gives to every pixel of the aligned crop is kept (:class:`Motions`), and a
+projected once, the motion that each unit gives to every pixel of the aligned crop is kept (:class:`UnitMotions`), and a
 clip is a weighted sum. Who shows which units is drawn from :data:`PATTERNS`.
 """
 
@@ -18,10 +18,10 @@ from scipy.spatial.transform import Rotation
 from mer.face import crop_landmarks, face_mask
 from mer.face.align import CROP_CENTER, CROP_SCALE
 from mer.face.canonical import canonical_landmarks
-from mer.synth.aus import ACTION_UNITS, shape_offsets, shape_weights
+from mer.synth.animation import draw_units
+from mer.synth.blendshapes import ACTION_UNITS, shape_offsets, shape_weights
+from mer.synth.face_model import FaceModel
 from mer.synth.fit import DISTANCE
-from mer.synth.model import FaceModel
-from mer.synth.motion import draw_units
 
 SIZE = 56  # of a field, pixels: 23.5 to an interocular distance
 
@@ -34,7 +34,7 @@ def _sided(unit: str) -> tuple[str, ...]:
 UNITS: tuple[str, ...] = tuple(sided for unit in ACTION_UNITS for sided in _sided(unit))
 _PAIRED = np.array([unit[0] == "R" for unit in UNITS])  # follows its left side
 
-# The classes of the composite protocol of MEGC 2019 -> units and how often, as :func:`mer.synth.motion.draw_units`
+# The classes of the composite protocol of MEGC 2019 -> units and how often, as :func:`mer.synth.animation.draw_units`
 # reads them. After the coding of CASME II (Yan et al., PLoS ONE 2014) and SAMM (Davison et al., IEEE TAC 2018) as
 # their papers tell it, and the objective classes of Davison, Merghani & Yap (J. Imaging 2018).
 PATTERNS: dict[str, dict[str, float]] = {
@@ -53,11 +53,11 @@ PATTERNS: dict[str, dict[str, float]] = {
         "5+25": 2, "1+2+5+25": 3,
     },
 }  # fmt: skip
-PRIOR = {"negative": 250, "positive": 109, "surprise": 83}  # clips of the composite protocol
+CLASS_COUNTS = {"negative": 250, "positive": 109, "surprise": 83}  # clips of the composite protocol
 
 
 @dataclass(frozen=True, eq=False)
-class Motions:
+class UnitMotions:
     """What each action unit does to one face, on the grid of the aligned crop (:mod:`mer.face.align`).
 
     Attributes
@@ -78,7 +78,7 @@ class Motions:
     mask: np.ndarray
 
 
-def face_motions(model: FaceModel, rng: np.random.Generator, size: int = SIZE, variety: float = 1.0) -> Motions:
+def face_motions(model: FaceModel, rng: np.random.Generator, size: int = SIZE, variety: float = 1.0) -> UnitMotions:
     """A new person: identity, proportions and pose are drawn, then the face model is seen from the front.
 
     Parameters
@@ -113,7 +113,7 @@ def face_motions(model: FaceModel, rng: np.random.Generator, size: int = SIZE, v
     fields = (grid[..., :-1].reshape(size, size, len(UNITS), 3) @ to_crop)[..., :2]
     fields = np.ascontiguousarray(fields.transpose(2, 0, 1, 3), np.float32)
     mask = face_mask(model_landmarks(model, screen), size).astype(bool)
-    return Motions(model.name, fields * _fade(mask), _bounded(grid[..., -1]), mask)
+    return UnitMotions(model.name, fields * _fade(mask), _bounded(grid[..., -1]), mask)
 
 
 def model_landmarks(model: FaceModel, vertices: np.ndarray) -> np.ndarray:
@@ -185,7 +185,7 @@ _DRAWN: dict[str, list[tuple[int, float, float, float]]] = {
 }
 
 
-def drawn_motions(rng: np.random.Generator, size: int = SIZE, variety: float = 1.0) -> Motions:
+def drawn_motions(rng: np.random.Generator, size: int = SIZE, variety: float = 1.0) -> UnitMotions:
     """A person drawn by hand: bumps of displacement at landmarks, each of its own place, direction and reach.
 
     Needs no face model. Faces are the canonical one with other proportions.
@@ -212,10 +212,10 @@ def drawn_motions(rng: np.random.Generator, size: int = SIZE, variety: float = 1
     mask = face_mask(marks, size).astype(bool)
     depth = _smooth_depth(marks, size) / scale
     fields = np.stack([bumps[unit] for unit in UNITS]).astype(np.float32)
-    return Motions("drawn", fields * _fade(mask), _bounded(depth), mask)
+    return UnitMotions("drawn", fields * _fade(mask), _bounded(depth), mask)
 
 
-def blended_motions(people: Sequence[Motions], rng: np.random.Generator) -> Motions:
+def blended_motions(people: Sequence[UnitMotions], rng: np.random.Generator) -> UnitMotions:
     """Of several faces one whose every unit moves as a random mixture of theirs: nobody knows how a unit looks on a
     stranger, and face models differ in it more than people do.
     """
@@ -223,7 +223,7 @@ def blended_motions(people: Sequence[Motions], rng: np.random.Generator) -> Moti
     share[1:] = np.where(_PAIRED[1:, None], share[:-1], share[1:])  # both sides of a unit alike
     fields = np.einsum("up,puyxd->uyxd", share, np.stack([p.fields for p in people]))
     first = people[int(rng.integers(len(people)))]
-    return Motions("blended", fields, first.depth, first.mask)
+    return UnitMotions("blended", fields, first.depth, first.mask)
 
 
 @lru_cache(maxsize=1)
@@ -260,13 +260,13 @@ def draw_intensities(label: str, rng: np.random.Generator, amount: float) -> np.
     return np.clip(intensity, 0, 1)
 
 
-def expression_flow(motions: Motions, intensities: np.ndarray) -> np.ndarray:
+def expression_flow(motions: UnitMotions, intensities: np.ndarray) -> np.ndarray:
     """Flow `(..., S, S, 2)` in interocular distances of intensities `(..., units)`."""
     moved = np.flatnonzero(np.any(intensities.reshape(-1, len(UNITS)), axis=0))
     return np.tensordot(intensities[..., moved].astype(np.float32), motions.fields[moved], 1)
 
 
-def head_flow(motions: Motions, motion: Sequence[float] | np.ndarray) -> np.ndarray:
+def head_flow(motions: UnitMotions, motion: Sequence[float] | np.ndarray) -> np.ndarray:
     """Flow `(S, S, 2)`, interocular distances, of a small motion of the head, to first order.
 
     Parameters

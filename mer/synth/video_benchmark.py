@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from mer.datasets.video import write_video
+from mer.synth.animation import COMPOSITE, MICRO, Clip, draw_units, micro_clip, peak_motion
 from mer.synth.camera import draw_background, draw_lens, take
-from mer.synth.dataset import NOTE, cached_model, render_all, the_run
-from mer.synth.head_mesh import make_head
-from mer.synth.models import load_face_model
-from mer.synth.motion import COMPOSITE, MICRO, Clip, draw_units, micro_clip, peak_motion
+from mer.synth.face_model_registry import load_face_model
+from mer.synth.flow_dataset import NOTE, cached_model, render_all, the_run
+from mer.synth.head import make_head
 from mer.synth.people import Person, draw_portrait, find_people
 from mer.synth.scene import Scene, frame_camera, render
 from mer.utils.atomic_files import write_whole

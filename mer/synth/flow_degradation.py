@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from mer.face.align import BOX, CROP_SCALE, Box
-from mer.synth.au_flows import Motions, head_flow
+from mer.synth.unit_motions import UnitMotions, head_flow
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def smooth_noise(rng: np.random.Generator, size: int, reach: float) -> np.ndarra
     return noise / max(float(noise.std()), 1e-6)
 
 
-def estimate(flow: np.ndarray, motions: Motions, recording: Recording, rng: np.random.Generator) -> np.ndarray:
+def estimate(flow: np.ndarray, motions: UnitMotions, recording: Recording, rng: np.random.Generator) -> np.ndarray:
     """Exact expression flow `(S, S, 2)` as a method would report it, with the head's motion: `(S, S, 2)`."""
     size = len(flow)
     # Shift, growth and turns of a head, for the time of a micro-expression.
@@ -81,7 +81,7 @@ def estimate(flow: np.ndarray, motions: Motions, recording: Recording, rng: np.r
     return seen + 0.01 * recording.border * rng.gamma(1.0) * outside[..., None] * false
 
 
-def published(flow: np.ndarray) -> np.ndarray:
+def as_8bit_image(flow: np.ndarray) -> np.ndarray:
     """Flow `(H, W, 2)` as an 8-bit image shows it, less each channel's median: whole numbers, each channel stretched
     over 0 to 255 for itself.
     """

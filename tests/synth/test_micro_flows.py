@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from mer.models.zero_shot import has_margins
-from mer.synth.au_flows import UNITS
-from mer.synth.clips import micro_flows
+from mer.synth.micro_flows import micro_flows
+from mer.synth.unit_motions import UNITS
 
 
 def test_clips_follow_from_the_seed():

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from mer.synth.aus import ACTION_UNITS, shape_weights
-from mer.synth.head_mesh import SKIN, Head
+from mer.synth.blendshapes import ACTION_UNITS, shape_weights
+from mer.synth.head import SKIN, Head
 from mer.synth.scene import State
 
 # `/` is drawn as one of the two sides, a unit in brackets is there half of the time.

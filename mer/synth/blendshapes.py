@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from mer.synth.model import FaceModel, FaceModelError
+from mer.synth.face_model import FaceModel, FaceModelError
 
 # Shapes in ARKit's names at intensity 1; `*` stands for the side. Other models' names are derived below. The units' own
 # names are in `mer.datasets.action_units.FACS_NAMES`.

@@ -9,21 +9,21 @@ import cv2
 import numpy as np
 
 from mer.face.align import face_box
-from mer.synth.au_flows import (
+from mer.synth.blendshapes import ACTION_UNITS
+from mer.synth.face_model import FaceModel
+from mer.synth.flow_degradation import Recording, draw_recording, estimate
+from mer.synth.unit_motions import (
+    CLASS_COUNTS,
     PATTERNS,
-    PRIOR,
     SIZE,
     UNITS,
-    Motions,
+    UnitMotions,
     blended_motions,
     draw_intensities,
     drawn_motions,
     expression_flow,
     face_motions,
 )
-from mer.synth.aus import ACTION_UNITS
-from mer.synth.estimated import Recording, draw_recording, estimate
-from mer.synth.model import FaceModel
 from mer.utils.progress import Track
 
 _BLINK = [UNITS.index("L45"), UNITS.index("R45")]
@@ -40,7 +40,7 @@ class MicroFlows:
     labels : (n,) of str
         negative, positive or surprise.
     intensities : float32 (n, units)
-        Of :data:`mer.synth.au_flows.UNITS`, 0 to 1, all that the face shows.
+        Of :data:`mer.synth.unit_motions.UNITS`, 0 to 1, all that the face shows.
     motion : float32 (n, units)
         How far each unit moves the skin at most, interocular distances. Unlike intensities, which every face model
         counts in its own way, it can be compared between units and faces.
@@ -57,7 +57,7 @@ class MicroFlows:
     crop: str = "box"
 
 
-def draw_person(rng: np.random.Generator, models: Sequence[FaceModel], blend: bool) -> Motions:
+def draw_person(rng: np.random.Generator, models: Sequence[FaceModel], blend: bool) -> UnitMotions:
     """A new person: of one of the models or drawn by hand, or with `blend` a mixture of all of them."""
     if blend:
         return blended_motions([*(face_motions(model, rng) for model in models), drawn_motions(rng)], rng)
@@ -96,7 +96,7 @@ def micro_flows(
         raise ValueError(f"no crop {crop!r}; there are box and aligned")
     if people < 1 or clips < 1:
         raise ValueError(f"{people} people with {clips} clips; expected at least 1")
-    share = np.array(list(PRIOR.values())) / sum(PRIOR.values())
+    share = np.array(list(CLASS_COUNTS.values())) / sum(CLASS_COUNTS.values())
     parts = []
     for person in track(range(people), people, "people") if track else range(people):
         rng = np.random.default_rng([seed, person])
@@ -104,7 +104,7 @@ def micro_flows(
         recording = draw_recording(rng, SIZE, hardship)
         reach = np.hypot(motions.fields[..., 0], motions.fields[..., 1]).max((1, 2))
         for _ in range(clips):
-            label = "" if any_units else str(rng.choice(list(PRIOR), p=share))
+            label = "" if any_units else str(rng.choice(list(CLASS_COUNTS), p=share))
             shown = _units_by_chance(rng) if any_units else draw_intensities(label, rng, 1.0)
             flow, intensities = _clip(motions, recording, shown, rng, crop)
             parts.append((flow, label, intensities, intensities * reach, person))
@@ -123,14 +123,14 @@ def _units_by_chance(rng: np.random.Generator) -> np.ndarray:
 
 
 def _clip(
-    motions: Motions, recording: Recording, intensities: np.ndarray, rng: np.random.Generator, crop: str
+    motions: UnitMotions, recording: Recording, intensities: np.ndarray, rng: np.random.Generator, crop: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """Flow `(28, 28, 2)` and intensities `(units,)` of a clip that shows units in these proportions."""
     wanted = np.clip(0.01 * np.exp(rng.normal(0, 0.6)), 0.002, 0.06)  # the strongest motion, interocular distances
-    intensities = intensities * (wanted / max(peak(expression_flow(motions, intensities)), 1e-6))
+    intensities = intensities * (wanted / max(peak_length(expression_flow(motions, intensities)), 1e-6))
     if rng.random() < 0.3:  # something else that goes on in the face
         other = draw_intensities(list(PATTERNS)[rng.integers(len(PATTERNS))], rng, 1.0)
-        intensities += other * (wanted * rng.uniform(0, 0.5) / max(peak(expression_flow(motions, other)), 1e-6))
+        intensities += other * (wanted * rng.uniform(0, 0.5) / max(peak_length(expression_flow(motions, other)), 1e-6))
     if rng.random() < 0.15:
         intensities[_BLINK] += rng.uniform(0.02, 0.5) * rng.uniform(0.3, 1)
     seen = estimate(expression_flow(motions, intensities), motions, recording, rng)
@@ -141,6 +141,6 @@ def _clip(
     return face_box(seen, (box[0], box[1], box[2], box[3])), intensities.astype(np.float32)
 
 
-def peak(flow: np.ndarray) -> float:
+def peak_length(flow: np.ndarray) -> float:
     """Length of the longest vector of flow `(..., 2)`."""
     return float(np.hypot(flow[..., 0], flow[..., 1]).max())

@@ -2,11 +2,13 @@ import numpy as np
 import pytest
 
 from mer.face import crop_landmarks
-from mer.synth.au_flows import (
+from mer.synth.animation import draw_units
+from mer.synth.flow_degradation import as_8bit_image
+from mer.synth.unit_motions import (
+    CLASS_COUNTS,
     PATTERNS,
-    PRIOR,
     UNITS,
-    Motions,
+    UnitMotions,
     blended_motions,
     draw_intensities,
     drawn_motions,
@@ -14,12 +16,10 @@ from mer.synth.au_flows import (
     face_motions,
     head_flow,
 )
-from mer.synth.estimated import published
-from mer.synth.motion import draw_units
 
 
 @pytest.fixture(scope="module", params=["drawn", "makehuman"])
-def person(request) -> Motions:
+def person(request) -> UnitMotions:
     rng = np.random.default_rng(0)
     if request.param == "drawn":
         return drawn_motions(rng, variety=0)
@@ -27,7 +27,7 @@ def person(request) -> Motions:
     return face_motions(request.getfixturevalue("makehuman"), rng, variety=0)
 
 
-def unit_flow(person: Motions, *units: str) -> np.ndarray:
+def unit_flow(person: UnitMotions, *units: str) -> np.ndarray:
     intensities = np.zeros(len(UNITS))
     intensities[[UNITS.index(unit) for unit in units]] = 1
     return expression_flow(person, intensities)
@@ -74,7 +74,7 @@ def test_a_motion_of_the_head(person):
 
 def test_rendered_flow_is_that_of_the_landmarks(makehuman):
     """The field at a landmark is where the model's own landmark goes."""
-    from mer.synth.aus import shape_offsets
+    from mer.synth.blendshapes import shape_offsets
 
     person = face_motions(makehuman, np.random.default_rng(0), size=112, variety=0)
     marks = makehuman.landmarks(makehuman.vertices)
@@ -98,7 +98,7 @@ def test_a_mixture_lies_between_its_parts():
 
 
 def test_patterns_can_be_read():
-    assert list(PATTERNS) == list(PRIOR)
+    assert list(PATTERNS) == list(CLASS_COUNTS)
     rng = np.random.default_rng(0)
     for label, patterns in PATTERNS.items():
         for pattern in patterns:
@@ -118,8 +118,8 @@ def test_intensities_stay_in_range():
 def test_published_images_lose_zero_and_scale():
     rng = np.random.default_rng(0)
     field = rng.normal(size=(28, 28, 2))
-    image = published(field)
+    image = as_8bit_image(field)
     assert (image == image.astype(int)).all()
     assert np.ptp(image, axis=(0, 1)).tolist() == [255, 255]
-    np.testing.assert_array_equal(image, published(field * [3.0, 0.1] + [7, -2]))
-    assert published(np.zeros((28, 28, 2))).any() == np.False_
+    np.testing.assert_array_equal(image, as_8bit_image(field * [3.0, 0.1] + [7, -2]))
+    assert as_8bit_image(np.zeros((28, 28, 2))).any() == np.False_
