@@ -1,4 +1,4 @@
-"""Closed-form estimates of motion, differentiable: least-squares steps, the rigid head fit, shrinkage.
+"""Closed-form estimates of motion, differentiable: Lucas-Kanade steps, the rigid head fit, shrinkage.
 
 Flow is `(B, 2, h, w)` on the 1/4 grid in pixels of the frame, x first.
 """
@@ -11,8 +11,15 @@ from torch import Tensor
 
 from mer.decflow.layers import warp
 
+# Cells. Wider windows are smooth enough to be computed on half the grid, which takes an eighth of the time.
+NARROW = 3
 
-class LinearSteps:
+# Ridge penalties of the rigid fit, x and y: shift, slopes in x, y and depth; then the three perspective fields, which
+# are small. In a direction without texture the head does not move.
+RIDGE = [1e-6, 1e-5, 1e-5, 1e-4] * 2 + [1e-3] * 3
+
+
+class LucasKanade:
     """Least-squares steps of the flow from features, in windows of several widths.
 
     With gradients `g` of the first frame's features and the difference `d = second(x + flow) - first(x)`, the step
@@ -24,103 +31,106 @@ class LinearSteps:
         Features of the two frames.
     windows : tuple of int
         Widths, in cells of the 1/4 grid, odd.
+    damping : Tensor (windows,)
+
+    Attributes
+    ----------
+    information : three Tensors (B, 1, H/4, W/4)
+        Structure tensor per cell: sums of `gx gx`, `gx gy` and `gy gy` over the features.
+    texture : Tensor (B, 2 windows, H/4, W/4)
+        Logarithms of trace and normalized determinant of the structure tensor: how well a window determines motion.
     """
 
     def __init__(self, first: Tensor, second: Tensor, *, windows: tuple[int, ...], damping: Tensor) -> None:
-        # Least squares in float32 also where the convolutions run in bfloat16.
+        # Least squares needs float32 even if the convolutions run in bfloat16.
         self.first, self.second, self.windows = first.float(), second.float(), windows
-        first = self.first
-        padded = F.pad(first, (1, 1, 1, 1), mode="replicate")
+        padded = F.pad(self.first, (1, 1, 1, 1), mode="replicate")
         self.dx = (padded[:, :, 1:-1, 2:] - padded[:, :, 1:-1, :-2]) / 2
         self.dy = (padded[:, :, 2:, 1:-1] - padded[:, :, :-2, 1:-1]) / 2
-        products = torch.cat(
-            [
-                (self.dx * self.dx).sum(dim=1, keepdim=True),
-                (self.dx * self.dy).sum(dim=1, keepdim=True),
-                (self.dy * self.dy).sum(dim=1, keepdim=True),
-            ],
-            dim=1,
-        )
-        self.info = F.avg_pool2d(products, 2).split(1, dim=1)  # per cell, for the rigid fit
-        self.tensors = []
+        products = torch.cat([_dot(self.dx, self.dx), _dot(self.dx, self.dy), _dot(self.dy, self.dy)], dim=1)
+        self.information = F.avg_pool2d(products, 2).split(1, dim=1)
+        self.normal_matrices = []  # per window: xx, xy, yy and the determinant
+        texture = []
         for window, damp in zip(windows, damping):
-            xx, xy, yy = self._gather(products, window).chunk(3, dim=1)
+            xx, xy, yy = _window_mean(products, window).split(1, dim=1)
             xx, yy = xx + damp, yy + damp
-            self.tensors.append((xx, xy, yy, xx * yy - xy * xy))
-        self.texture = torch.cat(
-            [
-                _to_cells(torch.log(torch.cat([xx + yy, det / (xx + yy)], dim=1)), window)
-                for window, (xx, _, yy, det) in zip(windows, self.tensors)
-            ],
-            dim=1,
-        )
+            det, trace = xx * yy - xy * xy, xx + yy
+            self.normal_matrices.append((xx, xy, yy, det))
+            texture.append(_to_quarter_grid(torch.log(torch.cat([trace, det / trace], dim=1)), window))
+        self.texture = torch.cat(texture, dim=1)
 
     def __call__(self, flow: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """What `flow` `(B, 2, H/4, W/4)`, pixels of the frame, leaves to be moved.
+        """Motion that remains after `flow` `(B, 2, H/4, W/4)`, pixels of the frame.
 
         Returns
         -------
         steps : Tensor (B, 2 windows, H/4, W/4)
-            Pixels.
-        misfit : Tensor (B, 1, H/4, W/4)
-            How badly the features fit.
-        pull : Tensor (B, 2, H/4, W/4)
-            Right side of the least squares, cell by cell, for :func:`fit_rigid`.
+            Pixels; x and y of each window in turn.
+        residual : Tensor (B, 1, H/4, W/4)
+            Mean absolute difference of the warped features.
+        right_side : Tensor (B, 2, H/4, W/4)
+            `-g d` per cell, the right side of the normal equations, for :func:`fit_rigid`.
         """
-        moved = warp(self.second, upsample2(flow) / 2)
-        difference = moved - self.first
-        right = torch.cat(
-            [(self.dx * difference).sum(dim=1, keepdim=True), (self.dy * difference).sum(dim=1, keepdim=True)], dim=1
-        )
+        difference = warp(self.second, upsample2(flow) / 2) - self.first
+        gradient = torch.cat([_dot(self.dx, difference), _dot(self.dy, difference)], dim=1)
         steps = []
-        for window, (xx, xy, yy, det) in zip(self.windows, self.tensors):
-            bx, by = self._gather(right, window).chunk(2, dim=1)
+        for window, (xx, xy, yy, det) in zip(self.windows, self.normal_matrices):
+            bx, by = _window_mean(gradient, window).split(1, dim=1)
             step = torch.cat([yy * bx - xy * by, xx * by - xy * bx], dim=1) / det
-            steps.append(-2 * _to_cells(step, window))  # 2: from the 1/2 grid to pixels
-        misfit = F.avg_pool2d(difference.abs().mean(dim=1, keepdim=True), 2)
-        return torch.cat(steps, dim=1), misfit, -2 * F.avg_pool2d(right, 2)
-
-    @staticmethod
-    def _gather(x: Tensor, window: int) -> Tensor:
-        """Means over a window, on the 1/4 grid, wide ones on the 1/8; two box filters make it rounder than a box."""
-        x = F.avg_pool2d(x, 2)
-        if window > _NARROW:
-            x, window = F.avg_pool2d(x, 2), window // 2 | 1
-        for _ in range(2 if window > 1 else 0):
-            x = F.avg_pool2d(x, window, stride=1, padding=window // 2, count_include_pad=False)
-        return x
+            steps.append(-2 * _to_quarter_grid(step, window))  # 2: from the 1/2 grid to pixels
+        residual = F.avg_pool2d(difference.abs().mean(dim=1, keepdim=True), 2)
+        return torch.cat(steps, dim=1), residual, -2 * F.avg_pool2d(gradient, 2)
 
 
-_NARROW = 3  # cells; wider windows are smooth enough for half the grid, which takes an eighth of the time
+def _dot(a: Tensor, b: Tensor) -> Tensor:
+    return (a * b).sum(dim=1, keepdim=True)
 
 
-def _to_cells(x: Tensor, window: int) -> Tensor:
-    return upsample2(x) if window > _NARROW else x
+def _window_mean(x: Tensor, window: int) -> Tensor:
+    """Mean over a window, on the 1/4 grid or, if the window is wide, on the 1/8 grid.
+
+    Two box filters in a row approximate a round window.
+    """
+    x = F.avg_pool2d(x, 2)
+    if window > NARROW:
+        x, window = F.avg_pool2d(x, 2), window // 2 | 1
+    for _ in range(2 if window > 1 else 0):
+        x = F.avg_pool2d(x, window, stride=1, padding=window // 2, count_include_pad=False)
+    return x
+
+
+def _to_quarter_grid(x: Tensor, window: int) -> Tensor:
+    return upsample2(x) if window > NARROW else x
 
 
 def fit_rigid(
-    flow: Tensor, info: tuple[Tensor, Tensor, Tensor], pull: Tensor, weight: Tensor, depth: Tensor, places: Tensor
+    flow: Tensor,
+    information: tuple[Tensor, Tensor, Tensor],
+    right_side: Tensor,
+    weight: Tensor,
+    depth: Tensor,
+    coordinates: Tensor,
 ) -> Tensor:
-    """The motion of a rigid head that explains the frames best: weighted least squares in closed form, differentiable.
+    """Flow of the rigid head that explains the frames best: weighted least squares in closed form, differentiable.
 
     In front of a distant camera, a rigid motion moves the pixel at `(x, y)` with depth `z` by an affine function of
-    `(x, y, z)`; a camera at hand adds the fields `(x^2, xy)` and `(xy, y^2)` of the two turns out of the picture, and
-    `(xz, yz)` of the way to and fro (Longuet-Higgins & Prazdny, 1980): eleven numbers for the whole face. They minimize
-    the sum of `weight (g . (head - flow) + d)^2`, where `g` and `d` are the gradients and differences of features,
-    linearized at `flow`: an edge says nothing of motion along itself, so each cell counts by its structure tensor and
-    not by a single number.
+    `(x, y, z)`. A near camera adds the fields `(x^2, xy)` and `(xy, y^2)` of the two out-of-plane rotations, and
+    `(xz, yz)` of the translation in depth (Longuet-Higgins & Prazdny, 1980): eleven parameters for the whole face. They
+    minimize the sum of `weight (g . (head - flow) + d)^2`, where `g` and `d` are the gradients and differences of
+    features, linearized at `flow`. Each cell counts by its structure tensor, not by a single weight, since an edge does
+    not determine the motion along itself.
 
     Parameters
     ----------
     flow : Tensor (B, 2, h, w)
-        Where the differences were taken, pixels.
-    info : three Tensors (B, 1, h, w)
+        Where the differences were computed, pixels.
+    information : three Tensors (B, 1, h, w)
         Structure tensor: sums of `gx gx`, `gx gy`, `gy gy` per cell.
-    pull : Tensor (B, 2, h, w)
+    right_side : Tensor (B, 2, h, w)
         Sums of `-g d` per cell.
     weight, depth : Tensor (B, 1, h, w)
-    places : Tensor (1, 2, h, w)
-        Coordinates of the cells, of order one.
+    coordinates : Tensor (1, 2, h, w)
+        `x` and `y` of the cells, of order one.
 
     Returns
     -------
@@ -128,58 +138,56 @@ def fit_rigid(
         Pixels.
     """
     with torch.autocast(flow.device.type, enabled=False):
-        flow, pull, weight, depth = flow.float(), pull.float(), weight.float(), depth.float()
+        flow, right_side, weight, depth = flow.float(), right_side.float(), weight.float(), depth.float()
         batch, _, height, width = flow.shape
-        xx, xy, yy = ((weight * part).flatten(2) for part in info)  # (B, 1, n)
+        xx, xy, yy = ((weight * part).flatten(2) for part in information)  # (B, 1, n)
         scale = (xx + yy).sum(dim=2, keepdim=True).clamp_min(1e-8)
         xx, xy, yy = xx / scale, xy / scale, yy / scale
         u, v = flow.flatten(2).split(1, dim=1)
-        bx, by = ((weight * pull).flatten(2) / scale).split(1, dim=1)
+        bx, by = ((weight * right_side).flatten(2) / scale).split(1, dim=1)
 
-        x, y = places.expand(batch, -1, -1, -1).flatten(2).split(1, dim=1)
+        x, y = coordinates.expand(batch, -1, -1, -1).flatten(2).split(1, dim=1)
         z = depth.flatten(2)
-        one, none = torch.ones_like(z), torch.zeros_like(z)
-        # Fields of the eleven numbers, (B, 11, n) each: their x and their y component.
-        fields_x = torch.cat([one, x, y, z, none, none, none, none, x * x, x * y, x * z], dim=1)
-        fields_y = torch.cat([none, none, none, none, one, x, y, z, x * y, y * y, y * z], dim=1)
-        pull_x, pull_y = xx * fields_x + xy * fields_y, xy * fields_x + yy * fields_y
-        normal = pull_x @ fields_x.transpose(1, 2) + pull_y @ fields_y.transpose(1, 2)
+        one, zero = torch.ones_like(z), torch.zeros_like(z)
+        # x and y components of the fields of the eleven parameters, (B, 11, n) each.
+        fields_x = torch.cat([one, x, y, z, zero, zero, zero, zero, x * x, x * y, x * z], dim=1)
+        fields_y = torch.cat([zero, zero, zero, zero, one, x, y, z, x * y, y * y, y * z], dim=1)
+        weighted_x, weighted_y = xx * fields_x + xy * fields_y, xy * fields_x + yy * fields_y
+        normal = weighted_x @ fields_x.transpose(1, 2) + weighted_y @ fields_y.transpose(1, 2)
         right = ((xx * u + xy * v + bx) * fields_x + (xy * u + yy * v + by) * fields_y).sum(dim=2, keepdim=True)
-        numbers = torch.linalg.solve(normal + torch.diag(normal.new_tensor(_RIDGE)), right)  # (B, 11, 1)
-        head = torch.cat([(numbers * fields_x).sum(dim=1), (numbers * fields_y).sum(dim=1)], dim=1)
+        parameters = torch.linalg.solve(normal + torch.diag(normal.new_tensor(RIDGE)), right)  # (B, 11, 1)
+        head = torch.cat([(parameters * fields_x).sum(dim=1), (parameters * fields_y).sum(dim=1)], dim=1)
         return head.view(batch, 2, height, width)
 
 
-# Without texture in some direction the head stands still in it; what a camera at hand adds is small.
-_RIDGE = [1e-6, 1e-5, 1e-5, 1e-4] * 2 + [1e-3] * 3
+def shrink(expression: Tensor, noise: Tensor) -> Tensor:
+    """Wiener filter: shrink expression flow to zero where it does not exceed its noise.
 
-
-def shrink(expression: Tensor, gate: Tensor) -> Tensor:
-    """Expression flow as far as it stands out of its noise.
-
-    A Wiener filter: each place is multiplied by `s / (s + t)`, where `s` is the mean square of the flow around it and
-    `t` that of the noise, which the decoder estimates: `(0.25 px)^2` where `gate` is zero.
+    Each vector is multiplied by `s / (s + t)`, where `s` is the mean squared flow around it and `t` the variance of the
+    noise, `exp(2 noise) (0.25 px)^2`, which the decoder estimates.
     """
     x, y = expression.split(1, dim=1)
     power = F.avg_pool2d(x * x + y * y, 5, stride=1, padding=2, count_include_pad=False)
-    return expression * (power / (power + 0.0625 * torch.exp(2 * gate.clamp(-4, 4))))
+    return expression * (power / (power + 0.0625 * torch.exp(2 * noise.clamp(-4, 4))))
 
 
-def stand(start: Tensor, start_misfit: Tensor, flow: Tensor, misfit: Tensor) -> Tensor:
-    """`flow`, but where it is pixels away from `start` and explains the frames worse, `start`.
+def revert_if_worse(initial: Tensor, initial_residual: Tensor, flow: Tensor, residual: Tensor) -> Tensor:
+    """Return `flow`, but `initial` where the two are pixels apart and `flow` has the larger residual.
 
-    A network that has never seen a motion so large may take it for noise; what the frames say is plain then.
+    A network that has never seen such a large motion may treat it as noise, although the frames show it clearly.
     """
-    x, y = (start - flow).split(1, dim=1)
+    x, y = (initial - flow).split(1, dim=1)
     far = torch.sigmoid(3 * (torch.sqrt(x * x + y * y + 1e-6) - 2))
-    before, after = (F.avg_pool2d(m, 5, stride=1, padding=2, count_include_pad=False) for m in (start_misfit, misfit))
+    before, after = (
+        F.avg_pool2d(r, 5, stride=1, padding=2, count_include_pad=False) for r in (initial_residual, residual)
+    )
     worse = torch.sigmoid(30 * (after / before.clamp_min(1e-6) - 1.2))
     share = F.avg_pool2d(far * worse, 3, stride=1, padding=1, count_include_pad=False)
-    return flow + share * (start - flow)
+    return flow + share * (initial - flow)
 
 
 def squash(flow: Tensor) -> Tensor:
-    """Displacements in a range that convolutions like: linear far below a pixel, logarithmic far above."""
+    """Displacements in a range that suits convolutions: linear far below a pixel, logarithmic far above."""
     return torch.sign(flow) * torch.log1p(4 * flow.abs())
 
 

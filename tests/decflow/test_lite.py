@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from mer.decflow.layers import convex_upsample, pixel_grid, warp
-from mer.decflow.least_squares import LinearSteps, fit_rigid, stand
+from mer.decflow.least_squares import LucasKanade, fit_rigid, revert_if_worse
 from mer.decflow.lite import LiteDecFlow, LiteSizes
 from mer.decflow.losses import Loss, sequence_loss
 from mer.decflow.methods import decflow, decflow_paper
@@ -40,18 +40,21 @@ def test_convex_upsampling_keeps_a_constant_flow_inside():
 
 
 @pytest.mark.parametrize("shift", [(0.3, 0.0), (-0.2, 0.4)])
-def test_least_squares_steps_find_a_shift_below_a_pixel(shift):
+def test_lucas_kanade_steps_find_a_subpixel_shift(shift):
     first = smooth()
     second = warp(
         first, -torch.tensor(shift).view(1, 2, 1, 1).expand(1, 2, 64, 64) / 2
     )  # features live on the 1/2 grid
-    linear = LinearSteps(first, second, windows=(3, 9), damping=torch.tensor([1e-4, 1e-4]))
+    lucas_kanade = LucasKanade(first, second, windows=(3, 9), damping=torch.tensor([1e-4, 1e-4]))
     flow = torch.zeros(1, 2, 32, 32)
     for _ in range(3):
-        flow = flow + linear(flow)[0][:, 2:]
+        flow = flow + lucas_kanade(flow)[0][:, 2:]
     found = flow[..., 8:-8, 8:-8].mean(dim=(0, 2, 3))
     assert torch.allclose(found, torch.tensor(shift), atol=0.02)
-    assert linear(flow)[1][..., 8:-8, 8:-8].mean() < linear(torch.zeros_like(flow))[1][..., 8:-8, 8:-8].mean() / 3
+    assert (
+        lucas_kanade(flow)[1][..., 8:-8, 8:-8].mean()
+        < lucas_kanade(torch.zeros_like(flow))[1][..., 8:-8, 8:-8].mean() / 3
+    )
 
 
 def rigid_scene():
@@ -68,27 +71,29 @@ def test_a_rigid_motion_is_fitted_exactly():
     assert (found - flow).abs().max() < 2e-3
 
 
-def test_what_an_edge_cannot_see_does_not_disturb_the_fit():
+def test_cells_with_edges_constrain_the_fit_across_the_edge_only():
     grid, depth, flow = rigid_scene()
-    # Half of the cells see only along x; their y is nonsense.
+    # Alternate columns have gradients along x only or along y only; the other component of their flow is wrong.
     angle = (torch.arange(24) % 2 * torch.pi / 2).view(1, 1, 1, 24).expand(1, 1, 24, 24)
-    info = (angle.cos() ** 2, angle.cos() * angle.sin(), angle.sin() ** 2)
-    unseen = torch.cat([torch.where(info[0] > 0.5, 0.0, 5.0), torch.where(info[2] > 0.5, 0.0, 5.0)], dim=1)
-    found = fit_rigid(flow + unseen, info, torch.zeros_like(flow), torch.ones_like(depth), depth, grid)
+    information = (angle.cos() ** 2, angle.cos() * angle.sin(), angle.sin() ** 2)
+    unseen = torch.cat(
+        [torch.where(information[0] > 0.5, 0.0, 5.0), torch.where(information[2] > 0.5, 0.0, 5.0)], dim=1
+    )
+    found = fit_rigid(flow + unseen, information, torch.zeros_like(flow), torch.ones_like(depth), depth, grid)
     assert (found - flow).abs().max() < 0.02
 
 
-def test_cells_without_trust_do_not_count_and_the_fit_is_differentiable():
+def test_cells_without_weight_do_not_count_and_the_fit_is_differentiable():
     grid, depth, flow = rigid_scene()
     one, zero = torch.ones_like(depth), torch.zeros_like(depth)
     skin = torch.zeros_like(depth)
     skin[..., 15:20, 8:16] = 1
     moved = flow + 2 * skin
-    trust = (1 - skin).requires_grad_()
-    found = fit_rigid(moved, (one, zero, one), torch.zeros_like(flow), trust, depth, grid)
+    weight = (1 - skin).requires_grad_()
+    found = fit_rigid(moved, (one, zero, one), torch.zeros_like(flow), weight, depth, grid)
     assert (found - flow).abs().max() < 2e-3
     found.sum().backward()
-    assert torch.isfinite(trust.grad).all()
+    assert torch.isfinite(weight.grad).all()
 
 
 def batch(faces, count=2, size=64):  # noqa: F811
@@ -99,12 +104,12 @@ def batch(faces, count=2, size=64):  # noqa: F811
     return {name: torch.stack([pair[name] for pair in pairs]) for name in pairs[0]}
 
 
-def test_a_large_motion_that_the_frames_show_plainly_is_not_taken_for_noise():
+def test_the_initial_flow_returns_where_a_distant_flow_has_a_larger_residual():
     start, flow = torch.full((1, 2, 16, 16), 6.0), torch.zeros(1, 2, 16, 16)
     low, high = torch.full((1, 1, 16, 16), 0.1), torch.full((1, 1, 16, 16), 0.3)
-    assert (stand(start, low, flow, high) - start).abs().max() < 0.1
-    assert stand(start, high, flow, low).abs().max() < 0.1  # the answer explains the frames: it stands
-    assert stand(start / 12, low, flow, high).abs().max() < 0.02  # half a pixel is not a large motion
+    assert (revert_if_worse(start, low, flow, high) - start).abs().max() < 0.1
+    assert revert_if_worse(start, high, flow, low).abs().max() < 0.1  # the flow has the smaller residual
+    assert revert_if_worse(start / 12, low, flow, high).abs().max() < 0.02  # half a pixel apart is not distant
 
 
 def test_shapes_iterates_and_gradients(faces):  # noqa: F811
