@@ -17,7 +17,7 @@ from sklearn.svm import SVC
 
 from mer._version import __version__
 from mer.models import MODELS, features_of, new_model
-from mer.models.torch_classifier import TorchClassifier
+from mer.models.torch_classifier import TorchClassifier, memory_layout
 from mer.models.zero_shot import ZeroShot, form_network
 from mer.utils.atomic_files import write_whole
 
@@ -153,7 +153,7 @@ def _rebuilt(value: dict[str, Any], arrays: dict[str, np.ndarray], owner: Any) -
         pixels = owner.n_features_in_ / (owner.channels * (owner.frames or 1))
         network = owner.network(owner.channels, round(pixels**0.5), len(owner.classes_))
         if owner.frames is None:
-            network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            network = network.to(memory_format=memory_layout(network))  # type: ignore[call-overload]
     elif hasattr(owner, "new_network"):
         network = owner.new_network()
     else:

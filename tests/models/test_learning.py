@@ -21,7 +21,7 @@ SMALL = {
     "rcn-a": {"width": 12, "epochs": 25, "learning_rate": 0.02, "batch_size": 16},
     "dual-inception": {"epochs": 5, "learning_rate": 1e-3, "batch_size": 12},
     "htnet": {"widths": (24, 36, 48), "blocks": (1, 1, 1), "epochs": 20, "learning_rate": 2e-3},
-    "mmnet": {"size": 32, "widths": (4, 4, 8, 16), "epochs": 15, "learning_rate": 1e-2, "batch_size": 10},
+    "mmnet": {"size": 32, "widths": (8, 8, 8, 16), "epochs": 15, "learning_rate": 1e-2, "batch_size": 10},
     "symnet": {"epochs": 30},
     "gbm": {"iterations": 15},
 }
@@ -31,7 +31,7 @@ NETWORKS = [name for name in ON_FLOW if name in SMALL and name != "gbm"]
 ON_CLIPS = {
     "svm-lbptop": {"frames": 10, "blocks": 3},
     "svm-3dhog": {"frames": 10},
-    "r3d": {"frames": 10, "width": 4, "epochs": 12, "learning_rate": 5e-3},
+    "r3d": {"frames": 10, "width": 8, "epochs": 12, "learning_rate": 5e-3},
 }
 
 

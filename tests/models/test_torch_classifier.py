@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from mer.models import TorchClassifier
+from mer.models.torch_classifier import memory_layout
 from mer.utils.torch_setup import one_thread
 
 
@@ -86,6 +87,37 @@ def test_weights_that_were_taken_are_changed_slowly_and_a_new_last_layer_is_not(
     assert moved(y) == pytest.approx(0.1 * moved(y, pretrained_rate=1.0), rel=1e-4)
     others = np.char.add(y, "?")  # other classes: nothing is taken, so the rate is the whole one
     assert moved(others) == pytest.approx(moved(others, pretrained_rate=1.0))
+
+
+@pytest.mark.parametrize(
+    ("convolution", "layout"),
+    [
+        (torch.nn.Conv2d(4, 8, 1, 2), torch.contiguous_format),  # corrupts the heap with channels last
+        (torch.nn.Conv2d(8, 8, 1, 2), torch.channels_last),
+        (torch.nn.Conv2d(3, 8, 1), torch.channels_last),
+        (torch.nn.Conv2d(3, 8, 3, 2), torch.channels_last),
+    ],
+)
+def test_channels_last_is_avoided_for_narrow_strided_1x1_convolutions(convolution, layout):
+    assert memory_layout(torch.nn.Sequential(torch.nn.ReLU(), convolution)) == layout
+
+
+def test_a_network_with_the_contiguous_layout_is_trained_on_contiguous_images():
+    layouts = []
+
+    class Narrow(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.last = torch.nn.Conv2d(4, 4, 1, 2), torch.nn.Linear(4, 2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            if self.training:
+                layouts.append(x.is_contiguous() and self.first.weight.is_contiguous())
+            return self.last(self.first(x).mean((2, 3)))
+
+    X = np.random.default_rng(0).normal(size=(8, 6 * 6 * 4))
+    TorchClassifier(lambda *_: Narrow(), channels=4, epochs=2, batch_size=4).fit(X, ["a", "b"] * 4)
+    assert layouts == [True] * 4
 
 
 def test_prediction_does_not_depend_on_the_batch(drawn):
