@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mer.flow.files import LARGEST
+from mer.flow.files import MAX_UNPACKED_BYTES
 from mer.utils.atomic_files import write_whole
 
 SIDE = 64  # pixels
@@ -77,7 +77,7 @@ def load_pair(flow: str | Path) -> np.ndarray:
 def _load(path: Path, option: str) -> np.ndarray:
     try:
         with np.load(path, allow_pickle=False) as archive:
-            if sum(member.file_size for member in archive.zip.infolist()) > LARGEST:
+            if sum(member.file_size for member in archive.zip.infolist()) > MAX_UNPACKED_BYTES:
                 raise ValueError("it would unpack to more than a clip can be")
             return np.asarray(archive["frames"])
     except FileNotFoundError:

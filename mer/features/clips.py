@@ -27,8 +27,8 @@ def as_clips(rows: np.ndarray, frames: int, channels: int = 1) -> np.ndarray:
         side = int(np.sqrt(rows.shape[1] / (frames * channels)) + 0.5)
         if side < 2 or frames * channels * side * side != rows.shape[1]:
             raise ValueError(
-                f"expected clips of {frames} square frames, {expected} or flattened rows; found rows of {rows.shape[1]} "
-                "values; see docs/models.md, 'Clips'"
+                f"expected clips of {frames} square frames, {expected} or flattened rows; found rows of "
+                f"{rows.shape[1]} values; see docs/models.md, 'Clips'"
             )
         rows = rows.reshape(len(rows), frames, side, side, *tail)
     if rows.ndim != 4 + len(tail) or rows.shape[1] != frames or rows.shape[4:] != tail:

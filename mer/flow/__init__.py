@@ -1,4 +1,4 @@
-"""Optical flow between two frames of one face, split into head flow and expression flow."""
+"""Optical flow between two frames of one face, decomposed into head flow and expression flow."""
 
 from mer.flow.classical import dis, farneback, tvl1
 from mer.flow.field import Flow

@@ -1,4 +1,4 @@
-"""The flow between two frames: what moved, what the head did, what the face did."""
+"""Facial flow between two frames and its decomposition into head flow and expression flow."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ Mask = NDArray[np.uint8]  # (H, W), 1 inside the face, 0 outside
 class Flow:
     """Facial, head and expression flow from the onset to the apex, on the onset's pixel grid.
 
-    The point at `(x, y)` of the onset stands at `(x, y) + facial[y, x]` in the apex. `expression = facial - head`, per
-    pixel and without a warp (FacialFlowNet, Lu et al., ACM MM 2024, Section 3).
+    The point at `(x, y)` in the onset is at `(x, y) + facial[y, x]` in the apex. `expression = facial - head` is a
+    difference per pixel, without warping (FacialFlowNet, Lu et al., ACM MM 2024, Section 3).
 
     Attributes
     ----------
@@ -33,23 +33,29 @@ class Flow:
 
     @classmethod
     def split(cls, facial: np.ndarray, head: np.ndarray, mask: np.ndarray | None = None) -> Flow:
-        """The flow with `expression = facial - head`; without a mask, the whole crop counts as face."""
+        """Compute `expression = facial - head`. Without a mask, the whole crop counts as face.
+
+        Raises
+        ------
+        ValueError
+            If the shapes are wrong or differ, or a value is not finite.
+        """
         facial, head = check_field(facial, "facial flow"), check_field(head, "head flow")
         if facial.shape != head.shape:
             raise ValueError(f"facial and head flow differ in shape: {facial.shape} and {head.shape}")
         height_width = facial.shape[:2]
         mask = np.ones(height_width, np.uint8) if mask is None else (np.asarray(mask) != 0).astype(np.uint8)
         if mask.shape != height_width:
-            raise ValueError(f"the mask is {mask.shape}, the flow {height_width}")
+            raise ValueError(f"the mask is {mask.shape} but the flow is {height_width}")
         return cls(facial, head, facial - head, mask)
 
 
 def check_field(field: np.ndarray, name: str = "flow") -> Field:
-    """`field` as float32 `(H, W, 2)`; `ValueError` for another shape, or for values that are not finite."""
+    """Return `field` as float32 `(H, W, 2)`; `ValueError` for another shape or for values that are not finite."""
     field = np.asarray(field)
     if field.ndim != 3 or field.shape[2] != 2 or 0 in field.shape:
         raise ValueError(f"{name} has shape {field.shape}; expected (height, width, 2), x first")
     field = np.ascontiguousarray(field, dtype=np.float32)
     if not np.isfinite(field).all():
-        raise ValueError(f"{name} holds {int((~np.isfinite(field)).sum())} values that are not finite")
+        raise ValueError(f"{name} has {int((~np.isfinite(field)).sum())} values that are not finite")
     return field

@@ -1,4 +1,4 @@
-"""Flow on disk: `.npz` as mer writes it, and Middlebury `.flo`."""
+"""Flow files: `.npz` with all components, and Middlebury `.flo`."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from mer.flow.field import Field, Flow, check_field
 from mer.utils.atomic_files import write_whole
 
 COMPONENTS = ("facial", "head", "expression")
-LARGEST = 1 << 30  # bytes that a flow file may unpack to; a small one can be made to unpack to any size
+MAX_UNPACKED_BYTES = 1 << 30  # protects against archives that are small but unpack to any size
 _FLO_TAG = 202021.25  # Baker et al., "A database and evaluation methodology for optical flow", IJCV 2011
 
 
 def save_flow(path: str | Path, flow: Flow) -> None:
-    """Write `facial`, `head`, `expression` and `mask` to an `.npz`, whole or not at all."""
+    """Write `facial`, `head`, `expression` and `mask` to an `.npz`; an interrupted write leaves no partial file."""
     with write_whole(path, "wb") as file:
         np.savez(file, facial=flow.facial, head=flow.head, expression=flow.expression, mask=flow.mask)
 
 
 def load_flow(path: str | Path) -> Flow:
-    """Read an `.npz` that :func:`save_flow` wrote. `ValueError` says what is wrong with a damaged one."""
+    """Read an `.npz` written by :func:`save_flow`; `ValueError` for a damaged file."""
     arrays = _load_arrays(path, (*COMPONENTS, "mask"))
     fields = {name: check_field(arrays[name], f"{path}: {name}") for name in COMPONENTS}
     if len({fields[name].shape for name in COMPONENTS}) > 1 or arrays["mask"].shape != fields["facial"].shape[:2]:
@@ -32,57 +32,56 @@ def load_flow(path: str | Path) -> Flow:
 
 
 def load_component(path: str | Path, component: str = "expression") -> Field:
-    """Read one of `facial`, `head` and `expression`, float32 `(H, W, 2)`, without touching the others."""
+    """Read only one of `facial`, `head` and `expression`, float32 `(H, W, 2)`; `ValueError` for a damaged file."""
     if component not in COMPONENTS:
         raise ValueError(f"no flow component {component!r}; there are {', '.join(COMPONENTS)}")
     return check_field(_load_arrays(path, (component,))[component], f"{path}: {component}")
 
 
 def is_flow_file(path: str | Path, size: int) -> bool:
-    """Whether an `.npz` of :func:`save_flow` is there, of full length and with flow of `size` x `size` pixels.
+    """Whether `path` is a complete `.npz` from :func:`save_flow` with flow of `size` x `size` pixels.
 
-    A look at its directory and at the heads of its arrays, which is quick; their content is not read.
+    Only the archive's directory and the array headers are read, which is quick.
     """
     shapes = {**dict.fromkeys(COMPONENTS, (size, size, 2)), "mask": (size, size)}
     try:
         with zipfile.ZipFile(path) as archive:
             for name, shape in shapes.items():
                 with archive.open(f"{name}.npy") as file:
-                    if _head(file)[0] != shape:
+                    if _array_shape(file) != shape:
                         return False
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, NotImplementedError):
         return False
     return True
 
 
-def _head(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
-    """Shape and type from the head of an `.npy`; `ValueError` where it is none."""
+def _array_shape(file: IO[bytes]) -> tuple[int, ...]:
+    """Shape from the header of an `.npy`; `ValueError` if it is not one."""
     version = np.lib.format.read_magic(file)
-    read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-    if version not in read:
-        raise ValueError(f"an array in version {version}")
-    shape, _, dtype = read[version](file)
-    return shape, dtype
+    readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    if version not in readers:
+        raise ValueError(f"unknown .npy version {version}")
+    return readers[version](file)[0]
 
 
 def _load_arrays(path: str | Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as archive:
-            if sum(member.file_size for member in archive.zip.infolist()) > LARGEST:
-                raise ValueError("it would unpack to more than a flow can be")
+            if sum(member.file_size for member in archive.zip.infolist()) > MAX_UNPACKED_BYTES:
+                raise ValueError("it would unpack to more than any flow needs")
             missing = [name for name in names if name not in archive]
             arrays = {name: archive[name] for name in names if name not in missing}
     except FileNotFoundError:
         raise
-    except Exception as error:  # zipfile, zlib and NumPy have a dozen kinds for damaged bytes
+    except Exception as error:  # zipfile, zlib and NumPy raise many types for damaged bytes
         raise ValueError(f"{path}: not a readable flow file ({error})") from error
     if missing:
-        raise ValueError(f"{path}: no array {missing[0]!r} in it; was it written by mer?")
+        raise ValueError(f"{path}: no array {missing[0]!r}; was it written by mer?")
     return arrays
 
 
 def write_flo(path: str | Path, field: np.ndarray) -> None:
-    """Write `(H, W, 2)` flow, pixels, x first, as Middlebury `.flo`."""
+    """Write flow `(H, W, 2)` in pixels, x first, as Middlebury `.flo`."""
     field = check_field(field, str(path))
     height, width, _ = field.shape
     with write_whole(path, "wb") as file:
@@ -92,7 +91,7 @@ def write_flo(path: str | Path, field: np.ndarray) -> None:
 
 
 def read_flo(path: str | Path) -> Field:
-    """Read Middlebury `.flo` as float32 `(H, W, 2)`, pixels, x first."""
+    """Read Middlebury `.flo` as float32 `(H, W, 2)` in pixels, x first; `ValueError` for a damaged file."""
     data = Path(path).read_bytes()
     if len(data) < 12 or np.frombuffer(data, "<f4", 1)[0] != np.float32(_FLO_TAG):
         raise ValueError(f"{path}: not a .flo file")

@@ -1,11 +1,11 @@
 """RAFT (Teed & Deng, "RAFT: recurrent all-pairs field transforms for optical flow", ECCV 2020), from torchvision.
 
-torchvision's weights (BSD-3-Clause, trained on FlyingChairs, FlyingThings3D and, for the large network, Sintel, KITTI
-and HD1K) are not part of the package. They are looked for
+The package does not contain torchvision's weights (BSD-3-Clause; trained on FlyingChairs, FlyingThings3D and, for the
+large network, Sintel, KITTI and HD1K). They are taken from the first of these sources:
 
-1. at the file that `MER_RAFT_SMALL` or `MER_RAFT_LARGE` names: `.pth` or `.safetensors`, one's own training included;
-2. in torch's cache, where torchvision puts them;
-3. on the network, only if `MER_DOWNLOAD=1` is set; the download's hash is checked.
+1. the file named by `MER_RAFT_SMALL` or `MER_RAFT_LARGE`, `.pth` or `.safetensors`, such as your own weights;
+2. torch's cache, where torchvision stores them;
+3. a download with a checked hash, only if `MER_DOWNLOAD=1` is set.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
 
-# The last eight digits of a file's name are the first of its SHA-256.
+# The last eight digits of each file name are the first eight of its SHA-256.
 URLS = {
     "small": "https://download.pytorch.org/models/raft_small_C_T_V2-01064c6d.pth",
     "large": "https://download.pytorch.org/models/raft_large_C_T_SKHT_V2-ff5fadd5.pth",
 }
 _MEGABYTES = {"small": 4, "large": 20}
-_SMALLEST = 128  # the top of the correlation pyramid needs 16 cells of 8 px
+_MIN_SIZE = 128  # the top of the correlation pyramid needs 16 cells of 8 px
 _ITERATIONS = 12  # torchvision's and the paper's evaluation default
 
 
@@ -45,7 +45,7 @@ def raft_small(onset: NDArray[np.uint8], apex: NDArray[np.uint8], *, device: str
     onset, apex : uint8 (H, W, 3)
         RGB, or (H, W) gray.
     device : str
-        `auto` (CUDA where there is one), `cpu`, `cuda`, `cuda:1`, ...
+        `auto` (CUDA if available), `cpu`, `cuda`, `cuda:1`, ...
 
     Returns
     -------
@@ -55,29 +55,29 @@ def raft_small(onset: NDArray[np.uint8], apex: NDArray[np.uint8], *, device: str
     Raises
     ------
     FileNotFoundError
-        Where there are no weights; it says how to get them.
+        If there are no weights; the message explains how to get them.
     """
     return _flow("small", onset, apex, device)
 
 
 def raft_large(onset: NDArray[np.uint8], apex: NDArray[np.uint8], *, device: str = "auto") -> Field:
-    """Flow by torchvision's large RAFT (5.3 M parameters), otherwise as :func:`raft_small`."""
+    """Flow by torchvision's large RAFT (5.3 M parameters), otherwise like :func:`raft_small`."""
     return _flow("large", onset, apex, device)
 
 
 def find_weights(variant: str, download: bool | None = None) -> Path:
-    """The file of weights for `small` or `large`.
+    """Path of the weights for `small` or `large`.
 
     Parameters
     ----------
     variant : {"small", "large"}
     download : bool, optional
-        Fetch the file where there is none. By default, if `MER_DOWNLOAD` is 1.
+        Download missing weights. Default: only if `MER_DOWNLOAD` is 1.
 
     Raises
     ------
     FileNotFoundError
-        Where there are none; it says how to get them.
+        If there are no weights; the message explains how to get them.
     """
     import torch
 
@@ -85,7 +85,7 @@ def find_weights(variant: str, download: bool | None = None) -> Path:
     if os.environ.get(variable):
         path = Path(os.environ[variable]).expanduser()
         if not path.is_file():
-            raise FileNotFoundError(f"{variable} names {path}, which is not there")
+            raise FileNotFoundError(f"{variable} names {path}, which does not exist")
         return path
     url = URLS[variant]
     path = Path(torch.hub.get_dir(), "checkpoints", url.rpartition("/")[2])
@@ -93,8 +93,8 @@ def find_weights(variant: str, download: bool | None = None) -> Path:
         download = os.environ.get("MER_DOWNLOAD") == "1"
     if not path.is_file() and not download:
         raise FileNotFoundError(
-            f"no weights for raft-{variant}: set MER_DOWNLOAD=1 to let it fetch {url} ({_MEGABYTES[variant]} MB, "
-            f"torchvision, BSD-3-Clause), put that file at {path}, or let {variable} name your own"
+            f"no weights for raft-{variant}: set MER_DOWNLOAD=1 to download {url} ({_MEGABYTES[variant]} MB, "
+            f"torchvision, BSD-3-Clause), copy that file to {path}, or set {variable} to your own file"
         )
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -103,21 +103,22 @@ def find_weights(variant: str, download: bool | None = None) -> Path:
 
 
 def load_raft(variant: str, path: str | Path | None = None, device: str = "cpu") -> Module:
-    """The network with its weights, for inference: :func:`find_weights` says which, unless a `path` is given.
+    """Load the network for inference, with the weights at `path` or, by default, from :func:`find_weights`.
+
+    No code in the file is run.
 
     Raises
     ------
     ValueError
-        Where the file is no state dict, not that of this network, or bears the name of torchvision's and has another
-        SHA-256. Nothing in it is run.
+        If the file is not a state dict of this network, or has torchvision's file name but another SHA-256.
     """
     import torch
 
     path = Path(path) if path is not None else find_weights(variant)
     if path.name == URLS[variant].rpartition("/")[2]:
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
-        if not found.startswith(_hash_prefix(path)):
-            raise ValueError(f"{path} is damaged: its SHA-256 starts with {found[:8]}; delete it")
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        if not digest.startswith(_hash_prefix(path)):
+            raise ValueError(f"{path} is damaged: its SHA-256 starts with {digest[:8]}; delete it")
     import_torchvision()
     from torchvision.models import optical_flow
 
@@ -130,14 +131,14 @@ def load_raft(variant: str, path: str | Path | None = None, device: str = "cpu")
         else:
             state = torch.load(path, map_location="cpu", weights_only=True)
         network.load_state_dict(state)
-    except Exception as error:  # torch and safetensors have many kinds for a file that is no checkpoint
+    except Exception as error:  # torch and safetensors raise many types for files that are not checkpoints
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ValueError(f"{path} does not hold weights of raft-{variant} ({reason})") from error
     return network.to(device).eval()
 
 
 def raft_flow(network: Module, onset: NDArray[np.uint8], apex: NDArray[np.uint8]) -> Field:
-    """Flow `(H, W, 2)` by a RAFT network on the device where it is; frames as in :func:`raft_small`."""
+    """Flow `(H, W, 2)` by a loaded network, on its device; frames as in :func:`raft_small`."""
     import torch
 
     height, width = onset.shape[:2]
@@ -150,21 +151,21 @@ def raft_flow(network: Module, onset: NDArray[np.uint8], apex: NDArray[np.uint8]
 
 def _flow(variant: str, onset: NDArray[np.uint8], apex: NDArray[np.uint8], device: str) -> Field:
     path = find_weights(variant)
-    return raft_flow(_loaded(variant, str(path), path.stat().st_mtime_ns, find_device(device)), onset, apex)
+    return raft_flow(_cached_network(variant, str(path), path.stat().st_mtime_ns, find_device(device)), onset, apex)
 
 
 @lru_cache(maxsize=2)
-def _loaded(variant: str, path: str, changed: int, device: str) -> Module:
+def _cached_network(variant: str, path: str, modified_ns: int, device: str) -> Module:
     return load_raft(variant, path, device)
 
 
 def _to_tensor(frame: NDArray[np.uint8]) -> Tensor:
-    """`(1, 3, H', W')` in -1 to 1; the last row and column are repeated to a multiple of 8, 128 at least."""
+    """Tensor `(1, 3, H', W')` in -1 to 1, padded by edge replication to multiples of 8, at least 128."""
     import torch
 
     if frame.ndim == 2:
         frame = np.repeat(frame[..., None], 3, axis=2)
-    down, right = (max(-(-size // 8) * 8, _SMALLEST) - size for size in frame.shape[:2])
+    down, right = (max(-(-size // 8) * 8, _MIN_SIZE) - size for size in frame.shape[:2])
     padded = cv2.copyMakeBorder(frame, 0, down, 0, right, cv2.BORDER_REPLICATE)
     return torch.from_numpy(padded).permute(2, 0, 1)[None].float() / 127.5 - 1
 

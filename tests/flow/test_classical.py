@@ -1,4 +1,4 @@
-"""The methods of OpenCV find known motion, whatever the light does, and depend on nothing but their two frames."""
+"""OpenCV methods estimate known motion under changes of lighting and depend only on their two frames."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ METHODS = pytest.mark.parametrize(("method", "tolerance"), [(dis, 0.03), (tvl1, 
 
 @pytest.fixture(scope="module")
 def texture() -> np.ndarray:
-    """Colored noise, periodic, so that it can be shifted by parts of a pixel exactly."""
+    """Periodic colored noise, which can be shifted exactly by fractions of a pixel."""
     noise = np.random.default_rng(0).normal(size=(160, 160, 3))
     smooth = gaussian_filter(noise, (2, 2, 0), mode="wrap") + 3 * gaussian_filter(noise, (8, 8, 0), mode="wrap")
     return 128 + 45 * smooth / smooth.std()
@@ -31,20 +31,20 @@ def shifted(texture: np.ndarray, x: float, y: float) -> np.ndarray:
 
 @METHODS
 @pytest.mark.parametrize("motion", [(0.0, 0.0), (0.1, -0.25), (0.5, 0.0), (-2.0, 1.3), (3.0, 4.0)])
-def test_a_known_translation(texture, method, tolerance, motion):
+def test_known_translations_are_estimated(texture, method, tolerance, motion):
     flow = method(shifted(texture, 0, 0), shifted(texture, *motion))
     assert flow.shape == (128, 128, 2)
     assert flow.dtype == np.float32
     assert np.linalg.norm((flow - motion)[12:-12, 12:-12], axis=2).mean() < tolerance
 
 
-def test_dis_finds_large_motions(texture):
+def test_dis_estimates_large_motions(texture):
     flow = dis(shifted(texture, 0, 0), shifted(texture, -7, 9))
     assert np.median(np.linalg.norm(flow - (-7, 9), axis=2)) < 0.05
 
 
 @METHODS
-def test_a_change_of_light_is_no_motion(texture, method, tolerance):
+def test_a_change_of_lighting_is_not_motion(texture, method, tolerance):
     onset, apex = shifted(texture, 0, 0), shifted(texture, 0.5, 0.25)
     slope = np.linspace(0.96, 1.06, 128)[:, None]
     lit = np.clip(np.rint(apex * slope + 3), 0, 255).astype(np.uint8)
@@ -53,14 +53,14 @@ def test_a_change_of_light_is_no_motion(texture, method, tolerance):
 
 
 @METHODS
-def test_gray_frames_do(texture, method, tolerance):
+def test_gray_frames_are_accepted(texture, method, tolerance):
     onset, apex = (cv2.cvtColor(shifted(texture, x, 0), cv2.COLOR_RGB2GRAY) for x in (0, 1))
     assert abs(np.median(method(onset, apex)[..., 0]) - 1) < tolerance
 
 
 @METHODS
-def test_the_frames_alone_decide(texture, method, tolerance):
-    """The same bits again, after other pairs and from several threads at once; the frames stay as they are."""
+def test_results_depend_only_on_the_frames(texture, method, tolerance):
+    """Results are identical after other pairs and in several threads; the frames are not modified."""
     pairs = [(shifted(texture, 0, 0), shifted(texture, x, 0.3)) for x in (0.2, 1.0, 3.0)]
     copies = [(a.copy(), b.copy()) for a, b in pairs]
     first = [method(*pair) for pair in pairs]
@@ -72,19 +72,19 @@ def test_the_frames_alone_decide(texture, method, tolerance):
         assert np.array_equal(pair, copy)
 
 
-def test_equal_frames_do_not_move(texture):
+def test_equal_frames_give_zero_flow(texture):
     onset = shifted(texture, 0, 0)
     assert abs(dis(onset, onset)).max() < 1e-3
     assert abs(tvl1(onset, onset)).max() < 1e-3
 
 
-def test_flat_frames_do_not_move():
+def test_flat_frames_give_zero_flow():
     flat = np.full((64, 64, 3), 90, np.uint8)
     for method in (dis, tvl1, farneback):
         assert abs(method(flat, flat)).max() < 1e-3
 
 
-def test_normalized_light_is_the_same_under_gain_and_offset(texture):
+def test_normalize_light_removes_gain_and_offset(texture):
     image = shifted(texture, 0, 0)
     dimmed = np.rint(image * 0.9 + 12).astype(np.uint8)
     plain, other = normalize_light(image), normalize_light(dimmed)
@@ -94,7 +94,7 @@ def test_normalized_light_is_the_same_under_gain_and_offset(texture):
     assert abs(plain - other).mean() < 1.5
 
 
-def test_opencv_without_tvl1_says_what_to_do(monkeypatch):
+def test_opencv_without_tvl1_raises_with_a_remedy(monkeypatch):
     monkeypatch.delattr(classical.cv2, "optflow")
     image = np.zeros((64, 64, 3), np.uint8)
     with pytest.raises(ImportError, match="opencv-contrib-python"):

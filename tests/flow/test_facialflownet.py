@@ -1,4 +1,4 @@
-"""FacialFlowNet's layout: written, read as the original is read, and read by mer."""
+"""FacialFlowNet's layout is written and read as by the original code."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def write(root, frames: int = 5, sequence: str = "000001_00", split: str = "trai
     return flows
 
 
-def test_what_is_written_is_read(tmp_path):
+def test_written_sequences_are_read_back(tmp_path):
     flows = write(tmp_path)
     pairs = read_facialflownet(tmp_path, "train")
     assert [p.number for p in pairs] == [0, 1, 2, 3]
@@ -44,8 +44,8 @@ def test_what_is_written_is_read(tmp_path):
     assert [record["sequence"] for record in read_records(tmp_path)] == ["000001_00"]
 
 
-def test_the_way_the_original_lists_its_files_finds_them(tmp_path):
-    """Folder by folder and sorted by name: n frames, n - 1 flows of each kind, a mask for each first frame."""
+def test_the_original_listing_code_finds_the_files(tmp_path):
+    """The original code lists each folder sorted by name: n frames, n - 1 flows, a mask per first frame."""
     write(tmp_path, 15)
     here = osp.join("train", "happy", "000001_00")
     images = sorted(glob(osp.join(tmp_path, "image", "facial", here, "*.jpg")))
@@ -58,7 +58,7 @@ def test_the_way_the_original_lists_its_files_finds_them(tmp_path):
     assert np.load(masks[0]).dtype == np.uint8
 
 
-def test_an_original_copy_has_no_labels_and_its_own_names(tmp_path):
+def test_original_copies_have_no_labels_and_other_file_names(tmp_path):
     write(tmp_path)
     for old in sorted((tmp_path / "image/facial/train/happy/000001_00").iterdir(), reverse=True):
         old.rename(old.with_name(f"frame{int(old.stem) + 8}.jpg"))  # 8 to 12: not in the order of the alphabet
@@ -68,10 +68,10 @@ def test_an_original_copy_has_no_labels_and_its_own_names(tmp_path):
     assert pairs[0].landmarks() is None
 
 
-def test_incomplete_copies_are_named(tmp_path):
+def test_incomplete_copies_are_reported(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere"):
         read_facialflownet(tmp_path / "nowhere")
-    with pytest.raises(FacialFlowNetError, match=r"no .*image/facial/train"):
+    with pytest.raises(FacialFlowNetError, match=r"lacks .*image/facial/train"):
         read_facialflownet(tmp_path)
     write(tmp_path)
     write(tmp_path, sequence="000002_00")
@@ -87,7 +87,7 @@ def test_incomplete_copies_are_named(tmp_path):
     assert len(read_facialflownet(tmp_path, incomplete="skip")) == 4
 
 
-def test_damaged_files_are_named(tmp_path):
+def test_damaged_files_are_reported(tmp_path):
     write(tmp_path)
     pair = read_facialflownet(tmp_path)[1]
     content = pair.facial.read_bytes()
@@ -96,5 +96,5 @@ def test_damaged_files_are_named(tmp_path):
         pair.load()
     pair.facial.write_bytes(content)
     pair.first.write_bytes(b"no picture")
-    with pytest.raises(FacialFlowNetError, match="not a readable picture"):
+    with pytest.raises(FacialFlowNetError, match="not a readable image"):
         pair.load()

@@ -1,4 +1,4 @@
-"""`Flow` is what it says: three finite fields of one size, the third the difference of the others."""
+"""`Flow` holds three finite fields of one size; the third is the difference of the others."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_expression_is_facial_minus_head(fields):
     assert flow.mask.all()
 
 
-def test_the_mask_is_of_zeros_and_ones(fields):
+def test_the_mask_holds_zeros_and_ones(fields):
     mask = np.zeros((6, 5), int)
     mask[2:4] = 255
     assert Flow.split(*fields, mask).mask.sum() == 10
@@ -39,6 +39,6 @@ def test_the_mask_is_of_zeros_and_ones(fields):
         (np.zeros((6, 5, 2)), np.zeros((6, 5, 2)), np.ones((5, 6)), "the mask is"),
     ],
 )
-def test_what_is_no_flow_is_refused(facial, head, mask, message):
+def test_invalid_fields_are_rejected(facial, head, mask, message):
     with pytest.raises(ValueError, match=message):
         Flow.split(facial, head, mask)

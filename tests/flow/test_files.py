@@ -1,4 +1,4 @@
-"""Flow files: bit for bit there and back, and one clear error for whatever is damaged."""
+"""Flow files round-trip bit for bit, and damaged files raise one clear error."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def flow() -> Flow:
     return Flow.split(rng.normal(size=(7, 9, 2)), rng.normal(size=(7, 9, 2)), rng.random((7, 9)) > 0.5)
 
 
-def test_npz_there_and_back(tmp_path, flow):
+def test_npz_round_trip(tmp_path, flow):
     save_flow(tmp_path / "new" / "a.npz", flow)
     read = load_flow(tmp_path / "new" / "a.npz")
     for name in ("facial", "head", "expression", "mask"):
@@ -28,7 +28,7 @@ def test_npz_there_and_back(tmp_path, flow):
     assert np.array_equal(load_component(tmp_path / "new" / "a.npz"), flow.expression)
 
 
-def test_npz_is_plain_arrays(tmp_path, flow):
+def test_npz_holds_plain_arrays(tmp_path, flow):
     save_flow(tmp_path / "a.npz", flow)
     with np.load(tmp_path / "a.npz", allow_pickle=False) as archive:
         assert sorted(archive) == ["expression", "facial", "head", "mask"]
@@ -40,7 +40,7 @@ def test_the_same_flow_gives_the_same_bytes(tmp_path, flow):
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
 
 
-def test_a_damaged_npz_is_one_clear_error(tmp_path, flow):
+def test_a_damaged_npz_is_reported(tmp_path, flow):
     save_flow(tmp_path / "a.npz", flow)
     good = (tmp_path / "a.npz").read_bytes()
     rng = np.random.default_rng(0)
@@ -63,7 +63,7 @@ def test_a_damaged_npz_is_one_clear_error(tmp_path, flow):
     assert refused > 0.5 * len(damaged)
 
 
-def test_arrays_that_do_not_belong_together(tmp_path, flow):
+def test_inconsistent_arrays_are_reported(tmp_path, flow):
     path = tmp_path / "a.npz"
     np.savez(path, facial=flow.facial, head=flow.head, expression=flow.expression[:3], mask=flow.mask)
     with pytest.raises(ValueError, match="differ in size"):
@@ -76,19 +76,19 @@ def test_arrays_that_do_not_belong_together(tmp_path, flow):
         load_component(path)
 
 
-def test_npz_errors_name_what_is_wrong(tmp_path, flow):
+def test_npz_errors_name_the_file_or_the_component(tmp_path, flow):
     with pytest.raises(FileNotFoundError, match=r"none\.npz"):
         load_flow(tmp_path / "none.npz")
     with pytest.raises(ValueError, match=r"no flow component 'strain'; there are facial, head, expression$"):
         load_component(tmp_path / "none.npz", "strain")
 
 
-def test_flo_there_and_back(tmp_path, flow):
+def test_flo_round_trip(tmp_path, flow):
     write_flo(tmp_path / "a.flo", flow.facial)
     assert np.array_equal(read_flo(tmp_path / "a.flo"), flow.facial)
 
 
-def test_flo_is_laid_out_as_middlebury_says(tmp_path):
+def test_flo_follows_the_middlebury_layout(tmp_path):
     """The tag, width, height, then u and v in turn, row by row, all little-endian."""
     field = np.arange(12, dtype=np.float32).reshape(2, 3, 2)
     write_flo(tmp_path / "a.flo", field)
@@ -115,13 +115,13 @@ def test_flo_is_laid_out_as_middlebury_says(tmp_path):
         b"PIEH" + struct.pack("<ii", 3, 2) + b"\xff" * 48,
     ],
 )
-def test_a_damaged_flo_is_one_clear_error(tmp_path, data):
+def test_a_damaged_flo_is_reported(tmp_path, data):
     (tmp_path / "a.flo").write_bytes(data)
     with pytest.raises(ValueError, match=r"a\.flo"):
         read_flo(tmp_path / "a.flo")
 
 
-def test_a_mask_is_of_zeros_and_ones_whatever_it_was_written_with(tmp_path, flow):
+def test_a_loaded_mask_holds_zeros_and_ones(tmp_path, flow):
     path = tmp_path / "a.npz"
     arrays = {"facial": flow.facial, "head": flow.head, "expression": flow.expression}
     np.savez(path, **arrays, mask=flow.mask * 255)
@@ -130,17 +130,17 @@ def test_a_mask_is_of_zeros_and_ones_whatever_it_was_written_with(tmp_path, flow
     with pytest.raises(ValueError, match=r"a\.npz: its arrays differ in size: .*'mask': \(3, 9\)"):
         load_flow(path)
     np.savez(path, **arrays)
-    with pytest.raises(ValueError, match="no array 'mask' in it; was it written by mer"):
+    with pytest.raises(ValueError, match="no array 'mask'; was it written by mer"):
         load_flow(path)
 
 
-def test_each_component_is_the_one_asked_for(tmp_path, flow):
+def test_load_component_returns_the_requested_component(tmp_path, flow):
     save_flow(tmp_path / "a.npz", flow)
     for name in ("facial", "head", "expression"):
         assert np.array_equal(load_component(tmp_path / "a.npz", name), getattr(flow, name))
 
 
-def test_a_flow_file_is_known_by_its_size_without_reading_it(tmp_path, flow):
+def test_is_flow_file_checks_the_size_without_reading_the_content(tmp_path, flow):
     path = tmp_path / "a.npz"
     square = Flow.split(flow.facial[:7, :7], flow.head[:7, :7], flow.mask[:7, :7])
     save_flow(path, square)
@@ -159,7 +159,7 @@ def test_a_flow_file_is_known_by_its_size_without_reading_it(tmp_path, flow):
         assert not is_flow_file(path, 7)
 
 
-def test_the_smallest_flo(tmp_path):
+def test_the_smallest_flo_is_read(tmp_path):
     write_flo(tmp_path / "a.flo", np.ones((1, 1, 2)))
     assert read_flo(tmp_path / "a.flo").shape == (1, 1, 2)
     (tmp_path / "a.flo").write_bytes(b"PIEH" + struct.pack("<ii", 3, 2) + bytes(40))
@@ -177,26 +177,26 @@ class Opened:
         return Path.touch, (self.mark,)
 
 
-def test_nothing_in_a_flow_file_is_run(tmp_path):
+def test_code_in_a_flow_file_is_not_run(tmp_path):
     np.savez(tmp_path / "a.npz", expression=np.array([Opened(tmp_path / "mark")], dtype=object))
     with pytest.raises(ValueError, match=r"a\.npz: not a readable flow file"):
         load_component(tmp_path / "a.npz")
     assert not (tmp_path / "mark").exists()
 
 
-def test_a_file_may_unpack_to_the_largest_size_and_to_no_more(tmp_path, flow, monkeypatch):
+def test_the_unpacked_size_is_limited(tmp_path, flow, monkeypatch):
     path = tmp_path / "a.npz"
     save_flow(path, flow)
     with zipfile.ZipFile(path) as archive:
         size = sum(member.file_size for member in archive.infolist())
-    monkeypatch.setattr("mer.flow.files.LARGEST", size)
+    monkeypatch.setattr("mer.flow.files.MAX_UNPACKED_BYTES", size)
     assert np.array_equal(load_flow(path).head, flow.head)
-    monkeypatch.setattr("mer.flow.files.LARGEST", size - 1)
-    with pytest.raises(ValueError, match=r"\(it would unpack to more than a flow can be\)$"):
+    monkeypatch.setattr("mer.flow.files.MAX_UNPACKED_BYTES", size - 1)
+    with pytest.raises(ValueError, match=r"\(it would unpack to more than any flow needs\)$"):
         load_flow(path)
 
 
-def test_a_field_that_is_none_is_named(tmp_path, flow):
+def test_an_invalid_field_is_reported_with_its_name(tmp_path, flow):
     path = tmp_path / "a.npz"
     arrays = {"facial": flow.facial, "head": flow.head, "expression": flow.expression, "mask": flow.mask}
     np.savez(path, **{**arrays, "head": arrays["head"][..., :1]})
@@ -208,7 +208,7 @@ def test_a_field_that_is_none_is_named(tmp_path, flow):
     assert not (tmp_path / "b.flo").exists()
 
 
-def test_heads_of_both_versions_are_read_and_others_are_not(tmp_path, flow):
+def test_npy_headers_of_versions_1_and_2_are_read(tmp_path, flow):
     path = tmp_path / "a.npz"
     arrays = {
         name: np.ascontiguousarray(getattr(flow, name)[:7, :7]) for name in ("facial", "head", "expression", "mask")
@@ -221,7 +221,7 @@ def test_heads_of_both_versions_are_read_and_others_are_not(tmp_path, flow):
         assert is_flow_file(path, 7) is known
 
 
-def test_a_flo_of_its_head_alone_holds_no_flow(tmp_path):
+def test_a_flo_with_only_a_header_is_reported(tmp_path):
     (tmp_path / "a.flo").write_bytes(b"PIEH" + struct.pack("<ii", 3, 2))
     with pytest.raises(ValueError, match=r"a\.flo: 12 bytes do not hold a flow of 3 x 2"):
         read_flo(tmp_path / "a.flo")

@@ -1,4 +1,4 @@
-"""RAFT's network runs on any size of frame, and its weights are never fetched unasked nor unpickled."""
+"""RAFT handles frames of any size; its weights are not downloaded unless allowed, and never unpickled."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class NotFetched(Exception):
 
 @pytest.fixture(autouse=True)
 def no_weights(monkeypatch, tmp_path):
-    """A torch cache with nothing in it, no settings of the user's, and no network."""
+    """An empty torch cache, no user settings, and no network."""
     for name in ("MER_RAFT_SMALL", "MER_RAFT_LARGE", "MER_DOWNLOAD"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
@@ -47,7 +47,7 @@ def frames() -> list[np.ndarray]:
     return [rng.integers(0, 256, (70, 101, 3), dtype=np.uint8) for _ in range(2)]
 
 
-def test_the_flow_has_the_size_of_the_frames(monkeypatch, random_weights, frames):
+def test_flow_has_the_size_of_the_frames(monkeypatch, random_weights, frames):
     monkeypatch.setenv("MER_RAFT_SMALL", str(random_weights))
     flow = raft.raft_small(*frames, device="cpu")
     assert flow.shape == (70, 101, 2)
@@ -56,8 +56,8 @@ def test_the_flow_has_the_size_of_the_frames(monkeypatch, random_weights, frames
     assert np.array_equal(flow, raft.raft_small(*frames, device="cpu"))
 
 
-def test_it_is_the_network_on_frames_from_minus_one_to_one(random_weights):
-    """What torchvision's own transform and network give for a size that needs no padding."""
+def test_flow_matches_torchvision(random_weights):
+    """For a size without padding, the result equals torchvision's transform and network."""
     from torchvision.models.optical_flow import Raft_Small_Weights
 
     rng = np.random.default_rng(0)
@@ -69,7 +69,7 @@ def test_it_is_the_network_on_frames_from_minus_one_to_one(random_weights):
     assert raft.raft_flow(network, *frames) == pytest.approx(expected, abs=1e-4)
 
 
-def test_safetensors_do_too(random_weights, tmp_path, frames):
+def test_safetensors_are_read(random_weights, tmp_path, frames):
     from safetensors.torch import save_file
 
     save_file(torch.load(random_weights, weights_only=True), tmp_path / "random.safetensors")
@@ -77,14 +77,14 @@ def test_safetensors_do_too(random_weights, tmp_path, frames):
     assert np.array_equal(*(raft.raft_flow(network, *frames) for network in networks))
 
 
-def test_without_weights_it_says_how_to_get_them(frames):
+def test_missing_weights_raise_with_instructions(frames):
     with pytest.raises(FileNotFoundError, match=r"MER_DOWNLOAD=1.*4 MB.*BSD-3-Clause.*MER_RAFT_SMALL"):
         raft.raft_small(*frames)
     with pytest.raises(FileNotFoundError, match=r"MER_DOWNLOAD=1.*20 MB.*BSD-3-Clause.*MER_RAFT_LARGE"):
         raft.raft_large(*frames)
 
 
-def test_it_fetches_where_it_may(monkeypatch):
+def test_weights_are_downloaded_only_if_allowed(monkeypatch):
     monkeypatch.setenv("MER_DOWNLOAD", "1")
     with pytest.raises(NotFetched, match=r"raft_small_C_T_V2-01064c6d\.pth"):
         raft.find_weights("small")
@@ -92,7 +92,7 @@ def test_it_fetches_where_it_may(monkeypatch):
         raft.find_weights("small", download=False)
 
 
-def test_the_urls_are_those_of_torchvision():
+def test_urls_match_torchvision():
     import_torchvision()
     from torchvision.models.optical_flow import Raft_Large_Weights, Raft_Small_Weights
 
@@ -100,7 +100,7 @@ def test_the_urls_are_those_of_torchvision():
     assert raft.URLS["large"] == Raft_Large_Weights.C_T_SKHT_V2.url
 
 
-def test_a_damaged_download_is_refused(random_weights, frames):
+def test_a_damaged_download_is_rejected(random_weights, frames):
     cached = Path(torch.hub.get_dir(), "checkpoints", "raft_small_C_T_V2-01064c6d.pth")
     cached.parent.mkdir(parents=True)
     cached.write_bytes(random_weights.read_bytes())
@@ -113,7 +113,7 @@ class Dangerous:
         return (Path.touch, (Path("ran"),))
 
 
-def test_code_in_a_file_is_not_run(monkeypatch, tmp_path):
+def test_code_in_a_weight_file_is_not_run(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     Path("evil.pth").write_bytes(pickle.dumps(Dangerous(), protocol=2))
     with pytest.raises(ValueError, match=r"evil\.pth does not hold weights of raft-small"):
@@ -121,12 +121,12 @@ def test_code_in_a_file_is_not_run(monkeypatch, tmp_path):
     assert not Path("ran").exists()
 
 
-def test_weights_of_another_network_are_refused(random_weights, tmp_path):
+def test_weights_of_another_network_are_rejected(random_weights, tmp_path):
     with pytest.raises(ValueError, match="does not hold weights of raft-large"):
         raft.load_raft("large", random_weights)
 
 
-def test_a_setting_that_names_nothing(monkeypatch):
+def test_a_variable_that_names_a_missing_file_is_reported(monkeypatch):
     monkeypatch.setenv("MER_RAFT_SMALL", "nowhere.pth")
     with pytest.raises(FileNotFoundError, match=r"MER_RAFT_SMALL names nowhere\.pth"):
         raft.find_weights("small")

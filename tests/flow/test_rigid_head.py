@@ -1,4 +1,4 @@
-"""The head's motion is found exactly where it is all there is, and is not drawn away by an expression."""
+"""Head motion is recovered exactly without an expression, and robustly with one."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def inside(landmarks, mask) -> np.ndarray:
 
 
 def moved_landmarks(landmarks: np.ndarray, rotation: tuple, translation: tuple) -> np.ndarray:
-    """Where a pinhole camera sees the landmarks before and after a rigid motion, worked out point by point."""
+    """Landmarks in a pinhole camera after a rigid motion, computed point by point."""
     center = landmarks[[33, 263]].mean(axis=0)
     camera = CAMERA_DISTANCE * np.linalg.norm(landmarks[33] - landmarks[263])
     out = []
@@ -45,14 +45,14 @@ def moved_landmarks(landmarks: np.ndarray, rotation: tuple, translation: tuple) 
 
 @pytest.mark.parametrize("rotation", ROTATIONS)
 @pytest.mark.parametrize("translation", [(0, 0, 0), (2.5, -1.5, 12)])
-def test_a_rigid_head_is_found_exactly(landmarks, mask, inside, rotation, translation):
+def test_rigid_head_flow_is_recovered_exactly(landmarks, mask, inside, rotation, translation):
     facial = RigidHead.from_landmarks(landmarks, (SIZE, SIZE)).flow(np.radians(rotation), translation)
     head = fit_head_flow(facial, landmarks, mask)
     assert np.linalg.norm(head - facial, axis=2).max() < 0.01
     assert head.dtype == np.float32
 
 
-def test_the_motion_itself_is_found(landmarks, mask):
+def test_rotation_and_translation_are_recovered(landmarks, mask):
     model = RigidHead.from_landmarks(landmarks, (SIZE, SIZE))
     turn, shift = np.radians((2, -3, 4)), np.array([2.5, -1.5, 12])
     rotation, translation = model.fit(model.flow(turn, shift), mask.astype(np.float32))
@@ -61,8 +61,8 @@ def test_the_motion_itself_is_found(landmarks, mask):
 
 
 @pytest.mark.parametrize("rotation", ROTATIONS)
-def test_the_flow_is_that_of_a_pinhole_camera(landmarks, rotation):
-    """Against the landmarks moved one by one. Depth between them is smoothed, so it is right to a pixel or two."""
+def test_flow_matches_a_pinhole_camera(landmarks, rotation):
+    """Compared with landmarks moved one by one; interpolated depth is accurate to a pixel or two."""
     translation = (2.5, -1.5, 12)
     model = RigidHead.from_landmarks(landmarks, (SIZE, SIZE))
     points = landmarks[:468]  # all but the irises
@@ -73,8 +73,8 @@ def test_the_flow_is_that_of_a_pinhole_camera(landmarks, rotation):
     assert np.median(np.linalg.norm(found - expected, axis=1)) < 0.05 + 0.02 * np.linalg.norm(rotation)
 
 
-def test_scale_and_shift_are_rigid(landmarks, mask, inside):
-    """A head that comes nearer grows by the same share everywhere, but for its depth."""
+def test_scaling_and_translation_are_head_flow(landmarks, mask, inside):
+    """An approaching head is magnified evenly, except for the effect of its depth."""
     y, x = np.mgrid[:SIZE, :SIZE]
     center = landmarks[[33, 263], :2].mean(axis=0)
     facial = 0.02 * (np.stack([x, y], axis=-1) - center) + (1.0, -2.0)
@@ -85,8 +85,8 @@ def test_scale_and_shift_are_rigid(landmarks, mask, inside):
 
 
 @pytest.mark.parametrize("rotation", ROTATIONS)
-def test_flat_landmarks_get_the_depth_of_the_canonical_face(landmarks, mask, inside, rotation):
-    """A person whose depth is not the mean's, seen from the side, and landmarks that tell x and y alone."""
+def test_flat_landmarks_take_depth_from_the_canonical_face(landmarks, mask, inside, rotation):
+    """A rotated face whose depth differs from the canonical one, with landmarks that have only x and y."""
     person = canonical_landmarks() * (1, 1.03, 1.1)
     person = Rotation.from_euler("yx", (10, -6), degrees=True).apply(person) * 94 + (SIZE / 2, 80, 0)
     facial = RigidHead.from_landmarks(person, (SIZE, SIZE)).flow(np.radians(rotation), (2, -1, 5))
@@ -102,12 +102,12 @@ def moving(landmarks: np.ndarray, *regions: str) -> np.ndarray:
 
 @pytest.mark.parametrize("regions", [("mouth",), ("left_brow", "right_brow"), ("mouth", "chin", "left_brow")])
 @pytest.mark.parametrize("rotation", [(0, 0, 0), (1, -2, 1)])
-def test_an_expression_does_not_draw_the_head(monkeypatch, landmarks, mask, inside, regions, rotation):
+def test_an_expression_does_not_bias_head_flow(monkeypatch, landmarks, mask, inside, regions, rotation):
     rigid = RigidHead.from_landmarks(landmarks, (SIZE, SIZE)).flow(np.radians(rotation), (1, -0.5, 2))
     expression = moving(landmarks, *regions)[..., None] * (1.5, -4.0)
     head = fit_head_flow(rigid + expression, landmarks, mask)
     assert np.linalg.norm(head - rigid, axis=2)[inside].max() < 0.01
-    # Not because there is little to follow: least squares does.
+    # The test is hard enough: least squares fails it.
     monkeypatch.setattr("mer.flow.rigid_head._TUKEY", 1e6)
     assert np.linalg.norm(fit_head_flow(rigid + expression, landmarks, mask) - rigid, axis=2)[inside].max() > 0.2
 
@@ -120,7 +120,7 @@ def test_noise_averages_out(landmarks, mask, inside):
     assert np.linalg.norm(head - rigid, axis=2)[inside].mean() < 0.04
 
 
-def test_no_expression_outside_the_face(landmarks, mask):
+def test_expression_is_zero_outside_the_face(landmarks, mask):
     rng = np.random.default_rng(0)
     facial = gaussian_filter(rng.normal(size=(SIZE, SIZE, 2)), (5, 5, 0)).astype(np.float32) * 10
     expression = facial - fit_head_flow(facial, landmarks, mask)
@@ -138,7 +138,7 @@ def test_a_mask_over_the_whole_crop_has_no_border(landmarks):
 
 
 @pytest.mark.parametrize("shape", [(64, 64), (150, 200), (480, 480)])
-def test_any_size(shape):
+def test_any_image_size_works(shape):
     landmarks = crop_landmarks(min(shape))
     mask = face_mask(landmarks, shape)
     facial = RigidHead.from_landmarks(landmarks, shape).flow(np.radians((2, -3, 1)), (1, 0.5, 2))
@@ -157,7 +157,7 @@ def test_any_size(shape):
         ({"landmarks": canonical_landmarks() / 100}, "less than a pixel apart"),
     ],
 )
-def test_what_cannot_be_fitted_is_refused(landmarks, mask, change, message):
+def test_invalid_input_is_rejected(landmarks, mask, change, message):
     given = {"facial": np.zeros((SIZE, SIZE, 2)), "landmarks": landmarks, "mask": mask} | change
     with pytest.raises(ValueError, match=message):
         fit_head_flow(**given)
