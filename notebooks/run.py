@@ -1,7 +1,7 @@
-"""Run the notebooks from start to end and keep what they show: `python notebooks/run.py [NOTEBOOK ...]`.
+"""Run the notebooks and save their outputs: `python notebooks/run.py [NOTEBOOK ...]`.
 
-Each runs in an empty folder of its own. Pictures are packed and warnings of libraries are left out, so that the files
-stay small and the same run gives nearly the same file.
+Each notebook runs in a temporary folder. Images are compressed and warnings are dropped, so that files stay small and
+differ little between runs.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ HERE = Path(__file__).parent
 
 
 def run(path: Path, folder: Path) -> nbformat.NotebookNode:
-    """The notebook with fresh outputs; `nbclient.exceptions.CellExecutionError` where a cell fails."""
+    """Execute a notebook and return it with its outputs; `nbclient.exceptions.CellExecutionError` if a cell fails."""
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
         notebook,
@@ -42,7 +42,7 @@ def run(path: Path, folder: Path) -> nbformat.NotebookNode:
 
 
 def _small(output: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Pictures of few colors as palettes, others as JPEG: flow is colorful, and a PNG of it large."""
+    """Store images of few colors as PNG with a palette, and others as JPEG, since a PNG of color-coded flow is large."""
     data = output.get("data", {})
     if "image/png" in data:
         image = Image.open(io.BytesIO(base64.b64decode(data.pop("image/png")))).convert("RGB")
