@@ -1,7 +1,7 @@
-"""Figures with matplotlib. Every function draws into the `ax` that it is given, or into a new one, and returns it.
+"""Figures with matplotlib. Every function draws into `ax`, or into new axes by default, and returns the axes.
 
-They read without color too: what matters is told by lightness, line style, marker or arrow as well. The keys to the
-flow's colors are Middlebury's, which the field knows; `arrows=True` tells directions to those who can't see them.
+The figures are readable without color: lightness, line style, markers or arrows repeat what color shows. Flow is drawn
+in the colors of the Middlebury benchmark; `arrows=True` also shows its direction without color.
 """
 
 from mer.report.figures.curves import plot_curve, plot_spotting, plot_training

@@ -1,4 +1,4 @@
-"""What all figures share."""
+"""Axes and colors shared by all figures."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Okabe & Ito's colors, which the color-blind tell apart; in this order they differ in lightness too, for print.
+# Okabe & Ito's palette for color-blind readers, in an order that also differs in lightness, for print in gray.
 COLORS = ("#000000", "#0072B2", "#E69F00", "#009E73", "#CC79A7")
 
 

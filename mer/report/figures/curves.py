@@ -1,4 +1,4 @@
-"""Pictures of what changes with time: motion in a video, errors in training."""
+"""Curves over time: motion in a video, errors during training."""
 
 from __future__ import annotations
 
@@ -24,17 +24,19 @@ def plot_curve(
     label: str = "motion",
     ax: Axes | None = None,
 ) -> Axes:
-    """A curve over time, as of an apex or of the expressions in a long video.
+    """Plot a curve over time, such as the motion in a video.
 
     Parameters
     ----------
     values : (n,)
     times : (n,), optional
-        Where the values stand, in `unit`; 0, 1, ... by default.
+        Times of the values, in `unit`; 0, 1, ... by default.
     marks : dict, optional
-        Name -> time, drawn as vertical lines with their names, such as `{"onset": 12, "apex": 20}`.
+        Maps names to times, such as `{"onset": 12, "apex": 20}`; drawn as labeled vertical lines.
     threshold : float, optional
-        Drawn as a horizontal, broken line.
+        Drawn as a dashed horizontal line.
+    unit, label : str
+        Labels of the horizontal and vertical axis.
     """
     ax = new_axes(ax)
     times = np.arange(len(values)) if times is None else times
@@ -60,22 +62,22 @@ def plot_spotting(
     fps: float | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """The expressions found in a long video: its curve of motion, and what was found and what was labeled.
+    """Plot the motion in a long video with the predicted and the true expressions.
 
     Parameters
     ----------
     curve : (n,) or DataFrame
-        The motion at frames 0, 1, ..., or the columns `frame` and `column`. Where it is NaN, no face was found: a black
-        bar at the top says so.
+        Motion at frames 0, 1, ..., or a table with the columns `frame` and `column`. NaN means that no face was found,
+        which is drawn as a black bar at the top.
     intervals, truth : DataFrame, optional
-        One row an expression: `onset, offset` in frames and, where known, `apex` and `kind`. What was found is shaded,
-        micro darker than macro, its apex a triangle on the curve; the truth is a hatched bar below.
+        One row per expression: `onset` and `offset` in frames, optionally `apex` and `kind`. Predicted intervals are
+        shaded, micro darker than macro, with a triangle at the apex; true intervals are hatched bars at the bottom.
     column : str
-        The curve's column, such as `strength` of :func:`mer.spotting.spot`.
+        Column of the curve, such as `strength` of :func:`mer.spotting.spot`.
     threshold : float, optional
-        Drawn as a horizontal, broken line.
+        Drawn as a dashed horizontal line.
     fps : float, optional
-        Frames a second: the axis is in seconds then, and else in frames.
+        Frames per second. If given, the time axis is in seconds, otherwise in frames.
     """
     import pandas as pd
 
@@ -87,18 +89,18 @@ def plot_spotting(
     )  # fmt: skip
     low, high = ax.get_ylim()
     if truth is not None:
-        ax.set_ylim(low - 0.08 * (high - low), high)  # so that the bars hide nothing
+        ax.set_ylim(low - 0.08 * (high - low), high)  # room for the bars
     for row in _rows(truth):
-        _span(ax, row, rate, (0, 0.06), facecolor="white", edgecolor="black", hatch="////", label="labeled")
+        _span(ax, row, rate, (0, 0.06), facecolor="white", edgecolor="black", hatch="////", label="ground truth")
     for row in _rows(intervals):
-        kind = row.get("kind", "found")
+        kind = row.get("kind", "predicted")
         _span(ax, row, rate, (0, 1), color="0.65" if kind == "micro" else "0.85", linewidth=0, zorder=0, label=kind)
         if row.get("apex", np.nan) == row.get("apex", np.nan):
             height = np.interp(row["apex"], frames, values)
             ax.plot(row["apex"] / rate, height, "v", color=COLORS[2], markeredgecolor="black", label="apex")
     for first, last in _runs(np.isnan(values)):
         _span(ax, {"onset": frames[first], "offset": frames[last]}, rate, (0.97, 1), color="black", label="no face")
-    key = dict(zip(*reversed(ax.get_legend_handles_labels())))  # one entry of each
+    key = dict(zip(*reversed(ax.get_legend_handles_labels())))  # one entry per label
     if key:
         ax.legend(
             key.values(), key.keys(), fontsize="small", frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=5
@@ -110,9 +112,9 @@ def _span(ax: Axes, row: dict, rate: float, height: tuple[float, float], **style
     ax.axvspan(row["onset"] / rate, row["offset"] / rate, *height, **style)
 
 
-def _runs(where: np.ndarray) -> np.ndarray:
-    """First and last position of each run of True, `(runs, 2)`."""
-    edges = np.diff(np.concatenate([[0], where.astype(int), [0]]))
+def _runs(condition: np.ndarray) -> np.ndarray:
+    """First and last index of each run of True, `(runs, 2)`."""
+    edges = np.diff(np.concatenate([[0], condition.astype(int), [0]]))
     return np.column_stack([np.flatnonzero(edges == 1), np.flatnonzero(edges == -1) - 1])
 
 
@@ -127,25 +129,25 @@ def plot_training(
     relative: bool = False,
     ax: Axes | None = None,
 ) -> Axes:
-    """The curves of a training run of DecFlow: errors by step, on validation people (bold) and in training (thin).
+    """Plot errors against training steps of DecFlow, on validation data (bold) and training data (thin).
 
     Parameters
     ----------
     log : DataFrame or path
-        `log.csv` of a run: `step, part, loss, facial, head, expression, none, seconds`, where `none` is the error of
-        saying 'no expression'. With a column `stage`, the stages stand one after another.
+        `log.csv` of a run, with the columns `step, part, loss, facial, head, expression, none, seconds`; `none` is the
+        error of the zero-flow baseline. With a column `stage`, the stages are drawn one after another.
     columns : tuple of str
-        The errors to draw.
+        Errors to draw.
     relative : bool
-        As shares of the error of saying 'no expression', which can be compared between stages with different data; else
-        in pixels.
+        Divide the errors by that of the zero-flow baseline, so that stages with different data are comparable. By
+        default, errors are in pixels.
     """
     import pandas as pd
 
     table = log if isinstance(log, pd.DataFrame) else pd.read_csv(log)
     missing = {"step", "part", "none", *columns} - set(table.columns)
     if missing:
-        raise ValueError(f"no log of a training run: it lacks {', '.join(sorted(missing))}")
+        raise ValueError(f"not a training log: it lacks {', '.join(sorted(missing))}")
     stage = table["stage"] if "stage" in table else pd.Series(1, index=table.index)
     lengths = table["step"].groupby(stage).max()
     starts = lengths.cumsum() - lengths
@@ -166,21 +168,18 @@ def plot_training(
                     own["step"], values, color=color, marker=marker if bold else "", markersize=4,
                     linewidth=1.8 if bold else 0.8, alpha=1 if bold else 0.45,
                     linestyle=":" if name == "none" else "-",
-                    label="" if i or not bold else "'no expression'" if name == "none" else name,
+                    label="" if i or not bold else "zero flow" if name == "none" else name,
                 )  # fmt: skip
     if relative:
-        ax.axhline(1, color="0.5", linestyle=":", linewidth=1.8, label="'no expression'")
+        ax.axhline(1, color="0.5", linestyle=":", linewidth=1.8, label="zero flow")
     for i, (number, start) in enumerate(starts.items()):
         if len(starts) > 1:
             ax.axvline(start, color="0.7", linewidth=0.8, zorder=0)
             ax.annotate(
-                f" {'' if i else 'stage '}{number}",
-                (start, 1),
-                xycoords=("data", "axes fraction"),
-                va="top",
+                f" {'' if i else 'stage '}{number}", (start, 1), xycoords=("data", "axes fraction"), va="top",
                 fontsize="x-small",
-            )
-    ax.set(xlabel="step", ylabel="error / error of 'no expression'" if relative else "end-point error (px)")
+            )  # fmt: skip
+    ax.set(xlabel="step", ylabel="error / error of zero flow" if relative else "endpoint error (px)")
     ax.set_ylim(bottom=0)
     ax.margins(x=0.01)
     ax.legend(fontsize="small", frameon=False, ncols=len(names) + 1, loc="lower left", bbox_to_anchor=(0, 1))

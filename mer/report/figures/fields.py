@@ -1,9 +1,9 @@
-"""Pictures of flow fields."""
+"""Figures of flow fields."""
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 
 
 def flow_to_rgb(flow: np.ndarray, max_magnitude: float | None = None) -> np.ndarray:
-    """Flow `(H, W, 2)` in the colors of the Middlebury benchmark, uint8 `(H, W, 3)` RGB.
+    """Color flow `(H, W, 2)` as in the Middlebury benchmark; returns uint8 `(H, W, 3)` RGB.
 
-    The hue is the direction, as in :func:`plot_wheel` (red is to the right, yellow down, cyan to the left, blue to
-    violet up); the saturation is the length, white for no motion and full at `max_magnitude` and beyond. Colors as in
-    Baker et al., "A database and evaluation methodology for optical flow", IJCV 2011.
+    Hue shows direction: red right, yellow down, cyan left, blue to violet up (see :func:`plot_wheel`). Saturation shows
+    magnitude, from white for zero to full at `max_magnitude`. Colors from Baker et al., "A database and evaluation
+    methodology for optical flow", IJCV 2011.
 
     Parameters
     ----------
     flow : (H, W, 2)
         x first.
     max_magnitude : float, optional
-        In the unit of the flow; the longest vector by default. Give one value to pictures that are to be compared.
+        In the unit of the flow; the largest magnitude by default. Use one value for pictures to be compared.
     """
     length = magnitude(flow)
     longest = float(length.max()) if max_magnitude is None else float(max_magnitude)
@@ -43,10 +43,10 @@ def flow_to_rgb(flow: np.ndarray, max_magnitude: float | None = None) -> np.ndar
 
 @lru_cache(maxsize=1)
 def _color_wheel() -> np.ndarray:
-    """The 55 hues of the benchmark, `(55, 3)` in 0..1: more steps where the eye tells more hues apart."""
+    """The 55 hues of the benchmark, `(55, 3)`, 0 to 1; hues are denser where the eye distinguishes more of them."""
     steps = [(15, 0, 1, 1), (6, 1, 0, -1), (4, 1, 2, 1), (11, 2, 1, -1), (13, 2, 0, 1), (6, 0, 2, -1)]
     hues = []
-    for count, full, moving, direction in steps:  # one channel stays full, one goes up or down, the third is zero
+    for count, full, moving, direction in steps:  # one channel is full, one rises or falls, one is zero
         ramp = np.arange(count) / count
         part = np.zeros((count, 3))
         if direction > 0:
@@ -60,7 +60,7 @@ def _color_wheel() -> np.ndarray:
 def plot_field(
     field: np.ndarray, max_magnitude: float | None = None, *, arrows: bool = False, ax: Axes | None = None
 ) -> Axes:
-    """One field `(H, W, 2)` as colors, :func:`flow_to_rgb`; with `arrows`, its directions can be told without color."""
+    """Plot a field `(H, W, 2)` in the colors of :func:`flow_to_rgb`; `arrows` show directions without color."""
     ax = new_axes(ax)
     ax.imshow(flow_to_rgb(field, max_magnitude))
     if arrows:
@@ -70,28 +70,34 @@ def plot_field(
 
 
 def _draw_arrows(ax: Axes, field: np.ndarray, max_magnitude: float | None, left: int = 0) -> None:
-    """Thin arrows over a picture that begins at column `left`; one of `max_magnitude` reaches to its neighbor."""
+    """Thin arrows over a picture at column `left`; an arrow of `max_magnitude` reaches its neighbor."""
     longest = float(magnitude(field).max()) if max_magnitude is None else max_magnitude
     if longest <= 0:
         return
     step = max(1, field.shape[1] // 14)
-    y, x = np.mgrid[step // 2 : field.shape[0] : step, step // 2 : field.shape[1] : step]
-    vectors = field[y, x] / longest * step
-    long = magnitude(vectors) > 0.2 * step  # what is shorter looks like dirt
-    ax.quiver(
-        x[long] + left, y[long], vectors[long][:, 0], vectors[long][:, 1], angles="xy", scale_units="xy", scale=1,
-        units="x", width=max(0.7, step / 10), headwidth=3.5, headlength=3.5, headaxislength=3, color="black", alpha=0.7,
+    _quiver(
+        ax, field / longest * step, step, 0.2, left, units="x", width=max(0.7, step / 10), headwidth=3.5,
+        headlength=3.5, headaxislength=3, color="black", alpha=0.7,
     )  # fmt: skip
 
 
+def _quiver(ax: Axes, vectors: np.ndarray, step: int, shortest: float, left: int = 0, **style: Any) -> None:
+    """An arrow every `step` pixels, in pixels of the picture; arrows below `shortest` steps would look like dirt."""
+    y, x = np.mgrid[step // 2 : vectors.shape[0] : step, step // 2 : vectors.shape[1] : step]
+    vectors = vectors[y, x]
+    drawn = magnitude(vectors) > shortest * step
+    u, v = vectors[drawn].T
+    ax.quiver(x[drawn] + left, y[drawn], u, v, angles="xy", scale_units="xy", scale=1, **style)
+
+
 def plot_wheel(max_magnitude: float | None = None, unit: str = "px", ax: Axes | None = None) -> Axes:
-    """The key to the colors: each point of the disc has the color of the motion from the center to it."""
+    """Color key of :func:`flow_to_rgb`: each point of the disk has the color of the motion from the center to it."""
     ax = new_axes(ax)
     y, x = np.mgrid[-1:1:401j, -1:1:401j]
     colors = flow_to_rgb(np.dstack([x, y]), 1.0)
     colors[np.hypot(x, y) > 1] = 255
     ax.imshow(colors, extent=(-1, 1, 1, -1))
-    for angle in np.arange(0, 2 * np.pi, np.pi / 2):  # the four directions can be told without color
+    for angle in np.arange(0, 2 * np.pi, np.pi / 2):  # directions without color
         ax.annotate("", (0.95 * np.cos(angle), 0.95 * np.sin(angle)), (0, 0), arrowprops={"arrowstyle": "->"})
     if max_magnitude is not None:
         ax.set_title(f"rim: {max_magnitude:.2g} {unit}", fontsize="small")
@@ -102,56 +108,51 @@ def plot_wheel(max_magnitude: float | None = None, unit: str = "px", ax: Axes | 
 def plot_arrows(
     image: np.ndarray, flow: np.ndarray, step: int | None = None, scale: float = 1.0, ax: Axes | None = None
 ) -> Axes:
-    """The flow as arrows over the face.
+    """Plot flow as arrows over the face.
 
     Parameters
     ----------
     image : uint8 (H, W, 3)
-        The onset's crop, RGB.
+        Crop of the onset, RGB.
     flow : (H, W, 2)
         Pixels of the image, x first.
     step : int, optional
-        Pixels between two arrows; 24 arrows across by default.
+        Pixels between arrows; by default, 24 arrows fit across the image.
     scale : float
-        Times by which the arrows are longer than the motion: micro-expressions are often below a pixel.
+        Length of the arrows relative to the motion. Micro-expressions are often below a pixel.
     """
     if image.shape[:2] != flow.shape[:2]:
-        raise ValueError(f"the image is {image.shape[:2]}, the flow {flow.shape[:2]}")
+        raise ValueError(f"the image is {image.shape[:2]} but the flow is {flow.shape[:2]}")
     ax = new_axes(ax)
     step = step or max(1, round(flow.shape[1] / 24))
-    y, x = np.mgrid[step // 2 : flow.shape[0] : step, step // 2 : flow.shape[1] : step]
-    vectors = flow[y, x] * scale
-    seen = magnitude(vectors) > 0.1 * step  # dots would hide the face
     ax.imshow(image)
-    ax.quiver(
-        x[seen], y[seen], vectors[seen][:, 0], vectors[seen][:, 1], angles="xy", scale_units="xy", scale=1, width=0.005,
-        color="gold", edgecolor="black", linewidth=0.5,  # light with a dark rim: seen on any skin, and in print
-    )  # fmt: skip
+    # Light arrows with a dark edge are visible on any skin and in print.
+    _quiver(ax, flow * scale, step, 0.1, width=0.005, color="gold", edgecolor="black", linewidth=0.5)
     ax.set_axis_off()
     if scale != 1:
-        ax.set_title(f"arrows {scale:g} times the motion", fontsize="small")
+        ax.set_title(f"arrows: {scale:g} × motion", fontsize="small")
     return ax
 
 
 def plot_strain(flow: np.ndarray, max_strain: float | None = None, ax: Axes | None = None) -> Axes:
-    """Optical strain of a flow `(H, W, 2)` in pixels: how far the skin is stretched, in per cent.
+    """Plot the optical strain of a flow `(H, W, 2)` in pixels, in percent.
 
-    The darkest shade is `max_strain` (0.02 is 2 %), by default what 0.5 % of the pixels surpass.
+    The darkest shade is `max_strain` (0.02 is 2 %), by default the 99.5th percentile.
     """
     ax = new_axes(ax)
-    per_cent = 100 * strain(flow)
-    top = float(np.percentile(per_cent, 99.5)) if max_strain is None else 100 * max_strain
-    picture = ax.imshow(per_cent, cmap="gray_r", vmin=0, vmax=top or 1)
+    percent = 100 * strain(flow)
+    top = float(np.percentile(percent, 99.5)) if max_strain is None else 100 * max_strain
+    picture = ax.imshow(percent, cmap="gray_r", vmin=0, vmax=top or 1)
     ax.figure.colorbar(picture, ax=ax, label="optical strain (%)", shrink=0.8, extend="max")
     ax.set_axis_off()
     return ax
 
 
 def plot_flow(flow: Flow, max_magnitude: float | None = None, *, arrows: bool = True, ax: Axes | None = None) -> Axes:
-    """Facial, head and expression flow side by side, in one scale, with the key to the colors.
+    """Plot facial, head and expression flow side by side in one scale, with the color key.
 
-    The scale is the 99th percentile of the facial flow inside the mask, unless `max_magnitude` (pixels) is given.
-    Arrows tell the directions without color.
+    Full color is `max_magnitude` in pixels, by default the 99th percentile of the facial flow inside the mask. `arrows`
+    show directions without color.
     """
     ax = new_axes(ax, (10, 2.8))
     if max_magnitude is None:
@@ -170,6 +171,6 @@ def plot_flow(flow: Flow, max_magnitude: float | None = None, *, arrows: bool = 
     ax.imshow(canvas)
     ax.set_axis_off()
     share = width / canvas.shape[1]
-    wheel = ax.inset_axes((1 - 0.85 * share, 0.15, 0.7 * share, 0.7))  # in the fourth place
+    wheel = ax.inset_axes((1 - 0.85 * share, 0.15, 0.7 * share, 0.7))  # the fourth panel
     plot_wheel(max_magnitude, ax=wheel)
     return ax

@@ -1,4 +1,4 @@
-"""Pictures of what an evaluation found."""
+"""Figures of evaluation results."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
 
 
 def plot_confusion(counts: np.ndarray, classes: Sequence[str], ax: Axes | None = None) -> Axes:
-    """A confusion matrix: counts, and per cent of each row, in shades of gray.
+    """Plot a confusion matrix with counts and row percentages, in shades of gray.
 
     Parameters
     ----------
     counts : (C, C) or (C, C + 1)
-        Truth by row, answer by column, and if need be a last column of clips that failed; means over seeds may be
-        fractions.
+        True classes in rows, predicted classes in columns; an optional last column counts failed clips. Means over
+        seeds may be fractions.
     classes : sequence of str
     """
     counts = np.asarray(counts, dtype=float)
     if counts.shape not in ((len(classes), len(classes)), (len(classes), len(classes) + 1)):
-        raise ValueError(f"expected counts {len(classes)} x {len(classes)}, found {counts.shape}")
-    answers = [*classes, "failed"]
+        raise ValueError(f"expected counts {len(classes)} x {len(classes)}; found {counts.shape}")
+    columns = [*classes, "failed"]
     if not counts[:, len(classes) :].any():
-        counts, answers = counts[:, : len(classes)], list(classes)
+        counts, columns = counts[:, : len(classes)], list(classes)
     ax = new_axes(ax)
     total = counts.sum(1, keepdims=True)
     share = np.divide(counts, total, out=np.zeros_like(counts), where=total > 0)
@@ -38,13 +38,13 @@ def plot_confusion(counts: np.ndarray, classes: Sequence[str], ax: Axes | None =
         number = f"{counts[row, column]:.1f}".removesuffix(".0")
         color = "white" if share[row, column] > 0.5 else "black"
         ax.text(column, row, f"{number}\n{100 * share[row, column]:.0f} %", ha="center", va="center", color=color)
-    ax.set_xticks(range(len(answers)), answers)
-    if len(answers) * max(map(len, answers)) > 36:
+    ax.set_xticks(range(len(columns)), columns)
+    if len(columns) * max(map(len, columns)) > 36:
         ax.tick_params("x", labelrotation=45)
     ax.set_yticks(range(len(classes)), classes)
-    ax.set_xlabel("answer")
-    ax.set_ylabel("truth")
-    ax.set_xticks(np.arange(len(answers) + 1) - 0.5, minor=True)
+    ax.set_xlabel("predicted class")
+    ax.set_ylabel("true class")
+    ax.set_xticks(np.arange(len(columns) + 1) - 0.5, minor=True)
     ax.set_yticks(np.arange(len(classes) + 1) - 0.5, minor=True)
     ax.grid(which="minor", color="black", linewidth=0.5)
     ax.tick_params(which="minor", length=0)
@@ -52,26 +52,27 @@ def plot_confusion(counts: np.ndarray, classes: Sequence[str], ax: Axes | None =
 
 
 def plot_subjects(predictions: pd.DataFrame, ax: Axes | None = None) -> Axes:
-    """Who is recognized and who is not: a column for each person, a box for each clip.
+    """Plot which clips of which people are recognized: one column per person, one box per clip.
 
-    Black is right, white is wrong, gray lies between, where seeds disagree; a cross is a clip without flow, which
-    counts as wrong. In each database the people stand from the best recognized to the worst. Means over people hide
-    that a method works for some and not at all for others.
+    A black box is correct, a white box is wrong, and gray means that seeds disagree. A cross marks a clip without flow,
+    which counts as wrong. Within a database, people are sorted from best to worst. Unlike a mean, the figure shows if a
+    method works only for some people.
 
     Parameters
     ----------
     predictions : DataFrame
-        One row per clip and seed, as :attr:`mer.evaluation.result.Result.predictions` or `predictions.csv`: `dataset, subject,
-        clip, onset, label, prediction`.
+        One row per clip and seed with the columns `dataset, subject, clip, onset, label, prediction`, as in
+        `predictions.csv` or :attr:`mer.evaluation.result.Result.predictions`.
     """
     from matplotlib.collections import PatchCollection
     from matplotlib.patches import Patch, Rectangle
     from matplotlib.ticker import MaxNLocator
 
-    answers = predictions["prediction"].fillna("")
-    rows = predictions.assign(right=(answers == predictions["label"]).astype(float), failed=answers == "")
-    clips = rows.groupby(["dataset", "subject", "clip", "onset"], sort=False)[["right", "failed"]].mean().reset_index()
-    people = clips.groupby(["dataset", "subject"], sort=False)["right"].mean()
+    predicted = predictions["prediction"].fillna("")
+    rows = predictions.assign(correct=(predicted == predictions["label"]).astype(float), failed=predicted == "")
+    clips = rows.groupby(["dataset", "subject", "clip", "onset"], sort=False)[["correct", "failed"]].mean()
+    clips = clips.reset_index()
+    people = clips.groupby(["dataset", "subject"], sort=False)["correct"].mean()
     columns = [
         [(dataset, subject) for subject in group.sort_values(ascending=False, kind="stable").index.get_level_values(1)]
         for dataset, group in people.groupby(level=0, sort=False)
@@ -86,16 +87,15 @@ def plot_subjects(predictions: pd.DataFrame, ax: Axes | None = None) -> Axes:
             )  # fmt: skip
         for dataset, subject in column:
             own = clips[(clips["dataset"] == dataset) & (clips["subject"] == subject)]
-            for y, (right, failed) in enumerate(
-                own.sort_values("right", ascending=False)[["right", "failed"]].to_numpy()
-            ):
+            own = own.sort_values("correct", ascending=False)[["correct", "failed"]]
+            for y, (correct, failed) in enumerate(own.to_numpy()):
                 boxes.append(Rectangle((x - 0.42, y + 0.06), 0.84, 0.88))
-                shades.append(str(1 - right))
+                shades.append(str(1 - correct))
                 if failed:
                     crosses.append((x, y + 0.5))
             ticks.append((x, subject))
             x += 1
-        x += 1  # between two databases
+        x += 1  # gap between databases
     ax.add_collection(PatchCollection(boxes, facecolor=shades, edgecolor="black", linewidth=0.6))
     failed_key: list[Any] = []
     if crosses:
@@ -107,7 +107,7 @@ def plot_subjects(predictions: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax.set(xlim=(-1, x - 1), ylim=(0, None), ylabel="clips")
     ax.spines[["top", "right"]].set_visible(False)
     key: list[Any] = [
-        Patch(facecolor=shade, edgecolor="black", label=name) for name, shade in (("right", "0"), ("wrong", "1"))
+        Patch(facecolor=shade, edgecolor="black", label=name) for name, shade in (("correct", "0"), ("wrong", "1"))
     ]
     ax.legend(handles=key + failed_key, fontsize="small", frameon=False, loc="lower left", bbox_to_anchor=(1, 0))
     return ax
