@@ -43,7 +43,7 @@ from mer.decflow.initialize import start_from
 from mer.decflow.log import Log
 from mer.decflow.losses import Loss, sequence_loss
 from mer.decflow.networks import ONE_FIELD, build, predict
-from mer.utils.folder_lock import only_run
+from mer.utils.folder_lock import lock_folder
 from mer.utils.shutdown import clean_end, one_line_errors
 from mer.utils.torch_setup import find_device
 
@@ -69,7 +69,7 @@ def train(config: Config) -> dict[str, float]:
     if world > 1:
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
-        with only_run(out) if rank == 0 else contextlib.nullcontext():
+        with lock_folder(out) if rank == 0 else contextlib.nullcontext():
             last = _train(config, out, device, rank, world)
         if world > 1:
             dist.barrier()  # the first process validates and saves for longer than the others, which it may still need

@@ -26,6 +26,7 @@ from mer.models.pretraining import PRETRAINABLE
 from mer.models.pretraining import pretrain as pretrain_network
 from mer.models.save import save_model
 from mer.models.zero_shot import WEIGHTS, has_margins, load_without_adaptation
+from mer.utils.folder_lock import lock_file
 from mer.utils.progress import Track
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def train_classifier(
     record: dict[str, Any] = {"component": component, "seed": seed, "pretrain": "none"}
     if model in READ_RENDERED:
         record["pretrain"] = "rendered micro-expressions, the networks that come with mer"
-    with tempfile.TemporaryDirectory() as folder:
+    with lock_file(out), tempfile.TemporaryDirectory() as folder:
         weights = Path(folder) / "networks.safetensors" if pretrain else WEIGHTS
         if pretrain:
             aligned = model in PRETRAINABLE and _is_aligned(Path(str(flows)), protocol, component)
@@ -111,12 +112,12 @@ def train_classifier(
         made: Any = partial(MODELS[model], **options) if options else model
         result = evaluate(flows, protocol, made, component, seeds=1, workers=workers, track=track)
         estimator, classes = _fit(made, seed, Path(flows), protocol, component)
-    names = [f"{score}{part}" for score in ("uf1", "uar", "accuracy") for part in ("", "_interval")]
-    record |= {"clips": len(classes), "people": result.scores["n_subjects"], "classes": list(result.classes)}
-    record |= {"protocol": result.protocol.name, "scores": {name: result.scores[name] for name in names}}
-    record["flow"] = {name: result.run.get(name) for name in ("method", "align", "size")}  # to be read alike
-    save_model(out, model, estimator, record)
-    return result
+        names = [f"{score}{part}" for score in ("uf1", "uar", "accuracy") for part in ("", "_interval")]
+        record |= {"clips": len(classes), "people": result.scores["n_subjects"], "classes": list(result.classes)}
+        record |= {"protocol": result.protocol.name, "scores": {name: result.scores[name] for name in names}}
+        record["flow"] = {name: result.run.get(name) for name in ("method", "align", "size")}  # to be read alike
+        save_model(out, model, estimator, record)
+        return result
 
 
 def _render(

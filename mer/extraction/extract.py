@@ -21,7 +21,7 @@ from mer.extraction.methods import DEFAULT_METHOD, Method, check_method
 from mer.face import check_detector
 from mer.flow import is_flow_file
 from mer.utils.atomic_files import write_json
-from mer.utils.folder_lock import only_run
+from mer.utils.folder_lock import lock_folder
 from mer.utils.processes import DIED, run_jobs
 from mer.utils.progress import Track
 from mer.utils.torch_setup import find_device
@@ -129,7 +129,7 @@ def extract_flow(
     refuse_equal_paths(table)
     refuse_foreign(out, overwrite)
     record = run_record(settings.record(), videos, table)
-    with only_run(out):
+    with lock_folder(out):
         return _extract_all(table, out, settings, record, workers, overwrite, track, cluster)
 
 

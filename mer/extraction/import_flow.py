@@ -33,7 +33,7 @@ from mer.extraction.flow_folder import (
 )
 from mer.extraction.import_table import read_table
 from mer.utils.atomic_files import write_json, write_whole
-from mer.utils.folder_lock import only_run
+from mer.utils.folder_lock import lock_folder
 from mer.utils.progress import Track
 
 ORDERS = {"rgb": (0, 1, 2), "bgr": (2, 1, 0)}  # where u, v and strain stand among red, green and blue
@@ -117,7 +117,7 @@ def import_flow(
     refuse_equal_paths(samples)
     record = _record(images, table, found, {"order": order, "scaling": scaling, "labels": labels or {}})
     refuse_foreign(out, overwrite)
-    with only_run(out):
+    with lock_folder(out):
         _make_room(out, record, overwrite)
         return _write(samples, found, out, record, order, scaling, track, warn)
 

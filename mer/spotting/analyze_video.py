@@ -31,6 +31,7 @@ from mer.spotting import Spotting, spot
 from mer.spotting.video_page import Shown, render_video_report
 from mer.spotting.viewer_data import Expression, make_view
 from mer.utils.atomic_files import write_json, write_whole
+from mer.utils.folder_lock import lock_folder
 from mer.utils.progress import Track
 
 SHOWN = 40  # expressions with pictures in the report, the strongest; the tables and the flow folder have all
@@ -131,58 +132,61 @@ def analyze(
         size or made.get("size") or 224, face=face, device=device,
     )  # fmt: skip
     check_method(settings.method)
-    spotted = spot(video, fps=fps, face=face, align=settings.align, device=device, track=track)
-    if not spotted.keys:
-        raise ValueError(f"no face was found in {video}; it should be frontal, and a tenth of the picture wide or more")
     folder = Path("analysis") / video.stem if out is None else Path(out)
-    clip = open_clip(video)
+    with lock_folder(folder):
+        spotted = spot(video, fps=fps, face=face, align=settings.align, device=device, track=track)
+        if not spotted.keys:
+            raise ValueError(
+                f"no face was found in {video}; it should be frontal, and a tenth of the picture wide or more"
+            )
+        clip = open_clip(video)
 
-    table = _begin(folder / "flows", video, spotted, settings)
-    strongest = set(table["strength"].astype(float).nlargest(SHOWN).index)
-    rows: list[dict[str, Any]] = []
-    units: list[dict[str, Any]] = []
-    shown: list[Shown] = []
-    seen = _faces_in(clip, spotted.keys[0].number, settings)
-    items = table.to_dict("records")
-    for k, row in enumerate(track(items, len(items), "expressions") if track and items else items):
-        measured, count = _measure(clip, row, spotted, settings)
-        seen = max(seen, count)
-        if measured is None:
-            rows.append(row | {"status": "no_face", "message": f"no face in frame {row['onset']}"})
-            continue
-        save_flow(folder / "flows" / row["path"], measured.flow)
-        scale = measured.alignment.scale
-        read = _units(measured.flow, scale)
-        answer, chances = reader.read(measured.flow, scale, measured.crops)
-        rows.append(
-            row | {"status": "ok", "scale": round(scale, 4), "emotion": answer}
-            | {f"p_{name}": round(chance, 4) for name, chance in chances.items()}
+        table = _begin(folder / "flows", video, spotted, settings)
+        strongest = set(table["strength"].astype(float).nlargest(SHOWN).index)
+        rows: list[dict[str, Any]] = []
+        units: list[dict[str, Any]] = []
+        shown: list[Shown] = []
+        seen = _faces_in(clip, spotted.keys[0].number, settings)
+        items = table.to_dict("records")
+        for k, row in enumerate(track(items, len(items), "expressions") if track and items else items):
+            measured, count = _measure(clip, row, spotted, settings)
+            seen = max(seen, count)
+            if measured is None:
+                rows.append(row | {"status": "no_face", "message": f"no face in frame {row['onset']}"})
+                continue
+            save_flow(folder / "flows" / row["path"], measured.flow)
+            scale = measured.alignment.scale
+            read = _units(measured.flow, scale)
+            answer, chances = reader.read(measured.flow, scale, measured.crops)
+            rows.append(
+                row | {"status": "ok", "scale": round(scale, 4), "emotion": answer}
+                | {f"p_{name}": round(chance, 4) for name, chance in chances.items()}
+            )  # fmt: skip
+            units += [{"onset": row["onset"]} | unit for unit in read]
+            if k in strongest:
+                shown.append(Shown(k, measured, read))
+
+        intervals = _intervals(rows, reader)
+        tables = {
+            "intervals": intervals,
+            "units": pd.DataFrame(units, columns=["onset", "unit", "name", "intensity", "left", "right"]),
+            "curve": spotted.curve.round(5),
+        }
+        for name, one in tables.items():
+            with write_whole(folder / f"{name}.csv") as file:
+                one.to_csv(file, index=False, lineterminator="\n")
+        samples = intervals.assign(dataset=DATASET, apex_source="spotted", fps=spotted.fps)
+        samples["path"] = samples["path"].str.removeprefix("flows/")
+        write_samples(conform(samples), folder / "flows" / "samples.csv")
+        record = _record(video, folder, spotted, settings, reader, seen, fps, with_faces, model)
+        write_json(folder / "run.json", record)
+        view = make_view(
+            clip, [one.expression for one in shown], lambda number: spotted.alignment_at(number, settings.size),
+            method=settings.method, device=device, with_faces=with_faces, track=track,
         )  # fmt: skip
-        units += [{"onset": row["onset"]} | unit for unit in read]
-        if k in strongest:
-            shown.append(Shown(k, measured, read))
-
-    intervals = _intervals(rows, reader)
-    tables = {
-        "intervals": intervals,
-        "units": pd.DataFrame(units, columns=["onset", "unit", "name", "intensity", "left", "right"]),
-        "curve": spotted.curve.round(5),
-    }
-    for name, one in tables.items():
-        with write_whole(folder / f"{name}.csv") as file:
-            one.to_csv(file, index=False, lineterminator="\n")
-    samples = intervals.assign(dataset=DATASET, apex_source="spotted", fps=spotted.fps)
-    samples["path"] = samples["path"].str.removeprefix("flows/")
-    write_samples(conform(samples), folder / "flows" / "samples.csv")
-    record = _record(video, folder, spotted, settings, reader, seen, fps, with_faces, model)
-    write_json(folder / "run.json", record)
-    view = make_view(
-        clip, [one.expression for one in shown], lambda number: spotted.alignment_at(number, settings.size),
-        method=settings.method, device=device, with_faces=with_faces, track=track,
-    )  # fmt: skip
-    with write_whole(folder / "report.html") as file:
-        file.write(render_video_report(record, intervals, spotted, shown, view, with_faces))
-    return Analysis(intervals, tables["units"], tables["curve"], spotted.fps, record, folder)
+        with write_whole(folder / "report.html") as file:
+            file.write(render_video_report(record, intervals, spotted, shown, view, with_faces))
+        return Analysis(intervals, tables["units"], tables["curve"], spotted.fps, record, folder)
 
 
 def _begin(flows: Path, video: Path, spotted: Spotting, settings: Settings) -> pd.DataFrame:

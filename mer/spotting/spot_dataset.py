@@ -28,6 +28,7 @@ from mer.spotting.recognition import Recognizer
 from mer.spotting.scores import KINDS, VIDEO
 from mer.spotting.spot_video import METHOD, RATE, spot
 from mer.utils.atomic_files import write_json, write_whole
+from mer.utils.folder_lock import lock_folder
 from mer.utils.progress import Track
 
 TRUTH = [*VIDEO, "onset", "apex", "offset", "kind", "label"]
@@ -81,42 +82,43 @@ def spot_folder(
         "videos": str(Path(videos).resolve()), **describe_method(method), "fps": fps, "rate": rate, "face": face,
         "align": align, "model": None if model is None else str(model),
     }  # fmt: skip
-    _go_on(out, record)
-    _write(truth.reindex(columns=TRUTH), out / "truth.csv")
-    rows, found = [], []
-    jobs = table.to_dict("records")
-    for row in track(jobs, len(jobs), "videos") if track else jobs:
-        place = out / flow_path({**row, "onset": 0}).removesuffix("_0.npz")
-        status, message, intervals = "ok", "", None
-        own = fps or (row["fps"] if np.isfinite(row["fps"]) else None)
-        if (place / "done.csv").is_file():
-            done = pd.read_csv(place / "done.csv", dtype={"message": str}, keep_default_na=False).iloc[0].to_dict()
-            intervals = pd.read_csv(place / "intervals.csv")
-        else:
-            try:
-                spotting = spot(
-                    row["source"], method=method, fps=own, rate=rate, face=face, align=align, device=device
-                )  # fmt: skip
-            except (ValueError, OSError) as error:
-                status, message = "unreadable", str(error)
-                done = {"fps": own, "frames": 0}
+    with lock_folder(out):
+        _go_on(out, record)
+        _write(truth.reindex(columns=TRUTH), out / "truth.csv")
+        rows, found = [], []
+        jobs = table.to_dict("records")
+        for row in track(jobs, len(jobs), "videos") if track else jobs:
+            place = out / flow_path({**row, "onset": 0}).removesuffix("_0.npz")
+            status, message, intervals = "ok", "", None
+            own = fps or (row["fps"] if np.isfinite(row["fps"]) else None)
+            if (place / "done.csv").is_file():
+                done = pd.read_csv(place / "done.csv", dtype={"message": str}, keep_default_na=False).iloc[0].to_dict()
+                intervals = pd.read_csv(place / "intervals.csv")
             else:
-                intervals = spotting.intervals
-                if recognizer is not None:
-                    intervals = intervals.assign(prediction=recognizer.name_emotions(spotting))
-                if not spotting.keys:
-                    status, message = "no_face", "no face in it"
-                done = {"fps": spotting.fps, "frames": spotting.frames}
-                spotting.save(place)
-                _write(intervals, place / "intervals.csv")
-                _write(pd.DataFrame([{**done, "status": status, "message": message}]), place / "done.csv")
-        rows.append({name: row[name] for name in VIDEO} | {"status": status, "message": message} | done)
-        if intervals is not None:
-            found.append(intervals.assign(**{name: row[name] for name in VIDEO}))
-        _write(pd.DataFrame(rows)[[*VIDEO, "fps", "frames", "status", "message"]], out / "videos.csv")
-        spotted = pd.concat(found) if found else pd.DataFrame()
-        _write(spotted.reindex(columns=INTERVALS), out / "spotted.csv")
-    return pd.DataFrame(rows)
+                try:
+                    spotting = spot(
+                        row["source"], method=method, fps=own, rate=rate, face=face, align=align, device=device
+                    )  # fmt: skip
+                except (ValueError, OSError) as error:
+                    status, message = "unreadable", str(error)
+                    done = {"fps": own, "frames": 0}
+                else:
+                    intervals = spotting.intervals
+                    if recognizer is not None:
+                        intervals = intervals.assign(prediction=recognizer.name_emotions(spotting))
+                    if not spotting.keys:
+                        status, message = "no_face", "no face in it"
+                    done = {"fps": spotting.fps, "frames": spotting.frames}
+                    spotting.save(place)
+                    _write(intervals, place / "intervals.csv")
+                    _write(pd.DataFrame([{**done, "status": status, "message": message}]), place / "done.csv")
+            rows.append({name: row[name] for name in VIDEO} | {"status": status, "message": message} | done)
+            if intervals is not None:
+                found.append(intervals.assign(**{name: row[name] for name in VIDEO}))
+            _write(pd.DataFrame(rows)[[*VIDEO, "fps", "frames", "status", "message"]], out / "videos.csv")
+            spotted = pd.concat(found) if found else pd.DataFrame()
+            _write(spotted.reindex(columns=INTERVALS), out / "spotted.csv")
+        return pd.DataFrame(rows)
 
 
 def _write(table: pd.DataFrame, path: Path) -> None:

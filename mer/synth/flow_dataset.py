@@ -28,7 +28,7 @@ from mer.synth.head import Head, make_head
 from mer.synth.people import Person, draw_portrait, find_people
 from mer.synth.scene import Scene, frame_camera, label_pair, landmarks_at, render
 from mer.utils.atomic_files import write_whole
-from mer.utils.folder_lock import is_empty, only_run
+from mer.utils.folder_lock import is_empty, lock_folder
 from mer.utils.processes import in_order, run_jobs
 
 NOTE = "Synthetic: rendered faces with exact labels. Results on it say nothing about accuracy on people."
@@ -126,7 +126,7 @@ def the_run(out: Path, settings: Any) -> Iterator[None]:
     path = out / "run.json"
     if not path.exists() and not is_empty(out):
         raise ValueError(f"{out} is not empty and holds no run of mer synth; choose another folder")
-    with only_run(out):
+    with lock_folder(out):
         if path.exists():
             _refuse_other(path, run["settings"])
         else:

@@ -1,7 +1,12 @@
-"""Files that are complete or absent: written beside their place, then moved into it in one step."""
+"""Files that are complete or absent: written under a temporary name, then renamed in one step.
+
+Kept by hand: `atomicwrites` is no longer maintained, and neither it nor `os.replace` alone marks its temporary files, so
+that the next run could not remove those of a killed one.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import uuid
@@ -10,26 +15,26 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-_PART = ".mer-{}.part"  # short, whatever the file is called: names have at most 255 bytes
+LOCK = ".mer.lock"  # in a folder that a run has locked (mer.utils.folder_lock)
 
 
 @contextmanager
 def write_whole(path: str | Path, mode: str = "w") -> Iterator[IO]:
-    """Open a file that appears at `path` when the block ends well, and not at all when it does not.
+    """Open a file that appears at `path` if the block succeeds, and leaves no trace if it fails.
 
-    The content is on the disk before the file gets its name: a disk that is full says so here, and a power failure
-    leaves the old file or the new one.
+    The content reaches the disk before the file gets its name: a full disk raises here, and after a power failure there
+    is either the old file or the new one.
 
     Parameters
     ----------
     path : str or Path
-        Where the file will stand. Its folder is made if need be; an older file there is replaced.
+        Where to write. Missing folders are created; an existing file is replaced.
     mode : {"w", "wb"}
         Text is UTF-8 with plain line feeds, so that the bytes are the same on every system.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(_PART.format(uuid.uuid4().hex))
+    part = path.with_name(temporary_name(path, f"{uuid.uuid4().hex}.part"))
     text = {} if "b" in mode else {"encoding": "utf-8", "newline": "\n"}
     try:
         with open(part, mode, **text) as file:  # type: ignore[call-overload]
@@ -44,18 +49,30 @@ def write_whole(path: str | Path, mode: str = "w") -> Iterator[IO]:
 
 
 def write_json(path: str | Path, value: Any) -> None:
-    """Write `value` as indented JSON, whole or not at all."""
+    """Write `value` as indented JSON with :func:`write_whole`."""
     with write_whole(path) as file:
         json.dump(value, file, indent=2, ensure_ascii=False)
         file.write("\n")
 
 
-def remove_parts(folder: str | Path) -> int:
-    """Remove what a run that was killed left unfinished in a folder and below it; returns how many files.
+def temporary_name(path: Path, ending: str) -> str:
+    """The name of a temporary file that belongs to `path`: short, since file names have at most 255 bytes."""
+    return f".mer-{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:8]}-{ending}"
 
-    Only for one who holds the folder's lock (:mod:`mer.utils.folder_lock`): a part may be another run's work.
+
+def remove_parts(path: str | Path) -> None:
+    """Remove the temporary files that a killed run left in a folder and below it, or beside a single file.
+
+    Call it only with the lock on `path` (:mod:`mer.utils.folder_lock`). Subfolders with a lock file are skipped: they
+    belong to other runs, which may still be writing.
     """
-    parts = list(Path(folder).rglob(_PART.format("*")))
+    path = Path(path)
+    if not path.is_dir():
+        parts = list(path.parent.glob(temporary_name(path, "*.part")))
+    else:
+        parts = []
+        for folder, subfolders, names in os.walk(path):
+            subfolders[:] = [name for name in subfolders if not os.path.exists(os.path.join(folder, name, LOCK))]
+            parts += [Path(folder, name) for name in names if name.startswith(".mer-") and name.endswith(".part")]
     for part in parts:
         part.unlink(missing_ok=True)
-    return len(parts)

@@ -24,8 +24,8 @@ from mer.evaluation.train_classifier import train_classifier
 from mer.extraction.extract import extract_flow
 from mer.extraction.import_flow import import_flow
 from mer.models.save import load_model
-from mer.utils.atomic_files import remove_parts, write_whole
-from mer.utils.folder_lock import LOCK, FolderInUse, only_run
+from mer.utils.atomic_files import write_whole
+from mer.utils.folder_lock import LOCK, FolderInUse, lock_folder
 from mer.utils.processes import WorkerDied, run_jobs
 from mer.utils.shutdown import clean_end
 from tests.drawn_flows import write_drawn_flows
@@ -92,9 +92,8 @@ def test_what_the_dead_left_is_removed(tmp_path):
             file.write("half")
     (tmp_path / "mine.part").write_text("a download")
     assert not (tmp_path / "deep" / "a.txt").exists()
-    with only_run(tmp_path):
+    with lock_folder(tmp_path):
         assert [path.name for path in tmp_path.rglob("*.part")] == ["mine.part"]
-    assert remove_parts(tmp_path) == 0
 
 
 @row(
@@ -124,7 +123,7 @@ def test_a_full_disk_ends_the_run_and_blames_no_clip(videos, tmp_path, monkeypat
 
 @row("two runs in one folder", "the second: exit 2, 'another run is writing into'; the first goes on unharmed")
 def test_two_runs_in_one_folder(videos, tmp_path):
-    with only_run(tmp_path / "flows"):
+    with lock_folder(tmp_path / "flows"):
         for begin in (extract, lambda *arguments: import_flow(*images(tmp_path), tmp_path / "flows")):
             with pytest.raises(FolderInUse, match="another run is writing into"):
                 begin(videos, tmp_path / "flows")
@@ -133,14 +132,14 @@ def test_two_runs_in_one_folder(videos, tmp_path):
 
 @row("a run that held the folder was killed", "the system lets go of the lock; nothing has to be removed by hand")
 def test_the_lock_goes_with_the_process(tmp_path):
-    program = f"from mer.utils.folder_lock import only_run\nwith only_run({str(tmp_path)!r}):\n print(1, flush=True)\n input()"
+    program = f"from mer.utils.folder_lock import lock_folder\nwith lock_folder({str(tmp_path)!r}):\n print(1, flush=True)\n input()"
     other = subprocess.Popen([sys.executable, "-c", program], stdin=-1, stdout=-1, cwd=ROOT)
     assert other.stdout.readline() == b"1\n"
-    with pytest.raises(FolderInUse), only_run(tmp_path):
+    with pytest.raises(FolderInUse), lock_folder(tmp_path):
         pass
     other.kill()
     other.communicate()
-    with only_run(tmp_path):
+    with lock_folder(tmp_path):
         assert (tmp_path / LOCK).exists()
 
 

@@ -19,7 +19,7 @@ def found(sample_videos, tmp_path_factory):
 
 
 def test_tables_page_and_flow_folder_are_written(found):
-    names = sorted(path.name for path in found.folder.iterdir())
+    names = sorted(path.name for path in found.folder.glob("[!.]*"))
     assert names == ["curve.csv", "flows", "intervals.csv", "report.html", "run.json", "units.csv"]
     table = pd.read_csv(found.folder / "intervals.csv")
     assert table[["onset", "apex", "offset"]].to_numpy().tolist() == [list(marks) for marks in MARKS]
