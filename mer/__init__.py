@@ -18,11 +18,30 @@ from mer.utils import torch_setup as _torch_setup  # noqa: F401  its environment
 
 _load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
-# Documented paths of earlier releases.
+# Documented import paths: short names of public modules, then the paths of version 0.1.
 _MOVED = {
-    "mer.readout": "mer.models.action_unit_reader",
     "mer.plot": "mer.report.figures",
+    "mer.readout": "mer.models.action_unit_reader",
     "mer.decflow.classify": "mer.models.end_to_end",
+    "mer.analysis": "mer.spotting.analyze_video",
+    "mer.apex": "mer.extraction.apex",
+    "mer.compare": "mer.evaluation.compare",
+    "mer.epe": "mer.evaluation.flow_error",
+    "mer.extract": "mer.extraction.extract",
+    "mer.folder": "mer.datasets.video_folder",
+    "mer.folds": "mer.evaluation.protocols.folds",
+    "mer.import_flow": "mer.extraction.import_flow",
+    "mer.methods": "mer.extraction.methods",
+    "mer.metrics": "mer.evaluation.metrics",
+    "mer.models.saved": "mer.models.save",
+    "mer.protocol": "mer.evaluation.protocols.protocol",
+    "mer.result": "mer.evaluation.result",
+    "mer.sample_set": "mer.synth.sample_set",
+    "mer.samples": "mer.datasets.samples",
+    "mer.synth.facialflownet": "mer.flow.facialflownet",
+    "mer.training": "mer.evaluation.train_classifier",
+    "mer.unit_result": "mer.evaluation.au_result",
+    "mer.video": "mer.datasets.video",
 }
 _moved_modules.install(_MOVED)
 
