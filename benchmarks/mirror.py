@@ -19,7 +19,7 @@ from sklearn.metrics import f1_score
 from sklearn.model_selection import GroupKFold
 
 from mer.models import new_model
-from mer.models.ensemble import ensemble
+from mer.models.mirror_ensemble import ensemble
 from mer.synth import load_face_model
 from mer.synth.flow_degradation import as_8bit_image
 from mer.synth.micro_flows import micro_flows

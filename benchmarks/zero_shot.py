@@ -31,7 +31,7 @@ from mer.face import align, crop
 from mer.face.align import CROP_CENTER, CROP_SCALE
 from mer.models import new_model
 from mer.models.synthetic_prior import zero_shot, zero_shot_strict
-from mer.models.zero_shot import WEIGHTS
+from mer.models.zero_shot_classifier import WEIGHTS
 from mer.models.zero_shot_training import save_weights, train_networks
 from mer.synth import load_face_model
 from mer.synth.flow_degradation import as_8bit_image

@@ -22,7 +22,7 @@ _load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 _MOVED = {
     "mer.plot": "mer.report.figures",
     "mer.readout": "mer.models.action_unit_reader",
-    "mer.decflow.classify": "mer.models.end_to_end",
+    "mer.decflow.classify": "mer.models.end_to_end_classifier",
     "mer.analysis": "mer.spotting.analyze_video",
     "mer.apex": "mer.extraction.apex",
     "mer.compare": "mer.evaluation.compare",
@@ -33,7 +33,7 @@ _MOVED = {
     "mer.import_flow": "mer.extraction.import_flow",
     "mer.methods": "mer.extraction.methods",
     "mer.metrics": "mer.evaluation.metrics",
-    "mer.models.saved": "mer.models.save",
+    "mer.models.saved": "mer.models.model_files",
     "mer.protocol": "mer.evaluation.protocols.protocol",
     "mer.result": "mer.evaluation.result",
     "mer.sample_set": "mer.synth.sample_set",

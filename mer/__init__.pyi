@@ -19,7 +19,7 @@ from .extraction.extract import extract_flow as extract_flow
 from .extraction.methods import METHODS as METHODS
 from .extraction.methods import estimate_flow as estimate_flow
 from .flow.field import Flow as Flow
-from .models import MODELS as MODELS
+from .models.registry import MODELS as MODELS
 from .spotting.analyze_video import analyze as analyze
 from .spotting.spot_video import spot as spot
 

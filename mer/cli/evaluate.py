@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mer.models.registry import MODELS
+
 if TYPE_CHECKING:
     from rich.table import Table
 
     from mer.evaluation.result import Result
 
-# The names in `mer.MODELS`, which take half a second to load.
-MODELS = """majority, svm-linear, svm-hoof, svm-mdmo, svm-biwoof, svm-lbptop, svm-3dhog, logistic, gbm, off-apexnet,
-ststnet, sssnet, rcn-a, dual-inception, htnet, mmnet, mmnet-frames, r3d, end-to-end, symnet, ensemble, svm-hoof-synth,
-ensemble-synth, zero-shot, zero-shot-strict""".replace("\n", " ")
 SCORES = {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy"}
 
 
@@ -31,7 +29,9 @@ def evaluate(
         Path, typer.Argument(help="A flow folder, of `mer extract-flow`; for a spotting protocol, one of `mer spot`.")
     ] = Path("flows"),
     protocol: Annotated[str, typer.Option(help="A name of `mer protocols`, or a .yaml file of your own.")] = "loso",
-    model: Annotated[str, typer.Option(help=f"{MODELS}. Of several, as a,b, each fold chooses.")] = "svm-hoof",
+    model: Annotated[
+        str, typer.Option(help=f"{', '.join(MODELS)}. Of several, as a,b, each fold chooses.")
+    ] = "svm-hoof",
     component: Annotated[Component, typer.Option(help="Which flow the classifier sees.")] = Component.expression,
     seeds: Annotated[int, typer.Option(min=1, help="Runs with different random numbers.")] = 5,
     report: Annotated[

@@ -198,7 +198,7 @@ def evaluate(
 def _sees(component: str, model: Any) -> str:
     """What a model is given of each clip."""
     features = features_of(new_model(model))
-    return f"{component} flow" if features is None else SEES.get(features.sees, f"{component} flow")
+    return f"{component} flow" if features is None else SEES.get(features.input_kind, f"{component} flow")
 
 
 def _described(estimator: Any) -> str:

@@ -40,7 +40,7 @@ def read_rows(
         Which flow, for features of flow.
     features : PerClip or None
         What makes a row of flow in interocular distances, of gray frames or of onset and apex, as it
-        :attr:`~mer.models.PerClip.sees`; None takes the flow as it is.
+        :attr:`~mer.models.PerClip.input_kind`; None takes the flow as it is.
     track : function, optional
         `track(items, total, what)` yields `items` and shows progress.
 
@@ -84,7 +84,7 @@ def read_rows(
 
 def _given(path: Path, component: str, scale: float, features: PerClip | None) -> tuple[np.ndarray, np.ndarray]:
     """What is stored of one clip, and what its features are computed from."""
-    sees = "flow" if features is None else features.sees
+    sees = "flow" if features is None else features.input_kind
     if sees == "clip":
         frames = load_clip(path)
         return frames, resample_time(frames, features.frames)  # type: ignore[union-attr,arg-type]

@@ -24,8 +24,8 @@ from mer.flow import load_component
 from mer.models import MODELS, features_of, new_model
 from mer.models.pretraining import PRETRAINABLE
 from mer.models.pretraining import pretrain as pretrain_network
-from mer.models.save import save_model
-from mer.models.zero_shot import WEIGHTS, has_margins, load_without_adaptation
+from mer.models.model_files import save_model
+from mer.models.zero_shot_classifier import WEIGHTS, has_margins, load_without_adaptation
 from mer.utils.folder_lock import lock_file
 from mer.utils.progress import Track
 
@@ -50,7 +50,7 @@ def train_classifier(
     workers: int | None = None,
     track: Track | None = None,
 ) -> Result | None:
-    """Fit `model` and write it to `out`, for :func:`mer.models.save.load_model` and `mer analyze --model`.
+    """Fit `model` and write it to `out`, for :func:`mer.models.model_files.load_model` and `mer analyze --model`.
 
     Parameters
     ----------

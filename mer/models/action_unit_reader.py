@@ -4,7 +4,7 @@
 >>> action_units(flow.expression, scale=96.0)["12"]             # doctest: +SKIP
 0.31
 
-The networks of :mod:`mer.models.zero_shot` have learned which motions of a face belong together; a ridge regression on
+The networks of :mod:`mer.models.zero_shot_classifier` have learned which motions of a face belong together; a ridge regression on
 what they see in a clip tells in which proportions units move the skin, and how far the strongest does for the strength
 of the flow. It is fitted to rendered expressions, whose units are known (`benchmarks/readout.py`). Intensity 1 is as
 far as a unit moves the skin at full strength, on average over the face models. `docs/zero_shot.md` tells how far the
@@ -18,8 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mer.models.zero_shot import WEIGHTS as NETWORKS
-from mer.models.zero_shot import centered_box, form_of_motion, load_weights, mirrored, network_of
+from mer.models.zero_shot_classifier import WEIGHTS as NETWORKS
+from mer.models.zero_shot_classifier import centered_box, form_of_motion, load_weights, mirrored, network_of
 from mer.synth.unit_motions import UNITS
 from mer.utils.torch_setup import one_thread
 
@@ -46,7 +46,7 @@ def action_units(flow: np.ndarray, scale: float = 1.0, crop: str = "auto", sides
         Pixels in an interocular distance: `scale` of the samples table. Where it is not known, as in published images,
         only proportions mean something; :func:`read_units` gives them without the limit of 1.
     crop : {"auto", "aligned", "box"}
-        What `flow` shows, as :func:`mer.models.zero_shot.form_of_motion` takes it.
+        What `flow` shows, as :func:`mer.models.zero_shot_classifier.form_of_motion` takes it.
     sides : bool
         Both sides by themselves, `L12` the subject's left and `R12` the right, instead of their mean `12`.
 

@@ -30,7 +30,7 @@ from mer.features import (
     region_windows,
     resize,
 )
-from mer.models.clip_features import PerClip
+from mer.models.per_clip import PerClip
 
 # A standardized feature beyond three deviations says little more than one at three, and would rule a kernel.
 _CLIP = {"a_min": -3, "a_max": 3}

@@ -9,8 +9,8 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 
 from mer.features import block_hoof, grid_windows, resize, strain
-from mer.models.clip_features import PerClip
-from mer.models.inputs import flow_image, parts_image
+from mer.models.per_clip import PerClip
+from mer.models.flow_images import flow_image, parts_image
 from mer.models.torch_classifier import TorchClassifier
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def ststnet(
     shuffle: bool = False,
     **settings: Any,
 ) -> Pipeline:
-    """STSTNet as published; `scaling="metric"` keeps the strength of the motion (:func:`mer.models.inputs.flow_image`).
+    """STSTNet as published; `scaling="metric"` keeps the strength of the motion (:func:`mer.models.flow_images.flow_image`).
 
     Here and below, further settings are those of :class:`TorchClassifier`, such as `device="cuda"`.
     """
@@ -132,11 +132,11 @@ def mmnet_frames(random_state: int | None = None, **settings: Any) -> Pipeline:
 
 
 def end_to_end(random_state: int = 0, *, weights: str | None = "decflow", **settings: Any) -> Pipeline:
-    """Frames to an emotion through DecFlow, which learns along: :class:`mer.models.end_to_end.EndToEndClassifier`.
+    """Frames to an emotion through DecFlow, which learns along: :class:`mer.models.end_to_end_classifier.EndToEndClassifier`.
 
     X holds the onset's and the apex's frame, RGB, `(n, 2, S, S, 3)`, S a multiple of 32; ours.
     """
-    from mer.models.end_to_end import EndToEndClassifier, pair_row  # torch, when it is needed
+    from mer.models.end_to_end_classifier import EndToEndClassifier, pair_row  # torch, when it is needed
 
     classifier = EndToEndClassifier(weights=weights, random_state=random_state, **settings)
     return Pipeline([("features", PerClip(pair_row, frames=2, channels=3)), ("classifier", classifier)])

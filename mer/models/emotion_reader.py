@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from mer.flow import Flow
-from mer.models import new_model
-from mer.models.clip_features import seen_of
-from mer.models.save import load_for_expressions
-from mer.models.zero_shot import load_without_adaptation
+from mer.models.registry import new_model
+from mer.models.per_clip import expression_input
+from mer.models.model_files import load_for_expressions
+from mer.models.zero_shot_classifier import load_without_adaptation
 
 SHIPPED = "zero-shot-strict"
 
@@ -63,7 +63,7 @@ class Reader:
         ValueError
             Where the model was fitted to flow of another size.
         """
-        row = seen_of(self.estimator, getattr(flow, self.component), scale, crops).reshape(1, -1)
+        row = expression_input(self.estimator, getattr(flow, self.component), scale, crops).reshape(1, -1)
         try:
             answer = str(self.estimator.predict(row)[0])
             if not hasattr(self.estimator, "predict_proba"):

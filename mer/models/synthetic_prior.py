@@ -16,9 +16,9 @@ from sklearn.svm import SVC
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mer.features import block_hoof
-from mer.models.clip_features import PerClip
-from mer.models.ensemble import ensemble
-from mer.models.zero_shot import SIDE, WEIGHTS, ZeroShot, form_of_motion
+from mer.models.per_clip import PerClip
+from mer.models.mirror_ensemble import ensemble
+from mer.models.zero_shot_classifier import SIDE, WEIGHTS, ZeroShot, form_of_motion
 
 _FORM = SIDE * SIDE * 2
 _BLOCKS, _BINS = 7, 8

@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from mer.models.pretrained import take_weights
+from mer.models.pretraining import take_weights
 from mer.utils.torch_setup import one_thread
 
 if TYPE_CHECKING:

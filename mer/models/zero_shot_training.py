@@ -1,4 +1,4 @@
-"""How the networks of :mod:`mer.models.zero_shot` learn: rendered micro-expressions, and no clip of a person."""
+"""How the networks of :mod:`mer.models.zero_shot_classifier` learn: rendered micro-expressions, and no clip of a person."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mer.models.zero_shot import CLASSES, form_network, form_of_motion, mirrored
+from mer.models.zero_shot_classifier import CLASSES, form_network, form_of_motion, mirrored
 from mer.synth.flow_degradation import as_8bit_image
 from mer.synth.micro_flows import MicroFlows
 from mer.utils.atomic_files import write_whole

@@ -9,8 +9,8 @@ import numpy as np
 from mer.datasets.video import Clip, open_clip
 from mer.extraction.methods import DEFAULT_METHOD, check_method, estimate_flow
 from mer.face import align, crop, detect_faces, transform
-from mer.models.clip_features import seen_of
-from mer.models.save import load_for_expressions
+from mer.models.per_clip import expression_input
+from mer.models.model_files import load_for_expressions
 from mer.spotting.spot_video import Spotting
 
 
@@ -44,5 +44,5 @@ class Recognizer:
         landmarks = transform(nearest.landmarks, alignment.matrix)
         crops = crop(onset, alignment), crop(apex, alignment)
         flow = estimate_flow(*crops, method=self.method, landmarks=landmarks, device=self.device)
-        seen = seen_of(self.estimator, getattr(flow, self.component), alignment.scale, crops)
+        seen = expression_input(self.estimator, getattr(flow, self.component), alignment.scale, crops)
         return str(self.estimator.predict(seen[None])[0])

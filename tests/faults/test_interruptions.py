@@ -23,7 +23,7 @@ from mer.datasets.samples import read_samples, write_samples
 from mer.evaluation.train_classifier import train_classifier
 from mer.extraction.extract import extract_flow
 from mer.extraction.import_flow import import_flow
-from mer.models.save import load_model
+from mer.models.model_files import load_model
 from mer.utils.atomic_files import write_whole
 from mer.utils.folder_lock import LOCK, FolderInUse, lock_folder
 from mer.utils.processes import WorkerDied, run_jobs

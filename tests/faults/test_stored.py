@@ -12,7 +12,7 @@ import pytest
 from mer.evaluation.evaluate_folder import evaluate
 from mer.evaluation.protocols.protocol import ProtocolError, find_protocol
 from mer.flow import read_flo
-from mer.models.save import load_model, save_model
+from mer.models.model_files import load_model, save_model
 from tests.drawn_flows import write_drawn_flows
 from tests.faults.rows import row
 

@@ -147,7 +147,7 @@ def good(kind: str) -> bytes:
         book.save(path)
     elif kind == ".model":
         from mer.models import new_model
-        from mer.models.save import save_model
+        from mer.models.model_files import save_model
 
         fitted = new_model("logistic").fit(
             rng.normal(size=(12, 8 * 8 * 2)).astype(np.float32), np.array(["a", "b"] * 6)
@@ -222,7 +222,7 @@ def read_organizers(content: bytes) -> None:
 
 
 def read_model(content: bytes) -> None:
-    from mer.models.save import load_model
+    from mer.models.model_files import load_model
 
     load_model(stored("m.npz", content))
 

@@ -8,7 +8,7 @@ import pytest
 from mer.evaluation.train_classifier import train_classifier
 from mer.extraction.extract import extract_flow
 from mer.flow import load_flow
-from mer.models.save import load_model, save_model
+from mer.models.model_files import load_model, save_model
 from mer.spotting.recognition import Recognizer
 from tests.analyzed import spotted
 

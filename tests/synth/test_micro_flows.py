@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mer.models.zero_shot import has_margins
+from mer.models.zero_shot_classifier import has_margins
 from mer.synth.micro_flows import micro_flows
 from mer.synth.unit_motions import UNITS
 

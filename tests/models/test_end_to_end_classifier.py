@@ -8,7 +8,7 @@ from sklearn.base import clone
 from sklearn.model_selection import LeaveOneGroupOut
 
 from mer.decflow.networks import build
-from mer.models.end_to_end import EmotionNetwork, EndToEndClassifier, Head, flow_features, pair_row, to_batch
+from mer.models.end_to_end_classifier import EmotionNetwork, EndToEndClassifier, Head, flow_features, pair_row, to_batch
 
 SIZE = 64
 

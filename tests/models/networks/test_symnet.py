@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from mer.models import MODELS, symnet_input
-from mer.models.ensemble import mirrored
+from mer.models.mirror_ensemble import mirrored
 from mer.models.networks.symnet import SymNet, augment, mirror
 from tests.drawn_flows import MOTION, drawn_field
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mer.face import crop_landmarks
-from mer.models.inputs import flow_image, parts_image
+from mer.models.flow_images import flow_image, parts_image
 
 
 @pytest.fixture

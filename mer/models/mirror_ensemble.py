@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mer.features import block_hoof, dct, resize
 from mer.models.classic import logistic, svm_hoof, svm_linear
-from mer.models.clip_features import PerClip
+from mer.models.per_clip import PerClip
 
 
 class Twins(ClassifierMixin, BaseEstimator):

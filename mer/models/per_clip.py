@@ -43,7 +43,7 @@ class PerClip(TransformerMixin, BaseEstimator):
         self.channels = channels
 
     @property
-    def sees(self) -> str:
+    def input_kind(self) -> str:
         """What of a clip it is for: `flow`, its gray frames (`clip`), or onset and apex in color (`pair`)."""
         if self.frames is None:
             return "flow"
@@ -69,7 +69,7 @@ def features_of(estimator: Any) -> PerClip | None:
     return first if isinstance(first, PerClip) else None
 
 
-def seen_of(estimator: Any, field: np.ndarray, scale: float, crops: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+def expression_input(estimator: Any, field: np.ndarray, scale: float, crops: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
     """What an estimator sees of one expression.
 
     Parameters
@@ -87,4 +87,4 @@ def seen_of(estimator: Any, field: np.ndarray, scale: float, crops: tuple[np.nda
         The flow in interocular distances, or the frames, for an estimator that sees them.
     """
     features = features_of(estimator)
-    return np.stack(crops) if features is not None and features.sees == "pair" else field / np.float32(scale)
+    return np.stack(crops) if features is not None and features.input_kind == "pair" else field / np.float32(scale)

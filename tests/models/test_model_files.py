@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mer.models import MODELS, new_model
-from mer.models.save import load_model, save_model
+from mer.models.model_files import load_model, save_model
 from tests.drawn_flows import MOTION, drawn_field
 
 

@@ -16,9 +16,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from mer._version import __version__
-from mer.models import MODELS, features_of, new_model
+from mer.models.per_clip import features_of
+from mer.models.registry import MODELS, new_model
 from mer.models.torch_classifier import TorchClassifier, memory_layout
-from mer.models.zero_shot import ZeroShot, form_network
+from mer.models.zero_shot_classifier import ZeroShot, form_network
 from mer.utils.atomic_files import write_whole
 
 _VERSION = 1
@@ -78,7 +79,7 @@ def load_for_expressions(path: str | Path) -> tuple[Any, dict[str, Any]]:
     """As :func:`load_model`; `ValueError` for a model that cannot read a spotted expression, since it sees a clip."""
     estimator, record = load_model(path)
     features = features_of(estimator)
-    if features is not None and features.sees == "clip":
+    if features is not None and features.input_kind == "clip":
         raise ValueError(
             f"{path} holds {record['model']}, which sees gray frames; spotted expressions are read from their flow or "
             "their onset and apex: train another model, such as svm-hoof"
