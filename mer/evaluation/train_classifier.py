@@ -22,9 +22,9 @@ from mer.evaluation.protocols.protocol import find_protocol
 from mer.evaluation.result import Result
 from mer.flow import load_component
 from mer.models import MODELS, features_of, new_model
+from mer.models.model_files import save_model
 from mer.models.pretraining import PRETRAINABLE
 from mer.models.pretraining import pretrain as pretrain_network
-from mer.models.model_files import save_model
 from mer.models.zero_shot_classifier import WEIGHTS, has_margins, load_without_adaptation
 from mer.utils.folder_lock import lock_file
 from mer.utils.progress import Track

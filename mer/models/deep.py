@@ -9,8 +9,8 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 
 from mer.features import block_hoof, grid_windows, resize, strain
-from mer.models.per_clip import PerClip
 from mer.models.flow_images import flow_image, parts_image
+from mer.models.per_clip import PerClip
 from mer.models.torch_classifier import TorchClassifier
 
 if TYPE_CHECKING:

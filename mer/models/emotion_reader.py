@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from mer.flow import Flow
-from mer.models.registry import new_model
-from mer.models.per_clip import expression_input
 from mer.models.model_files import load_for_expressions
+from mer.models.per_clip import expression_input
+from mer.models.registry import new_model
 from mer.models.zero_shot_classifier import load_without_adaptation
 
 SHIPPED = "zero-shot-strict"

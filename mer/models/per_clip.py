@@ -69,7 +69,9 @@ def features_of(estimator: Any) -> PerClip | None:
     return first if isinstance(first, PerClip) else None
 
 
-def expression_input(estimator: Any, field: np.ndarray, scale: float, crops: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+def expression_input(
+    estimator: Any, field: np.ndarray, scale: float, crops: tuple[np.ndarray, np.ndarray]
+) -> np.ndarray:
     """What an estimator sees of one expression.
 
     Parameters

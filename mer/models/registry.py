@@ -6,24 +6,23 @@ import copy
 import importlib
 import inspect
 from collections import UserDict
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from functools import partial
 from typing import Any
 
 Factory = Callable[..., Any]
 
 
-class _Factories(UserDict[str, Factory]):
+class _Factories(UserDict[str, Any]):
     """Name -> factory. A name without a value stands for the function of that name in `mer.models`, which is imported
     on first use: listing the names imports neither scikit-learn nor torch.
     """
 
     def __getitem__(self, name: str) -> Factory:
-        factory: Factory | None = super().__getitem__(name)
-        return factory or getattr(importlib.import_module("mer.models"), name.replace("-", "_"))
+        return super().__getitem__(name) or getattr(importlib.import_module("mer.models"), name.replace("-", "_"))
 
 
-MODELS = _Factories(dict.fromkeys([
+MODELS: MutableMapping[str, Factory] = _Factories(dict.fromkeys([
     "majority", "svm-linear", "svm-hoof", "svm-mdmo", "svm-biwoof", "svm-lbptop", "svm-3dhog", "logistic", "gbm",
     "off-apexnet", "ststnet", "sssnet", "rcn-a", "dual-inception", "htnet", "mmnet", "mmnet-frames", "r3d",
     "end-to-end", "symnet", "ensemble", "svm-hoof-synth", "ensemble-synth", "zero-shot", "zero-shot-strict",
@@ -90,12 +89,14 @@ def _factory(model: Any) -> Factory | None:
     """The factory that a model is or names; None for an estimator."""
     if isinstance(model, str):
         if model not in MODELS:
-            raise ValueError(f"no model {model!r}; expected one of {', '.join(MODELS)}")
+            raise ValueError(f"no model {model!r}; there are {', '.join(MODELS)}")
         return MODELS[model]
     if isinstance(model, type) or (callable(model) and not hasattr(model, "fit")):
         return model
     if not (hasattr(model, "fit") and hasattr(model, "predict")):
-        raise ValueError(f"expected a model name or an object with fit(X, y) and predict(X), got {type(model).__name__}")
+        raise ValueError(
+            f"expected a model name or an object with fit(X, y) and predict(X), got {type(model).__name__}"
+        )
     return None
 
 

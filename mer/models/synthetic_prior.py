@@ -16,8 +16,8 @@ from sklearn.svm import SVC
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mer.features import block_hoof
-from mer.models.per_clip import PerClip
 from mer.models.mirror_ensemble import ensemble
+from mer.models.per_clip import PerClip
 from mer.models.zero_shot_classifier import SIDE, WEIGHTS, ZeroShot, form_of_motion
 
 _FORM = SIDE * SIDE * 2

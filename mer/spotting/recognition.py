@@ -9,8 +9,8 @@ import numpy as np
 from mer.datasets.video import Clip, open_clip
 from mer.extraction.methods import DEFAULT_METHOD, check_method, estimate_flow
 from mer.face import align, crop, detect_faces, transform
-from mer.models.per_clip import expression_input
 from mer.models.model_files import load_for_expressions
+from mer.models.per_clip import expression_input
 from mer.spotting.spot_video import Spotting
 
 

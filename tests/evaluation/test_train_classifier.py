@@ -12,9 +12,8 @@ from mer.features import resample_time
 from mer.flow import load_component, load_flow
 from mer.models import MODELS, name_of, new_model
 from mer.models.emotion_reader import load_reader
-from mer.models.pretraining import read_record, seen_before
-from mer.models.pretraining import pretrain
 from mer.models.model_files import load_model
+from mer.models.pretraining import pretrain, read_record, seen_before
 from mer.synth.micro_flows import micro_flows
 from tests.drawn_flows import write_drawn_flows
 

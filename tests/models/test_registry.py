@@ -114,7 +114,7 @@ def test_seeds_reach_functions_and_estimators():
 
 
 def test_what_is_not_a_model_is_told():
-    with pytest.raises(ValueError, match=r"no model 'svm'; expected one of majority, svm-linear, svm-hoof, "):
+    with pytest.raises(ValueError, match=r"no model 'svm'; there are majority, svm-linear, svm-hoof, "):
         new_model("svm")
     with pytest.raises(ValueError, match="got int"):
         new_model(3)
