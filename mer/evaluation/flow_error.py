@@ -9,7 +9,7 @@ background's too, divided by the number of face pixels; its rates can exceed 1.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from mer.face.align import region_mask
 from mer.face.regions import REGIONS
 from mer.flow import Flow
+from mer.utils.progress import Track
 from mer.utils.torch_setup import find_device
 
 COMPONENTS = ("facial", "head", "expression")
@@ -36,7 +37,7 @@ def evaluate_flow(
     *,
     limit: int | None = None,
     device: str = "auto",
-    track: Callable[[Iterable, int, str], Iterable] | None = None,
+    track: Track | None = None,
 ) -> pd.DataFrame:
     """Errors of methods on a FacialFlowNet folder, one row per pair, method, component and part.
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mer.face.canonical import N_LANDMARKS
-from mer.utils.opencv import why_not
+from mer.utils.opencv import explain_import_error
 
 VARIABLE = "MER_FACE_LANDMARKER"
 MAX_FACES = 5
@@ -53,7 +53,7 @@ def _load(task: str, _process: int) -> Callable[[NDArray[np.uint8]], Meshes]:
         with _quiet():
             import mediapipe
     except ImportError as error:
-        raise ImportError(why_not(error, "MediaPipe", _PACKAGE)) from error
+        raise ImportError(explain_import_error(error, "MediaPipe", _PACKAGE)) from error
     if not task and not hasattr(mediapipe, "solutions"):
         raise ImportError(
             f"mediapipe {mediapipe.__version__} brings no face-mesh models: take `--align mtcnn`, or name "

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mer.face.canonical import canonical_landmarks
 from mer.face.pose import similarities
-from mer.utils.opencv import import_cv2, why_not
+from mer.utils.opencv import explain_import_error, import_cv2
 
 MIN_SCORE = 0.9  # clouds and letters have been given 0.76, faces hardly ever less than 0.99
 # The mesh's points that MTCNN's five are nearest to, on photographs: irises, tip of the nose, corners of the mouth.
@@ -65,7 +65,7 @@ def _load(_process: int) -> Any:
         import_torchvision()
         from facenet_pytorch import MTCNN
     except ImportError as error:
-        raise ImportError(why_not(error, "MTCNN", "facenet-pytorch==2.5.3")) from error
+        raise ImportError(explain_import_error(error, "MTCNN", "facenet-pytorch==2.5.3")) from error
     return MTCNN(keep_all=True, device="cpu")
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from mer.datasets.video import Clip
 from mer.extraction.methods import Method, estimate_flow
 from mer.face import Alignment, Face, align, crop, detect_faces, transform
+from mer.utils.progress import Track
 
 # Places on the face whose motion is followed, as points of the face mesh, by region; the cheeks count to the nose.
 SITES: dict[str, tuple[int, ...]] = {
@@ -84,7 +85,7 @@ def follow(
     pick: Callable[[Face], float],
     detector: str = "mediapipe",
     device: str = "auto",
-    track: Callable[[Iterable, int, str], Iterable] | None = None,
+    track: Track | None = None,
 ) -> Motion:
     """Follow the face through these frames of a clip; `pick` chooses among several faces, the smallest value wins."""
     frames: Iterable[tuple[int, np.ndarray]] = clip.frames(numbers)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -30,6 +30,7 @@ from mer.synth.scene import Scene, frame_camera, label_pair, landmarks_at, rende
 from mer.utils.atomic_files import write_whole
 from mer.utils.folder_lock import is_empty, lock_folder
 from mer.utils.processes import in_order, run_jobs
+from mer.utils.progress import Track
 
 NOTE = "Synthetic: rendered faces with exact labels. Results on it say nothing about accuracy on people."
 PRESETS = ("ffn", "micro")
@@ -68,7 +69,7 @@ def make_dataset(
     out: str | Path,
     settings: Settings,
     workers: int = 1,
-    track: Callable[[Iterable, int, str], Iterable] | None = None,
+    track: Track | None = None,
     cluster: str | None = None,
 ) -> Path:
     """Render a dataset into `out` in FacialFlowNet's layout (see :mod:`mer.flow.facialflownet`).

@@ -7,7 +7,7 @@ So the set is synthetic: it shows that the chain works, and says nothing about a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ import pandas as pd
 from mer.datasets.video import write_video
 from mer.face import detect_faces
 from mer.utils.atomic_files import write_whole
+from mer.utils.progress import Track
 
 NOTE = (
     "Synthetic: one photograph (NASA, public domain) moved by drawn action units. "
@@ -55,7 +56,7 @@ def make_sample_set(
     people: int = 8,
     clips: int = 3,
     seed: int = 0,
-    track: Callable[[Iterable, int, str], Iterable] | None = None,
+    track: Track | None = None,
 ) -> Path:
     """Write `out/<subject>/<clip>.mp4`, `labels.csv` and `NOTE.txt`, the layout that `mer extract-flow` reads.
 

@@ -7,7 +7,6 @@ people.
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from mer.synth.head import make_head
 from mer.synth.people import Person, draw_portrait, find_people
 from mer.synth.scene import Scene, frame_camera, render
 from mer.utils.atomic_files import write_whole
+from mer.utils.progress import Track
 
 FPS = 60
 LEAD = 5  # frames before the onset
@@ -48,7 +48,7 @@ def make_benchmark(
     out: str | Path,
     settings: BenchmarkSettings | None = None,
     workers: int = 1,
-    track: Callable[[Iterable, int, str], Iterable] | None = None,
+    track: Track | None = None,
     cluster: str | None = None,
 ) -> Path:
     """Write `out/<subject>/<clip>.mp4` and `labels.csv` (`subject, clip, label, onset, apex, offset, fps, aus,

@@ -93,7 +93,7 @@ def _share_out(
             looked, workers = time.monotonic(), _count_workers(client)
             seen = looked if workers or not seen else seen
             if looked - seen > NO_WORKERS:
-                raise ClusterError("the cluster has no workers; start some, and run the same command again to go on")
+                raise ClusterError("the cluster has no workers; start some, and run the same command again to resume")
         while len(running) < min(ahead, AHEAD * max(workers, 1)) and (job := next(left, None)) is not None:
             running[client.submit(_there, there, job[1], pure=False)] = job[0]
         if not running:

@@ -1,23 +1,29 @@
-"""OpenCV, loaded where it is first used, and what to do where it cannot load."""
+"""Importing OpenCV on first use, with an error message that says how to repair an installation."""
 
 from __future__ import annotations
 
 from types import ModuleType
 
-_SYSTEM_LIBRARIES = "in a slim container, `apt-get install libgl1 libglib2.0-0` brings the system libraries it needs"
+SYSTEM_LIBRARIES = "apt-get install libgl1 libglib2.0-0"
 
 
 def import_cv2() -> ModuleType:
-    """The module `cv2`; an `ImportError` says what to do where a system library is missing."""
+    """Import `cv2`.
+
+    Raises
+    ------
+    ImportError
+        If OpenCV or a system library that it needs is missing; the message says what to install.
+    """
     try:
         import cv2
     except ImportError as error:
-        raise ImportError(why_not(error, "OpenCV", "opencv-contrib-python")) from error
+        raise ImportError(explain_import_error(error, "OpenCV", "opencv-contrib-python")) from error
     return cv2
 
 
-def why_not(error: ImportError, name: str, package: str) -> str:
-    """One line on why a library does not load: it is not installed, or a system library is missing."""
+def explain_import_error(error: ImportError, name: str, package: str) -> str:
+    """One line that says whether a package or a system library is missing, and how to install it."""
     if isinstance(error, ModuleNotFoundError):
         return f"{name} is not installed; run `python -m pip install {package}` ({error})"
-    return f"{name} cannot load ({error}); {_SYSTEM_LIBRARIES}"
+    return f"{name} cannot load ({error}); in a slim container, run `{SYSTEM_LIBRARIES}`"

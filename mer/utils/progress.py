@@ -1,4 +1,4 @@
-"""Progress of long work: a bar on a terminal, plain lines when piped."""
+"""Progress of long work: a bar on a terminal, plain lines in a log."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 Item = TypeVar("Item")
-# (items, total, description) -> the same items, while their progress is shown.
+# (items, total, description) -> the same items, with progress shown while they are consumed.
 Track = Callable[[Iterable[Any], int, str], Iterable[Any]]
-LINE_EVERY = 10.0  # seconds between two lines when piped
+SECONDS_PER_LINE = 10.0  # in a log
 
 
-def untracked(items: Iterable[Item], total: int, what: str) -> Iterable[Item]:
-    """Return `items`; the default where no progress is shown."""
+def untracked(items: Iterable[Item], total: int, description: str) -> Iterable[Item]:
+    """Return `items`; the default, which shows no progress."""
     return items
 
 
-def track(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
-    """Yield `items`, and show on stderr how many of `total` are done and how long the rest will take."""
+def track(items: Iterable[Item], total: int, description: str) -> Iterator[Item]:
+    """Yield `items` and show on stderr how many of `total` are done, and an estimate of the remaining time."""
     if sys.stderr.isatty():
-        yield from _bar(items, total, what)
+        yield from _bar(items, total, description)
         return
     start = last = time.monotonic()
     for done, item in enumerate(items, 1):
         yield item
         now = time.monotonic()
-        if done == total or now - last > LINE_EVERY:
+        if done == total or now - last > SECONDS_PER_LINE:
             left = (now - start) / done * (total - done)
-            print(f"{what}: {done}/{total}, {now - start:.0f} s, {left:.0f} s left", file=sys.stderr, flush=True)
+            print(f"{description}: {done}/{total}, {now - start:.0f} s, {left:.0f} s left", file=sys.stderr, flush=True)
             last = now
 
 
-def _bar(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
+def _bar(items: Iterable[Item], total: int, description: str) -> Iterator[Item]:
     from rich import progress
     from rich.console import Console
 
@@ -46,4 +46,4 @@ def _bar(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
         progress.TimeRemainingColumn(),
     )
     with progress.Progress(*columns, console=Console(stderr=True)) as bar:
-        yield from bar.track(items, total=total, description=what)
+        yield from bar.track(items, total=total, description=description)

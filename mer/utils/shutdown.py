@@ -1,52 +1,86 @@
-"""How a program ends: with one line on what was wrong; and when it is told to end, with a word on how to go on."""
+"""How a program ends: one line on stderr for an error, Ctrl-C or SIGTERM, and the exit status that shells expect.
+
+Kept by hand: click turns Ctrl-C into exit status 1 and leaves SIGTERM to the operating system, which skips all cleanup.
+"""
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
-STATUS = {130: "interrupted", 143: "terminated"}  # 128 and the number of the signal, as shells count
+STATUS = {130: "interrupted", 143: "terminated"}  # 128 + the number of the signal
+RESUME = "run the same command again to resume"
 
 
 class Ended(SystemExit):
-    """The end of a program that has been told to end, and has said so."""
+    """The program was interrupted or terminated, and the line about it has been printed."""
 
 
 @contextmanager
-def clean_end(program: str, again: str = "run the same command again to go on") -> Iterator[None]:
-    """Leave the block by `SystemExit` 130 on Ctrl-C and 143 on SIGTERM, with one line on stderr.
+def clean_end(program: str, hint: str = RESUME) -> Iterator[None]:
+    """Turn Ctrl-C into exit status 130 and SIGTERM into 143, with one line on stderr.
 
-    SIGTERM, by which batch systems and `kill` end a program, otherwise ends Python on the spot: no file would be put in
-    order. Everything on the way out runs as it does on Ctrl-C.
+    Without it, SIGTERM, which batch systems and `kill` send, ends Python on the spot. Here both signals raise an
+    exception, so that files are closed and temporary files removed.
     """
-    before = None
-    if threading.current_thread() is threading.main_thread():  # the only one that may set a handler
-        before = signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))
-    try:
-        yield
-    except KeyboardInterrupt:
-        status = 130
-    except SystemExit as end:  # of the handler above, or of typer, which makes Ctrl-C a 130
-        if end.code not in STATUS or isinstance(end, Ended):
-            raise
-        status = int(end.code or 0)
-    else:
-        return
-    finally:
-        if before is not None:
-            signal.signal(signal.SIGTERM, before)
-    print(f"{program}: {STATUS[status]}; {again}", file=sys.stderr)
+    with _handler(signal.SIGTERM, lambda number, frame: sys.exit(143)):
+        try:
+            yield
+            return
+        except KeyboardInterrupt:
+            status = 130
+        except SystemExit as end:  # from the handler above, or from typer, which turns Ctrl-C into 130
+            if end.code not in STATUS or isinstance(end, Ended):
+                raise
+            status = int(end.code or 0)
+    print(_line(program, status, hint), file=sys.stderr)
     raise Ended(status)
 
 
 @contextmanager
-def one_line_errors(program: str, *, debug: bool = False) -> Iterator[None]:
-    """Leave the block with exit status 2 and one line on stderr where something ends it that a user can mend.
+def end_at_once(program: str, hint: str = RESUME) -> Iterator[None]:
+    """End the process immediately on Ctrl-C: for the imports at the start, where nothing needs to be cleaned up.
 
-    Other errors are the program's own, and keep their traceback; with `debug`, all do.
+    A `KeyboardInterrupt` during an import can be swallowed, or turned into an `ImportError`, by the imported module.
+    """
+
+    def end(number: int, frame: Any) -> None:
+        os.write(2, f"{_line(program, 130, hint)}\n".encode())
+        os._exit(130)
+
+    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN  # as a shell starts programs in the background
+    with _handler(signal.SIGINT, signal.SIG_IGN if ignored else end):
+        yield
+
+
+@contextmanager
+def _handler(number: int, handler: Any) -> Iterator[None]:
+    """Set a signal handler for the block; only the main thread may."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous: Callable | int | None = signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        signal.signal(number, previous)
+
+
+def _line(program: str, status: int, hint: str) -> str:
+    return f"{program}: {STATUS[status]}; {hint}"
+
+
+@contextmanager
+def one_line_errors(program: str, *, debug: bool = False) -> Iterator[None]:
+    """Turn errors that a user can fix into one line on stderr and exit status 2.
+
+    These are `ValueError`, `OSError` and `ImportError`. Other errors are bugs and keep their traceback; with `debug`,
+    all errors do.
     """
     try:
         yield

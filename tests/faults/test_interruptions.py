@@ -272,7 +272,7 @@ def test_a_killed_fit_leaves_a_whole_model_or_none(tmp_path):
     assert (tmp_path / "model.npz").read_bytes() == model
 
 
-@row("Ctrl-C", "exit 130, one line: run the same command again to go on")
+@row("Ctrl-C", "exit 130, one line: run the same command again to resume")
 def test_ctrl_c_is_130(monkeypatch, capsys):
     def interrupted(*arguments: object, **keywords: object) -> None:
         raise KeyboardInterrupt
@@ -283,7 +283,7 @@ def test_ctrl_c_is_130(monkeypatch, capsys):
     with pytest.raises(SystemExit) as end:
         main()
     assert end.value.code == 130
-    assert capsys.readouterr().err == "mer: interrupted; run the same command again to go on\n"
+    assert capsys.readouterr().err == "mer: interrupted; run the same command again to resume\n"
 
 
 @row("SIGTERM, as a batch system sends it", "exit 143, one line; files are put in order as on Ctrl-C")
@@ -293,7 +293,7 @@ def test_sigterm_is_143_and_cleans_up(tmp_path, capsys):
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(60)
     assert end.value.code == 143
-    assert capsys.readouterr().err == "mer: terminated; run the same command again to go on\n"
+    assert capsys.readouterr().err == "mer: terminated; run the same command again to resume\n"
     assert list(tmp_path.iterdir()) == []
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
