@@ -50,14 +50,17 @@ class LucasKanade:
         products = torch.cat([_dot(self.dx, self.dx), _dot(self.dx, self.dy), _dot(self.dy, self.dy)], dim=1)
         self.information = F.avg_pool2d(products, 2).split(1, dim=1)
         self.normal_matrices = []  # per window: xx, xy, yy and the determinant
-        texture = []
         for window, damp in zip(windows, damping):
             xx, xy, yy = _window_mean(products, window).split(1, dim=1)
             xx, yy = xx + damp, yy + damp
-            det, trace = xx * yy - xy * xy, xx + yy
-            self.normal_matrices.append((xx, xy, yy, det))
-            texture.append(_to_quarter_grid(torch.log(torch.cat([trace, det / trace], dim=1)), window))
-        self.texture = torch.cat(texture, dim=1)
+            self.normal_matrices.append((xx, xy, yy, xx * yy - xy * xy))
+        self.texture = torch.cat(
+            [
+                _to_quarter_grid(torch.log(torch.cat([xx + yy, det / (xx + yy)], dim=1)), window)
+                for window, (xx, _, yy, det) in zip(windows, self.normal_matrices)
+            ],
+            dim=1,
+        )
 
     def __call__(self, flow: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Motion that remains after `flow` `(B, 2, H/4, W/4)`, pixels of the frame.

@@ -1,19 +1,28 @@
-"""The networks by name, and one way to run each of them."""
+"""The networks by name, and one function that runs any of them. Torch is imported when a network is built."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor, nn
-
-from mer.decflow.lite import LiteDecFlow
-from mer.decflow.paper import PaperDecFlow
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 
-def _raft(size: str) -> nn.Module:
-    """torchvision's RAFT, untrained; its weights keep torchvision's names, so that `raft-small` can be given them."""
+def lite() -> nn.Module:
+    from mer.decflow.lite import LiteDecFlow
+
+    return LiteDecFlow()
+
+
+def paper() -> nn.Module:
+    from mer.decflow.paper import PaperDecFlow
+
+    return PaperDecFlow()
+
+
+def raft(size: str) -> nn.Module:
+    """Torchvision's RAFT, untrained, with torchvision's parameter names, so that `raft-small` can load the weights."""
     from mer.utils.torch_setup import import_torchvision
 
     optical_flow = import_torchvision().models.optical_flow
@@ -21,16 +30,16 @@ def _raft(size: str) -> nn.Module:
 
 
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
-    "lite": LiteDecFlow,
-    "paper": PaperDecFlow,
-    "raft-small": lambda: _raft("small"),
-    "raft-large": lambda: _raft("large"),
+    "lite": lite,
+    "paper": paper,
+    "raft-small": lambda: raft("small"),
+    "raft-large": lambda: raft("large"),
 }
-ONE_FIELD = ("raft-small", "raft-large")  # these have no head flow; only the facial term trains them
+ONE_FIELD = ("raft-small", "raft-large")  # networks without head flow: only the facial term of the loss trains them
 
 
 def build(name: str) -> nn.Module:
-    """A new network; `ValueError` names those there are."""
+    """A new network; `ValueError` lists the names."""
     if name not in NETWORKS:
         raise ValueError(f"no network {name!r}; there are {', '.join(NETWORKS)}")
     return NETWORKS[name]()
@@ -39,13 +48,13 @@ def build(name: str) -> nn.Module:
 def predict(
     network: nn.Module, batch: dict[str, Tensor], iterations: int | None = None, *, all_iterates: bool = False
 ) -> list[tuple[Tensor, Tensor]]:
-    """(facial, head) of one iterate or all, from a batch as :func:`mer.decflow.data.pairs.to_tensors` makes it.
+    """`(facial, head)` of the last iterate or of all, from a batch of :func:`mer.decflow.data.pairs.to_tensors`.
 
     The head flow of a one-field network is zero.
     """
-    inner: Any = getattr(network, "module", network)  # DistributedDataParallel wraps it
-    if hasattr(inner, "inputs"):
-        return network(*(batch[name] for name in inner.inputs), iterations, all_iterates=all_iterates)
+    unwrapped: Any = getattr(network, "module", network)  # from DistributedDataParallel
+    if hasattr(unwrapped, "inputs"):
+        return network(*(batch[name] for name in unwrapped.inputs), iterations, all_iterates=all_iterates)
     frames = (batch[name] / 127.5 - 1 for name in ("onset", "apex"))
     fields = network(*frames, num_flow_updates=iterations or 12)
-    return [(field, torch.zeros_like(field)) for field in (fields if all_iterates else fields[-1:])]
+    return [(field, field.new_zeros(field.shape)) for field in (fields if all_iterates else fields[-1:])]

@@ -5,14 +5,15 @@ from __future__ import annotations
 import csv
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 import torch
 
 from mer.decflow.config import Config, parse
 from mer.decflow.networks import build
-from mer.decflow.train import learning_rate, train, trainable
+from mer.decflow.optimization import learning_rate, trainable
+from mer.decflow.train import train
 from mer.decflow.weights import load_network, read_card
 from tests.decflow.faces import write_faces
 
@@ -52,7 +53,7 @@ def same(a, b):
 def stopped_by_the_clock(config, tmp_path, monkeypatch, minutes):
     """The same run, stopped before its end; on this clock, half a minute passes from one look to the next."""
     ticks = iter(range(10**6))
-    monkeypatch.setattr("mer.decflow.train.time.monotonic", lambda: 60.0 * next(ticks) / 2)
+    monkeypatch.setattr("mer.decflow.training_loop.time.monotonic", lambda: 60.0 * next(ticks) / 2)
     stopped = replace(config, out=str(tmp_path / "stopped"))
     train(replace(stopped, stop_minutes=minutes))
     monkeypatch.undo()
@@ -143,7 +144,26 @@ def test_a_mistake_is_one_line(arguments, words, tmp_path):
     assert done.stderr.count("\n") == 1
 
 
-def test_help_tells_the_defaults_of_the_usual_preset(capsys):
+def test_help_is_shown_without_torch():
+    code = (
+        "import sys\nfrom mer.decflow.train import main\n"
+        "try:\n main(['--help'])\nfinally:\n sys.exit('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0
+    assert "usage: python -m mer.decflow.train" in done.stdout
+
+
+def test_every_setting_is_a_flag(capsys):
+    with pytest.raises(SystemExit):
+        parse(["--help"], program="mer train decflow")
+    text = capsys.readouterr().out
+    assert text.startswith("usage: mer train decflow")
+    for item in fields(Config):
+        assert f"  --{item.name.replace('_', '-')}" in text
+
+
+def test_help_shows_the_defaults_of_the_default_preset(capsys):
     with pytest.raises(SystemExit):
         parse(["--help"])
     text = " ".join(capsys.readouterr().out.split())
@@ -210,9 +230,11 @@ def test_the_second_stage_trains_the_head_decoder_alone():
     network = build("paper")
     count = sum(parameter.numel() for parameter in trainable(network, "head"))
     assert count == sum(parameter.numel() for parameter in network.update_block_head.parameters())
-    along = {id(parameter) for parameter in trainable(network, "all", along=True)}
-    assert all(id(parameter) in along for parameter in network.dad_encoder.model[:3].parameters())
-    assert not any(id(parameter) in along for parameter in network.dad_encoder.model[3].parameters())  # never run
+    with_encoder = {id(parameter) for parameter in trainable(network, "all", semantic_encoder=True)}
+    assert all(id(parameter) in with_encoder for parameter in network.dad_encoder.model[:3].parameters())
+    assert not any(
+        id(parameter) in with_encoder for parameter in network.dad_encoder.model[3].parameters()
+    )  # never run
     everything = {id(parameter) for parameter in trainable(network, "all")}
     assert not any(id(parameter) in everything for parameter in network.dad_encoder.parameters())
     assert all(id(parameter) in everything for parameter in network.res1.parameters())
