@@ -37,7 +37,7 @@ def evaluation_shots(page: Page, report: Path) -> None:
     page.goto(report.resolve().as_uri())
     save("report_scores.png", page.screenshot(), 900)
     box = page.locator("#confusion").bounding_box()
-    worst = page.locator("#mistakes").bounding_box()
+    worst = page.locator("#confusions").bounding_box()
     assert box
     assert worst
     clip = {"x": 0, "y": box["y"], "width": 1200, "height": min(worst["y"] + worst["height"] - box["y"], 1250)}

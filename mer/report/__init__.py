@@ -1,4 +1,4 @@
-"""Reports and figures from plain values; nothing is computed here."""
+"""HTML reports and matplotlib figures, rendered from plain values."""
 
 from mer.report.page import render_comparison, render_report, render_unit_report
 

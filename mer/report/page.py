@@ -1,4 +1,4 @@
-"""From plain values to a page; the words stand in `report.html.j2`, the looks in `style.css`."""
+"""Render HTML pages from plain values with the templates in `templates/`."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ def render_report(
     confusions: Sequence[Mapping[str, Any]] = (),
     with_faces: bool = False,
 ) -> str:
-    """The page as a string.
+    """Render the report of an evaluation as an HTML string.
 
     Parameters
     ----------
     record : dict
-        The content of `scores.json`: scores, settings, hashes (:meth:`mer.evaluation.result.Result.record`).
+        Content of `scores.json`: scores, settings, hashes (:meth:`mer.evaluation.result.Result.record`).
     counts : (C, C + 1)
-        The confusion matrix, means over the seeds; the last column holds the clips without an answer.
+        Confusion matrix, averaged over seeds; the last column counts clips without a prediction.
     subjects : DataFrame
-        One row a person: `dataset, subject, clips, failed, accuracy`.
+        One row per person: `dataset, subject, clips, failed, accuracy`.
     confusions : sequence of dict
-        As :func:`mer.evaluation.confusions.with_pictures` gives them.
+        Frequent errors from :func:`mer.evaluation.confusions.with_pictures`.
     with_faces : bool
-        Whether they were asked to show faces.
+        Whether the report was requested with pictures of faces.
     """
     return _page(
         "report.html.j2",
@@ -50,12 +50,12 @@ def render_report(
 
 
 def render_unit_report(record: Mapping[str, Any]) -> str:
-    """The page of a :class:`mer.evaluation.au_result.UnitResult` as a string, from the content of its `scores.json`."""
+    """Render the report of an action-unit evaluation, from the content of its `scores.json`."""
     return _page("units.html.j2", record)
 
 
 def render_comparison(record: Mapping[str, Any]) -> str:
-    """The page of a :class:`mer.evaluation.compare.Comparison` as a string, from its record."""
+    """Render the report of a comparison, from the record of a :class:`mer.evaluation.compare.Comparison`."""
     return render("compare.html.j2", r=record)
 
 
@@ -66,28 +66,28 @@ def _page(template: str, record: Mapping[str, Any], **more: Any) -> str:
         note=str(record["flow_run"].get("note") or ""),
         flow_run=list(flat(record["flow_run"])),
         settings=[(key, value) for key, value in flat(record["settings"]) if key not in ("named", "seeded")],
-        chosen=[(name, value, n) for name, often in record["chosen"].items() for value, n in often.items()],
+        chosen=[(name, value, n) for name, counts in record["chosen"].items() for value, n in counts.items()],
         **more,
     )
 
 
 def render(name: str, script: str = "", **values: Any) -> str:
-    """The page. It forbids itself the network, and every script but its own."""
+    """Render a template with `style.css`; a content security policy blocks the network and all scripts but `script`."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
-    pages = Environment(
+    environment = Environment(
         loader=FileSystemLoader(TEMPLATES, encoding="utf-8"),
-        autoescape=True,  # names of clips and messages come from outside
+        autoescape=True,  # clip names and messages are untrusted
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    pages.filters.update(score=_score, number=_number, interval=_interval, percent=_percent, shade=_shade)
+    environment.filters.update(score=_score, number=_number, interval=_interval, percent=_percent, shade=_shade)
     style = Markup((TEMPLATES / "style.css").read_text(encoding="utf-8"))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     allowed = Markup(f"'sha256-{digest}'" if script else "'none'")
-    return pages.get_template(name).render(style=style, script=Markup(script), script_hash=allowed, **values)
+    return environment.get_template(name).render(style=style, script=Markup(script), script_hash=allowed, **values)
 
 
 def _score(value: float | None) -> str:
@@ -99,7 +99,7 @@ def _interval(ends: list[float] | None) -> str:
 
 
 def _number(value: float) -> str:
-    """A count; a mean of counts with one decimal."""
+    """Format a count, or a mean of counts with one decimal."""
     return f"{value:.1f}".removesuffix(".0")
 
 
@@ -108,25 +108,25 @@ def _percent(part: float, whole: float) -> str:
 
 
 def _shade(part: float, whole: float) -> str:
-    """The look of a cell of the confusion matrix: one hue, so that a gray print keeps the order."""
+    """CSS of a confusion matrix cell: one hue, darker for larger shares, so that it also works in gray."""
     share = part / whole if whole else 0.0
-    ink = "#fff" if share > 0.5 else "#16181d"
-    return f"background: hsl(214 {35 + 30 * share:.0f}% {97 - 65 * share:.0f}%); color: {ink}"
+    text = "#fff" if share > 0.5 else "#16181d"
+    return f"background: hsl(214 {35 + 30 * share:.0f}% {97 - 65 * share:.0f}%); color: {text}"
 
 
 def _strips(subjects: pd.DataFrame) -> list[dict[str, Any]]:
-    """For each database its people as dots along their accuracy; equal ones are stacked."""
+    """Dot plots of accuracy, one per database: one dot per person, with equal values stacked."""
     strips = []
     for dataset, people in subjects.groupby("dataset", sort=True):
-        places = (people["accuracy"] * 60).round() / 60  # a dot is as wide
-        levels = places.groupby(places).cumcount()
-        dots = [{"x": x, "level": level} for x, level in zip(places.tolist(), levels.tolist())]
+        positions = (people["accuracy"] * 60).round() / 60  # a dot covers 1/60 of the axis
+        levels = positions.groupby(positions).cumcount()
+        dots = [{"x": x, "level": level} for x, level in zip(positions.tolist(), levels.tolist())]
         strips.append({"dataset": dataset, "dots": dots, "height": 14 + 11 * int(levels.max())})
     return strips
 
 
 def flat(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Nested settings as lines of a table, such as `versions numpy` and `2.2.0`."""
+    """Flatten nested settings into rows of a table, such as `("versions numpy", "2.2.0")`."""
     for key, value in record.items():
         if isinstance(value, Mapping):
             yield from flat(value, f"{prefix}{key} ")

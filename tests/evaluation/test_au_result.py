@@ -114,5 +114,5 @@ def test_clips_whose_units_cannot_be_read_are_told_everywhere(folder, tmp_path):
     assert result.record()["left_out"] == {}
     assert "12 clips, 1 of them taken as without any, since none can be read" in str(result)
     page = result.save(tmp_path / "out").read_text()
-    assert "1 clips of a count as without action units" in " ".join(page.split())
-    assert "Every clip of the folder belongs to the protocol" in page
+    assert "1 clips of a are counted as having no action units" in " ".join(page.split())
+    assert "Every clip in the folder is part of the protocol" in page

@@ -1,6 +1,6 @@
-"""The reports in a real browser: their numbers against the files beside them, keyboard, phone, print, and no network.
+"""Reports in a real browser: numbers match the files; keyboard, phone and print work; no network access.
 
-Needs Playwright (in the extra `dev`) and Chromium; Debian's `/usr/bin/chromium` is taken where there is one.
+Needs Playwright (in the extra `dev`) and Chromium; Debian's `/usr/bin/chromium` is used if present.
 """
 
 import json
@@ -16,7 +16,7 @@ from tests.drawn_flows import write_drawn_flows
 
 pytestmark = pytest.mark.slow
 CHROMIUM = next((path for path in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if path), None)
-PATIENCE = 120_000  # ms: a busy machine is no fault
+PATIENCE = 120_000  # ms; generous, for busy machines
 HOSTILE = "<script>alert(1)</script>"
 
 
@@ -33,17 +33,17 @@ def browser():
 
 @pytest.fixture
 def visit(browser):
-    """Open a page; at the end, nothing may have gone wrong on it, and nothing may have been fetched."""
-    wrong: list[str] = []
+    """Open a page; the test fails if the page logs an error or requests anything."""
+    problems: list[str] = []
     pages = []
 
     def open_page(path: Path, width: int = 1200, script: bool = True):
         page = browser.new_page(viewport={"width": width, "height": 900}, java_script_enabled=script)
         page.set_default_timeout(PATIENCE)
-        page.on("console", lambda message: wrong.append(message.text))
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("dialog", lambda dialog: (wrong.append("a dialog: " + dialog.message), dialog.dismiss()))
-        page.on("request", lambda request: wrong.append(request.url) if request.url.startswith("http") else None)
+        page.on("console", lambda message: problems.append(message.text))
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("dialog", lambda dialog: (problems.append("a dialog: " + dialog.message), dialog.dismiss()))
+        page.on("request", lambda request: problems.append(request.url) if request.url.startswith("http") else None)
         page.goto(path.as_uri())
         pages.append(page)
         return page
@@ -51,7 +51,7 @@ def visit(browser):
     yield open_page
     for page in pages:
         page.close()
-    assert wrong == []
+    assert problems == []
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def cells(page, selector: str) -> list[list[str]]:
     return page.eval_on_selector_all(rows, "rows => rows.map(r => [...r.children].map(c => c.innerText.trim()))")
 
 
-def test_scores_confusions_and_people_are_those_of_the_files(visit, evaluated):
+def test_scores_confusions_and_people_match_the_files(visit, evaluated):
     page = visit(evaluated)
     scores = json.loads((evaluated.parent / "scores.json").read_text())
     for name in ("uf1", "uar", "accuracy"):
@@ -94,11 +94,11 @@ def test_scores_confusions_and_people_are_those_of_the_files(visit, evaluated):
     assert HOSTILE in page.inner_text("#failed")
     wrong = int(counts.to_numpy().sum() - sum(counts.loc[name, name] for name in counts.index) - counts["failed"].sum())
     assert wrong > 0
-    assert page.locator("#mistakes svg.flow").count() > 0
-    assert scores["command"] in page.inner_text("#again")
+    assert page.locator("#confusions svg.flow").count() > 0
+    assert scores["command"] in page.inner_text("#reproduce")
 
 
-def test_expressions_and_units_are_those_of_the_files(visit, analysis):
+def test_expressions_and_units_match_the_files(visit, analysis):
     page = visit(analysis.report)
     table = pd.read_csv(analysis.folder / "intervals.csv")
     units = pd.read_csv(analysis.folder / "units.csv")
@@ -114,7 +114,7 @@ def test_expressions_and_units_are_those_of_the_files(visit, analysis):
     assert page.inner_text("h1") == "<img src=x onerror=alert(1)>.mp4"
 
 
-def test_frames_are_scrubbed_by_keyboard_and_buttons(visit, analysis):
+def test_keyboard_and_buttons_step_through_frames(visit, analysis):
     page = visit(analysis.report)
     onset, apex, offset = MARKS[0]
     assert f"Frame {apex}, " in page.inner_text("output")
@@ -122,7 +122,7 @@ def test_frames_are_scrubbed_by_keyboard_and_buttons(visit, analysis):
     page.keyboard.press("ArrowRight")
     assert f"Frame {apex + 1}, " in page.inner_text("output")
     page.keyboard.press("Home")
-    assert page.inner_text("output").endswith("between the expressions")
+    assert page.inner_text("output").endswith("between expressions")
     assert page.locator("canvas").is_hidden()
     page.click(f"button[data-frame='{apex}']")
     assert "expression 1, apex" in page.inner_text("output")
@@ -140,14 +140,14 @@ def test_frames_are_scrubbed_by_keyboard_and_buttons(visit, analysis):
     assert int(page.inner_text("output").split(",")[0].removeprefix("Frame ")) > MARKS[1][2] - 1
 
 
-def test_without_scripts_all_but_the_view_is_there(visit, analysis):
+def test_without_scripts_only_the_viewer_is_missing(visit, analysis):
     page = visit(analysis.report, script=False)
     assert page.locator("#view").is_hidden()
     assert page.locator("#e1 svg.flow").count() == 3
     assert page.locator("#e2 .units tbody tr").count() == 18
 
 
-def test_a_phone_scrolls_down_only_and_print_is_a_document(visit, analysis, evaluated):
+def test_pages_fit_a_phone_and_print(visit, analysis, evaluated):
     for report in (analysis.report, evaluated):
         page = visit(report, width=390)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
@@ -157,8 +157,8 @@ def test_a_phone_scrolls_down_only_and_print_is_a_document(visit, analysis, eval
         assert page.pdf(format="A4").startswith(b"%PDF")
 
 
-def test_faces_can_be_left_out(visit, sample_videos, tmp_path):
+def test_faces_can_be_omitted(visit, sample_videos, tmp_path):
     page = visit(analyzed(sample_videos, tmp_path, with_faces=False).report)
-    assert page.locator("img").count() == 1  # the key to the colors
+    assert page.locator("img").count() == 1  # the color key
     assert page.locator("canvas").is_visible()
     assert "image" not in json.loads(page.inner_text("#frames") or page.text_content("#frames"))["frames"][0]

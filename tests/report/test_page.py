@@ -56,14 +56,14 @@ def page(record: dict, **changes: object) -> Page:
     return Page(render_report(record | changes, counts, people))
 
 
-def test_the_page_is_whole_and_needs_nothing_else(record):
+def test_the_page_is_valid_and_self_contained(record):
     found = page(record)
     assert found.open == []
     assert all(link.startswith(("#", "data:image/jpeg;base64,")) for link in found.links)
     assert {link[1:] for link in found.links if link.startswith("#")} <= set(found.ids)
 
 
-def test_scores_intervals_and_meanings_are_there(record):
+def test_scores_intervals_and_hashes_are_shown(record):
     text = page(record).text
     for key in ("uf1", "uar", "accuracy"):
         low, high = record[f"{key}_interval"]
@@ -73,7 +73,7 @@ def test_scores_intervals_and_meanings_are_there(record):
     assert all(value in text for value in record["sha256"].values())
 
 
-def test_words_from_outside_are_escaped(record):
+def test_untrusted_text_is_escaped(record):
     failed = [
         dict(
             dataset="a",
@@ -94,7 +94,7 @@ def test_words_from_outside_are_escaped(record):
     assert not re.search("<script>|<i>|<u>|<s>", html)
     assert "&lt;script&gt;" in html
     assert "&lt;b&gt;bold" in html
-    assert "&lt;s&gt; taken for b: 1 of 2 clips (50 %)" in html
+    assert "&lt;s&gt; predicted as b: 1 of 2 clips (50 %)" in html
 
 
 def test_a_note_on_the_data_is_a_banner_at_the_top(record):
@@ -106,7 +106,7 @@ def test_a_note_on_the_data_is_a_banner_at_the_top(record):
     assert "About these data" not in page(record).text
 
 
-def test_failed_clips_are_announced_and_left_out_ones_counted(record):
+def test_failed_clips_are_listed_and_excluded_clips_counted(record):
     failed = [dict(dataset="a", subject="s", clip="c7", onset=3, status="no_face", message="dark", **{"class": "x"})]
     text = page(record, failed=failed, n_failed=1, left_out={"a: no label": 4}).text
     assert "1 of 18 clips failed" in text
@@ -121,7 +121,7 @@ def test_one_person_has_no_interval(record):
 
 
 @pytest.mark.slow
-def test_seeds_are_told_apart_where_there_are_any(tmp_path):
+def test_several_seeds_are_reported(tmp_path):
     write_drawn_flows(tmp_path, people=2)
     result = evaluate(tmp_path, model=lambda random_state: ststnet(random_state, epochs=1), seeds=2)
     text = Page(result.save(tmp_path / "out").read_text()).text
@@ -129,7 +129,7 @@ def test_seeds_are_told_apart_where_there_are_any(tmp_path):
     assert "mean over 2 seeds" in text
 
 
-def test_no_font_or_style_comes_from_outside(record):
+def test_no_external_font_or_style_is_used(record):
     counts = np.ones((3, 4))
     people = pd.DataFrame(columns=["dataset", "subject", "clips", "failed", "accuracy"])
     html = render_report(record, counts, people)

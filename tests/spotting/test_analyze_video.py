@@ -50,17 +50,17 @@ def test_the_record_repeats_it_and_says_what_read_it(found):
     assert len(record["sha256"]["video"]) == 64
     assert any("50 frames a second" in note for note in record["notes"])
     page = found.report.read_text(encoding="utf-8")
-    assert "seen no real label" in page
+    assert "trained without real labels" in page
     assert page.count("data:image/jpeg") > 20
 
 
 def test_units_beyond_what_the_readout_can_tell_are_said_to_be(found, sample_videos, tmp_path):
-    assert "action units are at their limit" not in found.report.read_text(encoding="utf-8")
+    assert "action units are at maximum intensity" not in found.report.read_text(encoding="utf-8")
     with patch(
         "mer.spotting.analyze_video.action_units", lambda *_, **__: dict.fromkeys(("2", "L6", "R6", "12", "25"), 1.0)
     ):
         strong = analyzed(sample_videos, tmp_path, marks=MARKS[:1])
-    assert "4 action units are at their limit" in strong.report.read_text(encoding="utf-8")
+    assert "4 action units are at maximum intensity" in strong.report.read_text(encoding="utf-8")
 
 
 def test_flow_is_what_extraction_makes_of_the_same_marks(found, tmp_path):
