@@ -1,7 +1,6 @@
 """Make the pictures of the README and the docs: `mer demo && python docs/pictures/make.py [DEMO]`.
 
-Everything shown is from the synthetic sample set of `mer demo`, but for the curves of training and a made-up curve of
-spotting.
+All data are from the synthetic sample set of `mer demo`, except for the training curves and a made-up spotting curve.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ TRAINING = HERE.parent.parent / "benchmarks" / "decflow_training.csv"
 
 
 def read_clip(demo: Path, subject: str, clip: str) -> tuple[np.ndarray, np.ndarray, Flow]:
-    """Aligned onset and apex of a clip, and its flow by the default method."""
+    """Aligned onset and apex of a clip, and their flow by the default method."""
     row = read_samples(demo / "flows").set_index(["subject", "clip"]).loc[(subject, clip)]
     video = open_clip(demo / "videos" / subject / f"{clip}.mp4")
     frames = dict(video.frames([row["onset"], row["apex"]]))
@@ -40,7 +39,7 @@ def read_clip(demo: Path, subject: str, clip: str) -> tuple[np.ndarray, np.ndarr
 
 
 def flow_picture(onset: np.ndarray, apex: np.ndarray, flow: Flow) -> Figure:
-    """Onset and apex beside the flow's three parts, with the key to the colors."""
+    """Onset and apex next to the three components of their flow, with the color key."""
     gap = np.full((onset.shape[0], 14, 3), 255, np.uint8)
     figure, (left, right) = plt.subplots(1, 2, figsize=(13, 2.6), width_ratios=[2.0, 4.2], layout="constrained")
     left.imshow(np.hstack([onset, gap, apex]))
@@ -80,11 +79,13 @@ def curve_pictures() -> Figure:
     value = 0.3 + 0.05 * np.random.default_rng(0).random(600)  # made up
     value += 1.6 * np.exp(-(((frame - 150) / 9) ** 2)) + 2.2 * np.exp(-(((frame - 420) / 30) ** 4))
     value[250:290] = np.nan
-    found = pd.DataFrame({"onset": [136, 380], "apex": [150, 415], "offset": [163, 462], "kind": ["micro", "macro"]})
+    intervals = pd.DataFrame(
+        {"onset": [136, 380], "apex": [150, 415], "offset": [163, 462], "kind": ["micro", "macro"]}
+    )
     truth = pd.DataFrame({"onset": [134, 383], "offset": [166, 458]})
     curve = pd.DataFrame({"frame": frame, "strength": value})
     figure, axes = plt.subplots(1, 2, figsize=(13, 3.6), layout="constrained")
-    plot.plot_spotting(curve, found, truth, column="strength", threshold=1, fps=60, ax=axes[0])
+    plot.plot_spotting(curve, intervals, truth, column="strength", threshold=1, fps=60, ax=axes[0])
     plot.plot_training(TRAINING, ("expression",), relative=True, ax=axes[1])
     _name(axes, ("plot_spotting", "plot_training"))
     return figure
@@ -100,9 +101,9 @@ def save(figure: Figure, name: str) -> None:
 
 
 if __name__ == "__main__":
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path("demo")
-    onset, apex, flow = read_clip(folder, "p01", "pos_2")
+    demo = Path(sys.argv[1] if len(sys.argv) > 1 else "demo")
+    onset, apex, flow = read_clip(demo, "p01", "pos_2")
     save(flow_picture(onset, apex, flow), "flow.png")
     save(field_pictures(onset, flow), "fields.png")
-    save(result_pictures(folder), "results.png")
+    save(result_pictures(demo), "results.png")
     save(curve_pictures(), "curves.png")
