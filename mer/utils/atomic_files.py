@@ -1,7 +1,7 @@
 """Files that are complete or absent: written under a temporary name, then renamed in one step.
 
-Kept by hand: `atomicwrites` is no longer maintained, and neither it nor `os.replace` alone marks its temporary files, so
-that the next run could not remove those of a killed one.
+Kept by hand: `atomicwrites` is no longer maintained, and its temporary files cannot be recognized and removed after a run
+was killed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Jobs on the workers of a Dask cluster: other machines that see the same folders at the same paths.
 
-Dask starts, watches and restarts the workers, and gives a job of a worker that died to another one. What is here hands
-the jobs over a few at a time, and looks after what may go wrong between machines.
+Dask starts, watches and restarts the workers, and reassigns the jobs of a worker that died. This module adds what Dask
+leaves to its users: it submits a few jobs at a time, singles out a job that kills its workers, and checks that all
+machines have the same software and see the same files.
 """
 
 from __future__ import annotations
@@ -27,16 +28,16 @@ from mer._version import __version__
 if TYPE_CHECKING:
     from distributed import Client
 
-CONNECT = 30.0  # seconds for the scheduler to answer
-NO_WORKERS = 300.0  # seconds without any worker until the run ends; Dask starts those that died anew
-LOOK = 2.0  # seconds between two looks at which workers there are
-AHEAD = 4  # jobs that a worker is given ahead of their turn: fewer let it wait, more keep the others from helping
-# Other releases of these give other bits, or can't read what they are sent.
-ALIKE = ("numpy", "opencv-contrib-python", "torch", "mediapipe", "scikit-learn")
+CONNECT_TIMEOUT = 30.0  # seconds for the scheduler to answer
+NO_WORKERS_TIMEOUT = 300.0  # seconds without any worker before the run ends; Dask restarts workers that died
+POLL_INTERVAL = 2.0  # seconds between two counts of the workers
+JOBS_PER_WORKER = 4  # submitted ahead: with fewer, workers wait; with more, idle workers find nothing to take over
+# Other releases of these packages give other bits, or cannot unpickle the jobs.
+SAME_RELEASE = ("numpy", "opencv-contrib-python", "torch", "mediapipe", "scikit-learn")
 
 
 class ClusterError(OSError):
-    """The cluster can't do the work: no scheduler, no workers, or workers of another kind; the message says which."""
+    """The cluster cannot do the work; the message says why: no scheduler, no workers, or unsuitable workers."""
 
 
 def run_on_cluster(
@@ -46,61 +47,64 @@ def run_on_cluster(
     died: Callable[[Any], Any],
     shared: Sequence[str | Path] = (),
 ) -> Iterator[tuple[int, Any]]:
-    """Yield `(number of the job, function(job))` as jobs are done, in any order.
+    """Yield `(index of the job, function(job))` as jobs finish, in any order.
 
     Parameters
     ----------
     function : function
-        Of one job; sent to each worker once, with all that it refers to. What it raises stops the run.
+        Called with one job. It is sent to each worker once, with everything that it refers to. An exception stops the
+        run.
     jobs : sequence
     address : str
-        Of the scheduler, as `tcp://10.0.0.5:8786`, or the `.json` file that it was told to write.
+        The scheduler's address, such as `tcp://10.0.0.5:8786`, or the `.json` file that the scheduler writes.
     died : function
-        The result of a job whose worker died each time, also when it was the only job.
+        `died(job)` is the result of a job whose worker died every time, even without other jobs beside it.
     shared : sequence of paths
-        What the workers have to see just as this process does. They work in its directory then, so that relative paths
-        mean the same.
+        Files and folders that the workers must see exactly as this process does. The workers then use its working
+        directory, so that relative paths mean the same.
 
     Raises
     ------
     ClusterError
-        Where there is no such cluster or its workers can't do the work.
+        If there is no such cluster, or its workers cannot do the work.
     """
     paths = [(str(path), _content(path)) for path in shared]
-    terms = (_releases(), os.getcwd() if paths else None, paths)
+    requirements = (_releases(), os.getcwd() if paths else None, paths)
     with _connect(address) as client:
-        there = client.submit(_same, (function, terms), pure=False)
+        sent = client.submit(_identity, (function, requirements), pure=False)
         suspects: list[int] = []
-        yield from _share_out(client, there, dict(enumerate(jobs)), suspects, len(jobs))
-        for i in suspects:  # one of several that a worker had when it died; alone, the guilty one is known
-            alone: list[int] = []
-            yield from _share_out(client, there, {i: jobs[i]}, alone, 1)
-            if alone:
+        yield from _submit_all(client, sent, dict(enumerate(jobs)), suspects, len(jobs))
+        for i in suspects:  # several jobs were on the worker that died; run alone, the guilty one shows
+            guilty: list[int] = []
+            yield from _submit_all(client, sent, {i: jobs[i]}, guilty, 1)
+            if guilty:
                 yield i, died(jobs[i])
 
 
-def _share_out(
-    client: Client, there: Any, jobs: dict[int, Any], suspects: list[int], ahead: int
+def _submit_all(
+    client: Client, sent: Any, jobs: dict[int, Any], suspects: list[int], most: int
 ) -> Iterator[tuple[int, Any]]:
-    """The results of jobs; `suspects` gets the numbers of those whose workers died."""
+    """Yield the results of jobs, `most` submitted at a time; `suspects` collects those whose workers died."""
     from distributed import KilledWorker, wait
 
-    left = iter(jobs.items())
+    remaining = iter(jobs.items())
     running: dict[Any, int] = {}
-    workers, seen, looked = 0, 0.0, 0.0
+    workers, last_seen, last_count = 0, 0.0, 0.0
     while True:
-        if time.monotonic() - looked > LOOK:
-            looked, workers = time.monotonic(), _count_workers(client)
-            seen = looked if workers or not seen else seen
-            if looked - seen > NO_WORKERS:
+        if time.monotonic() - last_count > POLL_INTERVAL:
+            last_count, workers = time.monotonic(), _count_workers(client)
+            last_seen = last_count if workers or not last_seen else last_seen
+            if last_count - last_seen > NO_WORKERS_TIMEOUT:
                 raise ClusterError("the cluster has no workers; start some, and run the same command again to resume")
-        while len(running) < min(ahead, AHEAD * max(workers, 1)) and (job := next(left, None)) is not None:
-            running[client.submit(_there, there, job[1], pure=False)] = job[0]
+        while (
+            len(running) < min(most, JOBS_PER_WORKER * max(workers, 1)) and (job := next(remaining, None)) is not None
+        ):
+            running[client.submit(_run_job, sent, job[1], pure=False)] = job[0]
         if not running:
             return
         try:
-            done = wait(list(running), timeout=LOOK, return_when="FIRST_COMPLETED").done
-        except (TimeoutError, asyncio.TimeoutError):  # two until Python 3.11
+            done = wait(list(running), timeout=POLL_INTERVAL, return_when="FIRST_COMPLETED").done
+        except (TimeoutError, asyncio.TimeoutError):  # two classes until Python 3.11
             continue
         for future in done:
             i = running.pop(future)
@@ -111,7 +115,7 @@ def _share_out(
 
 
 def _count_workers(client: Client) -> int:
-    """How many workers there are, of one thread each: what runs in a job isn't made for several in one process."""
+    """The number of workers; each must have one thread, since jobs are not made to share a process."""
     threads = client.nthreads()
     many = next((worker for worker, number in threads.items() if number > 1), None)
     if many:
@@ -123,103 +127,102 @@ def _count_workers(client: Client) -> int:
 
 @contextmanager
 def _connect(address: str) -> Iterator[Client]:
-    """A client of the scheduler; what goes wrong between the two becomes a `ClusterError`."""
+    """A client of the scheduler; connection errors become a `ClusterError`."""
     try:
         from distributed import CancelledError, Client
         from distributed.comm import CommClosedError
     except ImportError as error:
         raise ImportError("--cluster needs Dask; run `python -m pip install mer[cluster]`") from error
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # it tells of each lost connection, several times
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # it logs each lost connection several times
     try:
-        scheduler = _scheduler(address)
-        client = Client(scheduler, timeout=CONNECT)
+        client = Client(_scheduler(address), timeout=CONNECT_TIMEOUT)
     except FileNotFoundError as error:
-        raise ClusterError(f"{address} is not there; start `dask scheduler --scheduler-file {address}`") from error
+        raise ClusterError(f"{address} does not exist; start `dask scheduler --scheduler-file {address}`") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ClusterError(
-            f"no Dask scheduler answers at {address}; expected an address as tcp://10.0.0.5:8786 or a scheduler file"
+            f"no Dask scheduler answers at {address}; expected an address like tcp://10.0.0.5:8786 or a scheduler file"
         ) from error
     try:
         yield client
     except (CancelledError, CommClosedError) as error:
         raise ClusterError(
-            f"the scheduler at {address} has gone away; start it again, and run the same command to go on"
+            f"lost the scheduler at {address}; start it again, and run the same command again to resume"
         ) from error
     finally:
-        client.close(timeout=CONNECT)
+        client.close(timeout=CONNECT_TIMEOUT)
 
 
 def _scheduler(address: str) -> str:
-    """The address, out of the scheduler's file if that is what it names, once something has answered there.
+    """The scheduler's address, read from its file if `address` names one, after checking that something answers.
 
-    A `Client` that finds nobody would do for that, if Dask did not lock up now and then when it is thrown away.
+    A `Client` that finds no scheduler would raise as well, but now and then Dask deadlocks while discarding it.
     """
     if address.endswith(".json"):
         address = json.loads(Path(address).read_text(encoding="utf-8"))["address"]
     parts = urlsplit(address if "://" in address else f"tcp://{address}")
-    socket.create_connection((parts.hostname or "", parts.port or 8786), CONNECT).close()
+    socket.create_connection((parts.hostname or "", parts.port or 8786), CONNECT_TIMEOUT).close()
     return address
 
 
 # --- on the worker ---
 
 
-def _same(what: Any) -> Any:
-    """Sent as a job of its own: Dask keeps the result, brings it to who needs it, and makes it anew if it is lost."""
-    return what
+def _identity(value: Any) -> Any:
+    """Submitted as a job: Dask keeps its result, copies it to the workers that need it, and recomputes it if lost."""
+    return value
 
 
-def _there(sent: tuple[Callable[[Any], Any], tuple], job: Any) -> Any:
-    """One job, on one thread, where the machine is fit for it."""
+def _run_job(sent: tuple[Callable[[Any], Any], tuple], job: Any) -> Any:
+    """Run one job on one thread, after checking the machine."""
     import cv2
     from threadpoolctl import threadpool_limits
 
-    function, terms = sent
-    _check(*terms)
+    function, requirements = sent
+    _check_machine(*requirements)
     cv2.setNumThreads(1)
     with threadpool_limits(1):
         return function(job)
 
 
-def _check(releases: dict[str, str], folder: str | None, paths: list[tuple[str, str]]) -> None:
-    here = f"the worker on {socket.gethostname()}"
+def _check_machine(releases: dict[str, str], folder: str | None, paths: list[tuple[str, str]]) -> None:
+    worker = f"the worker on {socket.gethostname()}"
     for name, release in _releases().items():
         if release != releases[name]:
-            raise ClusterError(f"{here} has {name} {release}, this machine {releases[name]}; install the same on both")
+            raise ClusterError(
+                f"{worker} has {name} {release}, this machine {releases[name]}; install the same on both"
+            )
     try:
         if folder is not None:
             os.chdir(folder)
         for path, content in paths:
             if _content(path) != content:
-                raise ClusterError(
-                    f"{here} sees another {path} than this machine; put it into a folder that both share"
-                )
+                raise ClusterError(f"{worker} sees another {path} than this machine; move it to a shared folder")
     except ClusterError:
         raise
     except OSError as error:
         raise ClusterError(
-            f"{here} does not see {error.filename}; put it into a folder that all machines share, at the same path"
+            f"{worker} does not see {error.filename}; move it to a folder that all machines share, at the same path"
         ) from error
 
 
 def _content(path: str | Path) -> str:
-    """What tells a file from another of the same name: the digest of its first megabyte; blank for a folder."""
+    """What distinguishes files of the same name: the SHA-256 of the first megabyte; an empty text for a folder."""
     size = os.stat(path).st_size
     if os.path.isdir(path):
         return ""
     try:
         with open(path, "rb") as file:
             return hashlib.sha256(file.read(2**20)).hexdigest()
-    except PermissionError:  # a clip that can't be read is that clip's fault, here as there
+    except PermissionError:  # an unreadable clip is reported by its job, on every machine alike
         return f"{size} bytes"
 
 
 @cache
 def _releases() -> dict[str, str]:
-    found = {"mer": __version__, "Python": ".".join(platform.python_version_tuple()[:2])}
-    for name in ALIKE:
+    releases = {"mer": __version__, "Python": ".".join(platform.python_version_tuple()[:2])}
+    for name in SAME_RELEASE:
         try:
-            found[name] = version(name)
+            releases[name] = version(name)
         except PackageNotFoundError:
-            found[name] = "not installed"
-    return found
+            releases[name] = "not installed"
+    return releases

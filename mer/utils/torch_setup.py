@@ -1,6 +1,9 @@
-"""What has to be settled before torch is imported: how its threads wait, and the operators that torchvision expects.
+"""Settings that must be made before torch is imported, and helpers for torch and torchvision.
 
-Imported first by :mod:`mer`; it imports nothing heavy itself.
+:mod:`mer` imports this module first; it imports nothing heavy itself.
+
+The stand-in for torchvision's operators is kept by hand: no package provides them for a torch build other than the one
+that torchvision was compiled for.
 """
 
 from __future__ import annotations
@@ -19,28 +22,28 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-# An OpenMP thread that finishes early spins by default, and on a busy machine it takes the core from the thread that it
-# waits for: ten to sixteen times slower was measured on two cores. A value that the user has set is kept.
+# By default, an OpenMP thread that finishes early spins. On a busy machine it takes the core from the thread that it
+# waits for, which made programs 10 to 16 times slower on two cores. A value that the user has set is kept.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-# The C++ side of mediapipe otherwise fills stderr with start-up messages.
+# MediaPipe's C++ code would otherwise fill stderr with start-up messages.
 os.environ.setdefault("GLOG_minloglevel", "2")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-# Declared by torchvision's Python side when it is imported, so an import without the compiled kernels stops at them:
-# "operator torchvision::nms does not exist".
+# torchvision's Python code refers to these operators when it is imported. Without the compiled kernels, the import
+# stops: "operator torchvision::nms does not exist".
 _OPERATORS = {
     "nms": "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "qnms": "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 }
-_libraries: list[Any] = []  # an operator vanishes when its torch.library.Library is collected
+_libraries: list[Any] = []  # operators vanish when their torch.library.Library is garbage-collected
 
 
 def import_torchvision() -> ModuleType:
-    """Import torchvision even where its compiled operators do not load, and return it.
+    """Import torchvision even if its compiled operators do not load.
 
-    Its compiled kernels load only beside the torch build that they were made for; a CPU-only torch is often another
-    one. The optical-flow networks need none of them and the MTCNN face detector needs one, non-maximum suppression,
-    which then runs in plain PyTorch. Where the compiled kernels load, nothing is changed.
+    The compiled operators load only with the torch build that they were made for, which a CPU-only torch often is not.
+    The optical-flow networks need none of them. The MTCNN face detector needs one, non-maximum suppression, which then
+    runs in plain PyTorch. If the compiled operators load, nothing is changed.
     """
     if "torchvision" in sys.modules:
         return sys.modules["torchvision"]
@@ -53,7 +56,7 @@ def import_torchvision() -> ModuleType:
         _declare_operators()
     torchvision = importlib.import_module("torchvision")
     if not compiled:
-        # nms() asks first whether the compiled kernels are there; the other operators go on saying that they are not.
+        # nms() first checks for the compiled kernels; the other operators still raise that they are missing.
         importlib.import_module("torchvision.ops.boxes").__dict__["_assert_has_ops"] = lambda: None
     return torchvision
 
@@ -80,7 +83,7 @@ def _declare_operators() -> None:
 
 
 def _nms(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
-    """Greedy non-maximum suppression: boxes `(n, 4)` as x0, y0, x1, y1; returns the kept rows, best score first."""
+    """Greedy non-maximum suppression of boxes `(n, 4)` (x0, y0, x1, y1): the indices to keep, best score first."""
     import torch
 
     area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
@@ -98,9 +101,9 @@ def _nms(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
 
 @contextmanager
 def one_thread(seed: int | None = None) -> Iterator[None]:
-    """One thread of torch, for speed on small batches and for sums that do not depend on the machine's cores.
+    """Run torch on one thread: faster on small batches, and sums do not depend on the number of cores.
 
-    With a seed, random numbers of its own.
+    With `seed`, the block draws from its own random numbers and leaves the global generator as it was.
     """
     import torch
 
@@ -116,12 +119,12 @@ def one_thread(seed: int | None = None) -> Iterator[None]:
 
 
 def find_device(name: str = "auto") -> str:
-    """`auto` as `cuda` where there is a GPU and `cpu` elsewhere; other names as they are.
+    """Resolve `auto` to `cuda` or `cpu`, and check that the device exists.
 
     Raises
     ------
     ValueError
-        For a name that torch does not know, and for a device that is not there.
+        If torch does not know the name, or the device is not available.
     """
     import torch
 
@@ -129,6 +132,6 @@ def find_device(name: str = "auto") -> str:
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
         torch.empty(0, device=name)
-    except (RuntimeError, AssertionError, NotImplementedError, ImportError) as error:  # torch has a kind for each
-        raise ValueError(f"device {name!r} is not there; expected auto, cpu, cuda or cuda:1") from error
+    except (RuntimeError, AssertionError, NotImplementedError, ImportError) as error:  # depends on the name
+        raise ValueError(f"device {name!r} is not available; expected auto, cpu, cuda or cuda:1") from error
     return name

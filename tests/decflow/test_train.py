@@ -100,7 +100,7 @@ def test_a_run_is_neither_overwritten_nor_resumed_with_other_settings(config):
 def test_wrong_settings_are_named(config):
     with pytest.raises(ValueError, match="no data"):
         train(replace(config, data=[]))
-    with pytest.raises(ValueError, match="device 'there' is not there"):
+    with pytest.raises(ValueError, match="device 'there' is not available"):
         train(replace(config, device="there"))
 
 

@@ -329,7 +329,7 @@ ROWS += [
             "run again, it goes on with the next fold",
             "tests/evaluation/test_fold_cache.py",
         ),
-        ("rendering killed at any moment", "run again, it goes on to the same bytes", "tests/synth/test_dataset.py"),
+        ("rendering killed at any moment", "run again, it goes on to the same bytes", "tests/synth/test_flow_dataset.py"),
         ("training killed at any moment", "`--resume` goes on, bit for bit", "tests/decflow/test_train.py"),
     )
 ]

@@ -1,4 +1,4 @@
-"""Work on a real Dask scheduler and two workers of this machine: the results of one process, whatever dies."""
+"""Jobs on a real Dask scheduler with two workers give the results of one process, even if workers die."""
 
 import os
 import signal
@@ -21,7 +21,7 @@ from mer.utils.processes import WorkerDied, run_jobs
 from tests.extraction.test_extract import contents
 
 distributed = pytest.importorskip("distributed")
-# As on another machine: one interpreter each, told nothing but where the scheduler is.
+# Separate interpreters that know only the scheduler's address, as on another machine.
 DASK = [sys.executable, "-m", "dask"]
 ROOT = Path(__file__).parents[2]
 
@@ -36,10 +36,10 @@ def address():
 
 @pytest.fixture(scope="module")
 def machines(tmp_path_factory):
-    """Scheduler and two workers as programs of their own; the scheduler's file."""
+    """The scheduler file of a scheduler and two workers that run as separate programs."""
     folder = tmp_path_factory.mktemp("dask")
     file = folder / "scheduler.json"
-    # A job is given up once it has seen two workers die, and not four, since each takes seconds to come back.
+    # Give up a job after two workers have died instead of four, since each takes seconds to restart.
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1"}
     scheduler = [*DASK, "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", file]
     worker = [*DASK, "worker", "--scheduler-file", file, "--nthreads", "1", "--no-dashboard"]
@@ -50,7 +50,7 @@ def machines(tmp_path_factory):
         assert programs[0].poll() is None, (folder / "log").read_text()
         time.sleep(0.1)
     yield str(file)
-    for program in reversed(programs):  # a worker that finds its scheduler gone may wait for it without end
+    for program in reversed(programs):  # a worker that lost its scheduler may wait forever
         program.terminate()
         try:
             program.wait(20)
@@ -64,7 +64,7 @@ def results(function, jobs, address, **options):
 
 
 def kill_once(folder, job):
-    """The first to come to job 3 is killed as the system kills where memory runs out."""
+    """Kills the first worker that gets job 3, as the system does when memory runs out."""
     mark = folder / "killed"
     if job == 3 and not mark.exists():
         mark.touch()
@@ -79,7 +79,7 @@ def killer(job):
 
 
 def dies_once(folder, onset, apex):
-    """A flow method; the first worker to use it is killed."""
+    """A flow method that kills the first worker that uses it."""
     if folder is not None and not (folder / "killed").exists():
         (folder / "killed").touch()
         os.kill(os.getpid(), signal.SIGKILL)
@@ -89,38 +89,38 @@ def dies_once(folder, onset, apex):
 # --- the scheduler and its workers ---
 
 
-def test_every_result_comes_once_with_the_number_of_its_job(address):
+def test_every_job_has_one_result(address):
     table = np.arange(100.0) ** 2
     assert results(lambda job: table[job], range(50), address) == [float(n * n) for n in range(50)]
     assert results(lambda job: job, [], address) == []
 
 
-def test_what_a_job_raises_stops_the_run(address):
+def test_an_exception_in_a_job_stops_the_run(address):
     with pytest.raises(ZeroDivisionError):
         results(lambda job: 1 // job, [1, 0, 2], address)
 
 
-def test_no_scheduler_and_no_scheduler_file_in_one_line(monkeypatch, tmp_path):
-    monkeypatch.setattr(dask_cluster, "CONNECT", 0.3)
+def test_a_missing_scheduler_is_one_line(monkeypatch, tmp_path):
+    monkeypatch.setattr(dask_cluster, "CONNECT_TIMEOUT", 0.3)
     for wrong in ("tcp://127.0.0.1:9", "nowhere", "tcp://", "a://b:1"):
         with pytest.raises(ClusterError, match=f"no Dask scheduler answers at {wrong}"):
             list(run_on_cluster(abs, [1], wrong, abs))
-    with pytest.raises(ClusterError, match=r"s\.json is not there; start `dask scheduler"):
+    with pytest.raises(ClusterError, match=r"s\.json does not exist; start `dask scheduler"):
         list(run_on_cluster(abs, [1], str(tmp_path / "s.json"), abs))
 
 
-def test_without_dask_the_extra_is_named(monkeypatch):
+def test_without_dask_the_error_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(ImportError, match=r"pip install mer\[cluster\]"):
         list(run_on_cluster(abs, [1], "tcp://127.0.0.1:9", abs))
 
 
-def test_workers_of_this_machine_and_of_a_cluster_are_not_asked_for_together():
+def test_workers_and_cluster_exclude_each_other():
     with pytest.raises(ValueError, match="with --cluster, the cluster's own workers"):
         list(run_jobs(abs, [1], workers=2, cluster="tcp://127.0.0.1:9"))
 
 
-def test_workers_of_several_threads_are_refused():
+def test_workers_with_several_threads_are_refused():
     options = {"n_workers": 1, "threads_per_worker": 3, "processes": False, "dashboard_address": None}
     with (
         distributed.LocalCluster(**options, protocol="tcp", silence_logs=50) as local,
@@ -129,9 +129,9 @@ def test_workers_of_several_threads_are_refused():
         results(abs, [1, 2], local.scheduler_address)
 
 
-def test_a_cluster_without_workers_is_not_waited_for_without_end(monkeypatch):
-    monkeypatch.setattr(dask_cluster, "NO_WORKERS", 0.2)
-    monkeypatch.setattr(dask_cluster, "LOOK", 0.1)
+def test_a_cluster_without_workers_times_out(monkeypatch):
+    monkeypatch.setattr(dask_cluster, "NO_WORKERS_TIMEOUT", 0.2)
+    monkeypatch.setattr(dask_cluster, "POLL_INTERVAL", 0.1)
     options = {"n_workers": 0, "processes": False, "dashboard_address": None}
     with (
         distributed.LocalCluster(**options, protocol="tcp", silence_logs=50) as local,
@@ -140,34 +140,34 @@ def test_a_cluster_without_workers_is_not_waited_for_without_end(monkeypatch):
         results(abs, [1, 2], local.scheduler_address)
 
 
-# --- what a worker has to see ---
+# --- what a worker must see ---
 
 
-def test_a_worker_that_sees_another_folder_says_which(tmp_path, address):
+def test_a_worker_that_sees_other_files_names_them(tmp_path, address):
     seen = tmp_path / "run.json"
     seen.write_text("{}")
     assert results(abs, [-1], address, shared=[tmp_path, seen]) == [1]
     content = dask_cluster._content(seen)
     seen.write_text("{ }")
     with pytest.raises(ClusterError, match=r"the worker on \S+ sees another .*run.json than this machine"):
-        dask_cluster._check(dask_cluster._releases(), None, [(str(seen), content)])
+        dask_cluster._check_machine(dask_cluster._releases(), None, [(str(seen), content)])
     seen.unlink()
-    with pytest.raises(ClusterError, match=r"does not see .*run.json; put it into a folder that all machines share"):
-        dask_cluster._check(dask_cluster._releases(), None, [(str(seen), content)])
+    with pytest.raises(ClusterError, match=r"does not see .*run.json; move it to a folder that all machines share"):
+        dask_cluster._check_machine(dask_cluster._releases(), None, [(str(seen), content)])
     with pytest.raises(ClusterError, match="does not see /nowhere"):
-        dask_cluster._check(dask_cluster._releases(), "/nowhere", [])
+        dask_cluster._check_machine(dask_cluster._releases(), "/nowhere", [])
 
 
 def test_a_worker_with_other_releases_is_refused():
     with pytest.raises(ClusterError, match=r"has numpy \S+, this machine 1.0; install the same on both"):
-        dask_cluster._check({**dask_cluster._releases(), "numpy": "1.0"}, None, [])
+        dask_cluster._check_machine({**dask_cluster._releases(), "numpy": "1.0"}, None, [])
 
 
-# --- extraction, rendering and evaluation, as in one process ---
+# --- extraction, rendering and evaluation ---
 
 
 @pytest.mark.slow
-def test_flows_and_scores_are_those_of_one_process_bit_for_bit(sample_videos, machines, tmp_path):
+def test_flows_and_scores_equal_those_of_one_process_bit_for_bit(sample_videos, machines, tmp_path):
     one, two = tmp_path / "one", tmp_path / "two"
     extract_flow(sample_videos, one)
     extract_flow(sample_videos, two, cluster=machines)
@@ -181,7 +181,7 @@ def test_flows_and_scores_are_those_of_one_process_bit_for_bit(sample_videos, ma
 
 @pytest.mark.slow
 def test_a_worker_killed_during_an_extraction_loses_no_clip(sample_videos, machines, tmp_path, monkeypatch):
-    monkeypatch.setattr(dask_cluster, "NO_WORKERS", float("inf"))
+    monkeypatch.setattr(dask_cluster, "NO_WORKERS_TIMEOUT", float("inf"))
     extract_flow(sample_videos, tmp_path / "one", method=partial(dies_once, None))
     table = extract_flow(sample_videos, tmp_path / "two", method=partial(dies_once, tmp_path), cluster=machines)
     assert (tmp_path / "killed").exists()
@@ -190,7 +190,7 @@ def test_a_worker_killed_during_an_extraction_loses_no_clip(sample_videos, machi
 
 
 @pytest.mark.slow
-def test_rendered_bytes_are_those_of_one_process(machines, tmp_path):
+def test_rendered_bytes_equal_those_of_one_process(machines, tmp_path):
     pytest.importorskip("anny")
     pytest.importorskip("numba")
     from mer.synth import BenchmarkSettings, make_benchmark
@@ -206,14 +206,14 @@ def test_rendered_bytes_are_those_of_one_process(machines, tmp_path):
 
 @pytest.mark.slow
 def test_a_killed_worker_loses_nothing(machines, tmp_path, monkeypatch):
-    monkeypatch.setattr(dask_cluster, "NO_WORKERS", float("inf"))
+    monkeypatch.setattr(dask_cluster, "NO_WORKERS_TIMEOUT", float("inf"))
     assert results(partial(kill_once, tmp_path), range(20), machines) == [2 * n for n in range(20)]
     assert (tmp_path / "killed").exists()
 
 
 @pytest.mark.slow
-def test_a_job_that_kills_each_worker_is_told_from_those_beside_it(machines, monkeypatch):
-    monkeypatch.setattr(dask_cluster, "NO_WORKERS", float("inf"))  # how long they take to come back is not the question
+def test_a_job_that_kills_every_worker_is_singled_out(machines, monkeypatch):
+    monkeypatch.setattr(dask_cluster, "NO_WORKERS_TIMEOUT", float("inf"))  # workers may take any time to restart
     expected = [-1 if n == 3 else 2 * n for n in range(12)]
     assert results(killer, range(12), machines, died=lambda job: -1) == expected
     with pytest.raises(WorkerDied, match="its process died"):

@@ -20,14 +20,14 @@ def test_importing_mer_is_quick_and_loads_nothing_heavy():
     assert heavy == "[]"
 
 
-def test_waiting_threads_sleep_unless_the_user_says_otherwise():
+def test_waiting_threads_sleep_unless_the_user_sets_another_policy():
     code = "import mer, os; print(os.environ['OMP_WAIT_POLICY'])"
     environment = {k: v for k, v in os.environ.items() if k != "OMP_WAIT_POLICY"}
     assert subprocess.check_output([sys.executable, "-c", code], env=environment, text=True).strip() == "PASSIVE"
     assert run(code, OMP_WAIT_POLICY="ACTIVE") == "ACTIVE"
 
 
-def test_every_promised_name_is_there():
+def test_every_public_name_exists():
     import mer
 
     for name in mer.__all__:
@@ -36,13 +36,14 @@ def test_every_promised_name_is_there():
         _ = mer.flows
 
 
-def test_the_function_evaluate_is_never_hidden_by_a_module():
+def test_no_module_hides_a_public_function():
     assert run(
-        "import mer.evaluation.evaluate_folder, mer.extraction.extract, mer; print(callable(mer.evaluate), callable(mer.extract_flow))"
+        "import mer.evaluation.evaluate_folder, mer.extraction.extract, mer\n"
+        "print(callable(mer.evaluate), callable(mer.extract_flow))"
     ) == ("True True")
 
 
-def test_torchvision_imports_beside_any_torch():
+def test_torchvision_imports_with_any_torch():
     code = """
 from mer.utils.torch_setup import import_torchvision
 torchvision = import_torchvision()
@@ -57,7 +58,7 @@ print(torchvision.ops.batched_nms(boxes, scores, torch.tensor([0, 0, 0, 1]), .5)
     assert run(code).splitlines() == ["[1, 2] []", "[1, 3, 2]"]
 
 
-def test_our_suppression_is_left_out_where_the_compiled_one_loads(monkeypatch):
+def test_compiled_operators_are_kept_if_they_load(monkeypatch):
     import mer.utils.torch_setup
 
     declared = []
