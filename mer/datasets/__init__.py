@@ -1,10 +1,12 @@
-"""The databases of the field, as their owners distribute them, as one samples table.
+"""Micro-expression databases, as their owners distribute them, read into one samples table.
 
 >>> from mer.datasets import load_dataset
 >>> table = load_dataset("casme2", "CASME2/")                   # doctest: +SKIP
 
-Each module states the facts of a family of databases: layout, sheet, spelling of labels, published counts, and what is
-odd. :mod:`mer.datasets.database` does the rest.
+:data:`DATASETS` holds the facts of each database, a :class:`Database` in a module of its own: `casme`, `casme2`,
+`casme3`, `casme_sq`, `dfme`, `fourdme`, `mmew`, `samm`, `smic`. :func:`load_dataset` returns the samples table
+(:mod:`mer.datasets.samples`) of a copy, :func:`read_copy` also returns what was found on the disk.
+:mod:`mer.datasets.video_folder` reads videos that are not from a database.
 """
 
 from __future__ import annotations
@@ -37,9 +39,11 @@ DATASETS: dict[str, Database] = {
 
 
 def find_dataset(name: str) -> Database:
-    """The facts of a database; `ValueError` lists the known names."""
+    """The facts of a database. `ValueError` for an unknown name; the message lists the known ones."""
     if name not in DATASETS:
-        raise ValueError(f"no dataset {name!r}; there are {', '.join(DATASETS)}, or a plain folder without --dataset")
+        raise ValueError(
+            f"unknown dataset {name!r}; expected {', '.join(DATASETS)}, or no --dataset for a folder of videos"
+        )
     return DATASETS[name]
 
 
@@ -51,38 +55,37 @@ def load_dataset(
     macro: bool = False,
     warn: Callable[[str], None] | None = None,
 ) -> pd.DataFrame:
-    """The samples table of a copy of a database, before anything is decoded.
+    """The samples table of a copy of a database; no frame is decoded.
 
     Parameters
     ----------
     name : str
         A name in :data:`DATASETS`.
     root : str or Path
-        The folder of the database, or one inside it that holds the frames. Folders are known by their names, so that
-        it does not matter how deep they lie.
+        The folder of the database, or a folder inside it that holds the frames, at any depth.
     annotations : str or Path, optional
-        The sheet (`.xlsx`, `.xls`, `.csv`), where it does not lie in or beside `root`.
+        The sheet (`.xlsx`, `.xls`, `.csv`), if it is not in or beside `root`.
     labels : {"emotion", "objective"}
-        What the column `label` holds: the annotated emotion, or the objective class (`i` to `vii`) of SAMM, CASME II
+        Content of the column `label`: the annotated emotion, or the objective class (`i` to `vii`) of SAMM, CASME II
         and CAS(ME)^3.
     macro : bool
-        The macro-expressions of CAS(ME)^2 and SAMM Long Videos, in place of the micro-expressions.
+        Return the macro-expressions of CAS(ME)^2 and SAMM Long Videos instead of the micro-expressions.
     warn : function, optional
-        Gets a sentence about each choice that was made, such as which of two sheets was taken, and each correction.
+        Called with a sentence about each choice, such as which of two sheets is used, and each correction.
 
     Returns
     -------
     DataFrame
-        The samples table, with one more column, `source`: the folder of the clip's frames. A row that cannot be used has
-        a `status` and a `message` that says why; a `message` alone is a note.
+        The samples table, with an additional column `source`: the folder of the clip's frames. A row that cannot be
+        used has a `status`, and a `message` that says why; a `message` alone is a note.
 
     Raises
     ------
     FileNotFoundError
-        If `root` or `annotations` is not there.
+        If `root` or `annotations` does not exist.
     SamplesError
-        If there is no sheet or no frames, or the sheet is not one of this database.
-    """  # noqa: E501
+        If there is no sheet or no frames, or the sheet belongs to another database.
+    """
     copy = read_copy(find_dataset(name), root, annotations, labels, macro)
     if warn is not None:
         for note in copy.notes:

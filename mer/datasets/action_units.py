@@ -1,8 +1,9 @@
-"""Action units as the sheets write them; the samples table keeps the raw text, this reads it.
+"""Action units: their FACS names, and the notation of annotation sheets.
 
-Forms that the sheets hold: `4+7`, `R4`, `L10`, `A1B` (asymmetric), `T23` and `B18` (top, bottom), `A/L12`,
-intensities `15A` to `15E` and `10A/B`, `AU12`, lists by commas (full-width ones too), `(R6 or R12)+R15`, `ref(24)`,
-`12(k)`, `?`, and remarks such as `soft focus`.
+The samples table keeps the text of the sheet; :func:`parse_aus` reads it. Sheets contain `4+7`, `R4`, `L10`, `A1B`
+(asymmetric), `T23` and `B18` (top, bottom), `A/L12`, intensities `15A` to `15E` and `10A/B`, `AU12`, lists with commas
+(also full-width ones), `(R6 or R12)+R15`, `ref(24)`, `12(k)`, `?`, action descriptors (`AD38`), movement codes
+(`M58`), and remarks such as `soft focus`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-# Ekman, Friesen & Hager, "Facial Action Coding System", 2002.
+# Ekman, Friesen and Hager, "Facial Action Coding System", 2002.
 FACS_NAMES: dict[str, str] = {
     "1": "inner brow raiser",
     "2": "outer brow raiser",
@@ -42,13 +43,23 @@ _UNIT = re.compile(
     r"(?:AU)?(?P<side>[LRTBA](?:/[LRTBA])?)?\s*(?P<number>\d{1,3})(?P<intensity>[A-E](?:/[A-E])?)?(?P<doubt>\?|\(k\))?'?",
     re.IGNORECASE,
 )
+# Action descriptors, movements of the head and eyes, and the coder's remarks: valid, but not action units.
+_OTHER_CODE = re.compile(r"[LRTBA]?(?:AD|M)\s*\d{1,3}[A-E]?|soft focus", re.IGNORECASE)
 
 
 class ActionUnit(NamedTuple):
-    """One unit: its number, side (`L`, `R`, `T`, `B`, `A` or ``), intensity (`A` to `E`, or ``).
+    """An annotated action unit.
 
-    `sure` is False for one of several that an "or" leaves open, for a reference frame's unit (`ref(24)`) and for one
-    that the coder marked as uncertain.
+    Attributes
+    ----------
+    number : int
+    side : str
+        `L`, `R`, `T` (top), `B` (bottom), `A` (asymmetric), two of them as in `A/L`, or empty.
+    intensity : str
+        `A` to `E`, two of them as in `A/B`, or empty.
+    sure : bool
+        False for alternatives ("or"), for the unit of a reference frame (`ref(24)`), and if the coder marked it as
+        uncertain.
     """
 
     number: int
@@ -58,14 +69,14 @@ class ActionUnit(NamedTuple):
 
 
 def parse_aus(text: str) -> tuple[list[ActionUnit], list[str]]:
-    """The units of a cell, and the parts that are none.
+    """The action units in a cell of a sheet, and the parts that are not action units.
 
-    Doubtful units are flagged, not dropped, so that whoever counts them has to decide.
+    Uncertain units are flagged, not dropped, so that the caller decides whether to count them.
 
     >>> parse_aus("L12 or L14")[0]
     [ActionUnit(number=12, side='L', intensity='', sure=False), ActionUnit(number=14, side='L', intensity='', sure=False)]
-    >>> parse_aus("14+R17+soft focus")
-    ([ActionUnit(number=14, side='', intensity='', sure=True), ActionUnit(number=17, side='R', intensity='', sure=True)], ['soft focus'])
+    >>> parse_aus("R17+AD38")
+    ([ActionUnit(number=17, side='R', intensity='', sure=True)], ['AD38'])
     """  # noqa: E501
     units: list[ActionUnit] = []
     rest: list[str] = []
@@ -84,3 +95,12 @@ def parse_aus(text: str) -> tuple[list[ActionUnit], list[str]]:
             side, intensity = (match["side"] or "").upper(), (match["intensity"] or "").upper()
             units.append(ActionUnit(int(match["number"]), side, intensity, sure))
     return units, rest
+
+
+def unknown_codes(text: str) -> list[str]:
+    """The parts of a cell that are neither action units nor other FACS codes or known remarks.
+
+    >>> unknown_codes("14+AD38+M58+soft focus+smile")
+    ['smile']
+    """
+    return [part for part in parse_aus(text)[1] if not _OTHER_CODE.fullmatch(part)]

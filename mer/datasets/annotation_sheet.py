@@ -1,8 +1,7 @@
-"""Annotation sheets: found where their owners put them, read by their headers.
+"""Finds annotation sheets (`.xlsx`, `.xls`, `.csv`) near a copy of a database and reads them by their headers.
 
-Real copies differ: blank columns deleted or not, rows of text above the header, sheets saved again as `.csv`, numbers
-turned into text and back. So a column is known by its header, upper and lower case and spaces aside, never by its
-place.
+Real copies differ: blank columns are deleted or not, text precedes the headers, sheets are saved as `.csv`, numbers
+become text and back. A column is therefore identified by its header, ignoring case and spaces, never by its position.
 """
 
 from __future__ import annotations
@@ -16,11 +15,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from mer.datasets.frame_folders import lower_case
 from mer.datasets.samples import BLANKS, SamplesError
 
 SUFFIXES = (".xlsx", ".xls", ".csv")
-HEADER_ROWS = 40  # the header is looked for in so many rows; SAMM's is the 14th
-# Field -> headers that mean it, the best first, in the form of `_plain`.
+HEADER_ROWS = 40  # rows that are searched for the headers; SAMM's are in the 14th
+# Field -> its headers, the best first, in lower-case letters and digits only.
 HEADERS: dict[str, tuple[str, ...]] = {
     "subject": ("subject", "sub", "subid", "subjectid", "subjectno", "participant"),
     "clip": ("filename", "foldname", "clip", "video", "file"),
@@ -35,61 +35,61 @@ HEADERS: dict[str, tuple[str, ...]] = {
 }
 REQUIRED = ("subject", "clip", "onset", "label")
 
-Book = dict[str, list[list[str]]]  # name of the tab -> rows of cells, as text
+Book = dict[str, list[list[str]]]  # name of a tab -> rows of cells, as text
 
 
 def find_sheets(root: Path, patterns: Iterable[str]) -> list[Path]:
-    """The files that could be the sheet, best first: those in `root` and two levels below, then those beside and above.
+    """The files that could be the sheet, the best first.
 
-    `patterns` are regular expressions for names, the best first; upper and lower case are the same. What lies in
-    `root` belongs to it, whatever better name lies above: there, several copies may stand side by side.
+    Files in `root` and two levels below come before those beside and above it, where other copies may be.
+    `patterns` are regular expressions for names in lower case, the best first.
     """
-    found: list[Path] = []
+    sheets: list[Path] = []
     for files in _near(root):
         for pattern in patterns:
-            found += [file for file in files if re.search(pattern, file.name, re.IGNORECASE) and file not in found]
-    return found
+            sheets += [file for file in files if re.search(pattern, lower_case(file.name)) and file not in sheets]
+    return sheets
 
 
 def all_sheets(root: Path) -> list[Path]:
-    """Every workbook and table that :func:`find_sheets` looks at, whatever its name, the nearest first."""
+    """All workbooks and tables in the folders that :func:`find_sheets` searches, the nearest first."""
     return [file for files in _near(root) for file in files]
 
 
 def _near(root: Path) -> tuple[list[Path], list[Path]]:
-    """The sheets in and below a folder, and those beside and above it."""
+    """The sheets in and below a folder; those beside and above it."""
     above = (root.absolute().parent, root.absolute().parent.parent)
     inside = [file for depth in ("", "*/", "*/*/") for file in _sheets(root, depth)]
     return inside, [file for folder in above for file in _sheets(folder)]
 
 
 def _sheets(folder: Path, depth: str = "") -> list[Path]:
-    """The sheets of a folder; temporary files of an open workbook (`~$...`) are none."""
+    """The sheets in a folder, without the temporary files of open workbooks (`~$...`)."""
     try:
         files = sorted(file for end in ("[xX][lL][sS]*", "[cC][sS][vV]") for file in folder.glob(f"{depth}*.{end}"))
-    except OSError:  # a folder above that we may not look into
+    except OSError:  # no permission to read a folder above
         return []
     return [f for f in files if f.suffix.lower() in SUFFIXES and not f.name.startswith(("~$", ".")) and f.is_file()]
 
 
 def read_book(path: Path) -> Book:
-    """All tabs of a workbook, each a list of rows of text; a `.csv` is a book with one tab."""
+    """All tabs of a workbook, each a list of rows of text; a `.csv` is a workbook with one tab."""
     if not path.is_file():
-        raise FileNotFoundError(f"{path} is not there; it should be an annotation sheet (.xlsx, .xls or .csv)")
+        raise FileNotFoundError(f"{path} does not exist; give an annotation sheet (.xlsx, .xls or .csv)")
     is_zip = is_xlsx(path.read_bytes())
     if path.suffix.lower() == ".csv" and not is_zip:
         return {path.stem: _read_csv(path)}
     try:
         tabs = _read_xlsx(path) if is_zip or path.suffix.lower() != ".xls" else _read_xls(path)
     except ImportError as error:
-        raise SamplesError(f"{path}: to read .xls, `pip install xlrd`, or save the sheet as .xlsx") from error
-    except Exception as error:  # zipfile, xml and xlrd errors: each library has its own
+        raise SamplesError(f"{path}: reading .xls needs `pip install xlrd`; or save the sheet as .xlsx") from error
+    except Exception as error:  # each of zipfile, xml and xlrd has its own
         raise SamplesError(f"{path} is not a readable workbook ({error}); save it again as .xlsx") from error
     return {name: [[cell_text(cell) for cell in row] for row in rows] for name, rows in tabs.items()}
 
 
 def is_xlsx(content: bytes) -> bool:
-    """Whether this is an `.xlsx`, whatever its file is called."""
+    """Whether the content is that of an `.xlsx`, regardless of the file name."""
     return content.startswith(b"PK\x03\x04")
 
 
@@ -109,8 +109,8 @@ def _read_xls(path: Path) -> dict[str, list[tuple[object, ...]]]:
 
 def _read_csv(path: Path) -> list[list[str]]:
     data = path.read_bytes()
-    wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # "Unicode text", as Excel calls it
-    for encoding in ("utf-16",) if wide else ("utf-8-sig", "gb18030"):  # Excel in China saves the last
+    wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # Excel's "Unicode text"
+    for encoding in ("utf-16",) if wide else ("utf-8-sig", "gb18030"):  # Excel in China saves GB 18030
         try:
             text = data.decode(encoding)
             break
@@ -129,7 +129,7 @@ def _read_csv(path: Path) -> list[list[str]]:
 
 
 def cell_text(cell: object) -> str:
-    """A cell as text: whole numbers without `.0`, also those that are text already, blanks as ``."""
+    """A cell as text; whole numbers lose their `.0`, blank cells become the empty string."""
     if cell is None or (isinstance(cell, float) and pd.isna(cell)):
         return ""
     if isinstance(cell, float) and cell.is_integer():
@@ -143,78 +143,74 @@ def read_table(
     required: Iterable[str] = REQUIRED,
     tab: str = "",
 ) -> pd.DataFrame:
-    """The rows of a sheet as text, a column for each field that was found, and `row`, their numbers in the sheet.
+    """The rows of a sheet as text: a column for each field that it has, and `row`, the number of the row in the sheet.
 
     Parameters
     ----------
     path : Path
     headers : mapping, optional
-        Field -> headers that mean it, in lower-case letters and digits alone, in the place of those in `HEADERS`.
+        Field -> its headers, which override those in :data:`HEADERS`.
     required : iterable of str
-        Fields that a row has to have to be the header.
+        Fields that the row of headers must have.
     tab : str
-        The tab to begin with; the others are tried after it.
+        The tab to try first.
 
     Raises
     ------
     SamplesError
-        If no tab has a header with these fields: the message says which column is missing.
+        If no tab has these fields; the message names the missing column.
     """
-    known = {**HEADERS, **(headers or {})}
+    fields = {**HEADERS, **(headers or {})}
     required = list(required)
     book = read_book(path)
     nearest: tuple[int, list[str], list[str]] = (0, required, [])
     for name in sorted(book, key=lambda name: _plain(name) != _plain(tab)):
         rows = book[name]
         for number, cells in enumerate(rows[:HEADER_ROWS]):
-            places = _places(cells, known)
-            missing = [field for field in required if field not in places]
+            positions = _positions(cells, fields)
+            missing = [field for field in required if field not in positions]
             if not missing:
-                table = _rows(rows, number, places)
-                _refuse_blank(table, required, path)
+                table = _rows(rows, number, positions)
+                _check_blank(table, required, path)
                 return table
             if len(required) - len(missing) > nearest[0]:
                 nearest = (len(required) - len(missing), missing, [cell for cell in cells if cell])
-    wanted = ", ".join(f"{field} ({known[field][0]})" for field in nearest[1])
-    there = f"its columns are {', '.join(nearest[2])}" if nearest[2] else "no row of it looks like a header"
-    raise SamplesError(f"{path} has no column for {wanted}: {there}; is it the right sheet?")
+    wanted = ", ".join(f"{field} ({fields[field][0]})" for field in nearest[1])
+    columns = f"its columns are {', '.join(nearest[2])}" if nearest[2] else "no row looks like headers"
+    raise SamplesError(f"{path} has no column for {wanted}: {columns}; is it the right sheet?")
 
 
 def _plain(text: str) -> str:
     return re.sub(r"[^a-z0-9]", "", text.casefold())
 
 
-def _places(cells: list[str], known: Mapping[str, tuple[str, ...]]) -> dict[str, int]:
-    """Field -> the column that holds it, in this row of headers."""
+def _positions(cells: list[str], fields: Mapping[str, tuple[str, ...]]) -> dict[str, int]:
+    """Field -> index of its column in this row of headers."""
     plain = [_plain(cell) for cell in cells]
-    found = {}
-    for field, names in known.items():
-        name = next((name for name in names if name in plain), None)
-        if name is not None:
-            found[field] = plain.index(name)
-    return found
+    headers = {field: next((name for name in names if name in plain), None) for field, names in fields.items()}
+    return {field: plain.index(name) for field, name in headers.items() if name is not None}
 
 
-def _rows(rows: list[list[str]], header: int, places: dict[str, int]) -> pd.DataFrame:
+def _rows(rows: list[list[str]], header: int, positions: dict[str, int]) -> pd.DataFrame:
     below = rows[header + 1 :]
     columns: dict[str, list[str]] = {
-        field: [row[place] if place < len(row) else "" for row in below] for field, place in places.items()
+        field: [row[i] if i < len(row) else "" for row in below] for field, i in positions.items()
     }
     table = pd.DataFrame(columns, dtype=object)
-    table["row"] = range(header + 2, header + 2 + len(below))  # as a spreadsheet counts
+    table["row"] = range(header + 2, header + 2 + len(below))  # as spreadsheets count
     key = [field for field in ("clip", "onset", "objective") if field in table]
-    blank = (table[key] == "").all(axis=1)  # no row of data: nothing, or text below the table
+    blank = (table[key] == "").all(axis=1)  # an empty row, or text below the table
     return table[~blank].reset_index(drop=True)
 
 
-def _refuse_blank(table: pd.DataFrame, required: list[str], path: Path) -> None:
+def _check_blank(table: pd.DataFrame, required: list[str], path: Path) -> None:
     for field in required:
         if len(table) and (table[field] == "").all():
-            raise SamplesError(f"{path}: the column for {field} is blank in all {len(table)} rows; take the original")
+            raise SamplesError(f"{path}: the column for {field} is blank in all {len(table)} rows; use the original")
 
 
 def frame_number(text: str) -> int | None:
-    """A frame number; None where the sheet has none (``, `/`, `-`, `nan`). `ValueError` for anything else."""
+    """A frame number; None for a blank cell (empty, `/`, `-`, `nan`). `ValueError` for anything else."""
     if text.strip().casefold() in BLANKS:
         return None
     match = re.fullmatch(r"(\d+)(?:\.0*)?", text.strip())

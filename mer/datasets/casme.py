@@ -1,19 +1,18 @@
 """CASME: Yan, Wu, Liu, Wang and Fu, "CASME database: A dataset of spontaneous micro-expressions collected from
 neutralized faces", FG 2013.
 
-Frames in `CASME_raw_selected/sub01/EP01_12/*.jpg`, or `Cropped/`. Headers of the sheet: `Subject, Filename, OnsetF,
-ApexF1, ApexF2, OffsetF, AU, Emotion`, with blank columns between; `ApexF1` is the apex. One clip may hold two
-expressions, so that a row is known by its onset too. Public patches of five rows exist by row number only, so that
-none is applied; where a row's frames are not in the folder, its message says so.
+Frames: `CASME_raw_selected/sub01/EP01_12/*.jpg`, or under `Cropped/`. Headers of the sheet: `Subject, Filename,
+OnsetF, ApexF1, ApexF2, OffsetF, AU, Emotion`, with blank columns between them; `ApexF1` is the apex. A clip may hold
+two expressions, so the onset is part of a row's key. Public patches of five rows exist, but by row number only, so
+none is applied. If the frames of a row are not in its folder, the row's message says so.
 """
 
 from __future__ import annotations
 
-from mer.datasets.database import Database, Published
+from mer.datasets.database import Database, Published, numbered_subject
 from mer.datasets.frame_folders import by_parent
-from mer.datasets.identifiers import numbered
 
-SUBJECT = numbered("sub", 2)
+SUBJECT = numbered_subject("sub", 2)
 
 CASME = Database(
     name="casme",

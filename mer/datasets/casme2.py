@@ -1,13 +1,13 @@
 """CASME II: Yan, Li, Wang, Zhao, Liu, Chen and Fu, "CASME II: An improved spontaneous micro-expression database and
 the baseline evaluation", PLoS ONE 2014.
 
-Frames in `CASME2_RAW_selected/sub01/EP02_01f/img46.jpg`, numbered as in the sheet and without leading zeros; the
-cropped ones in `Cropped/sub01/EP02_01f/reg_img46.jpg`, in some copies under `1` for `sub01`. Headers of the sheet:
+Frames: `CASME2_RAW_selected/sub01/EP02_01f/img46.jpg`, numbered as in the sheet, without leading zeros; cropped
+frames in `Cropped/sub01/EP02_01f/reg_img46.jpg`, in some copies with `1` instead of `sub01`. Headers of the sheet:
 `Subject, Filename, OnsetFrame, ApexFrame, OffsetFrame, Action Units, Estimated Emotion`, with blank columns in the
-original. `CASME2-coding-20140508.xlsx` has 255 rows; later ones add sub24/EP02_07 and move three clips of sub24 from
-sadness to surprise. The apex of sub04/EP12_01f is `/`, that of sub05/EP09_05f equals the onset: both are spotted.
-Public lists disagree on sub07/EP06_01 (15 to 68, or 56 to 116) and on the offset of sub16/EP01_08 (96 or 110); the
-sheet's values stand.
+original. `CASME2-coding-20140508.xlsx` has 255 rows; later editions add sub24/EP02_07 and change three clips of sub24
+from sadness to surprise. The apex of sub04/EP12_01f is `/`, that of sub05/EP09_05f equals the onset: both are
+spotted. Public lists disagree on sub07/EP06_01 (15 to 68, or 56 to 116) and on the offset of sub16/EP01_08 (96 or
+110); the values of the sheet are used.
 """
 
 from __future__ import annotations
@@ -17,15 +17,14 @@ from pathlib import Path
 import pandas as pd
 
 from mer.datasets.annotation_sheet import find_sheets, read_table
-from mer.datasets.database import Database, Published
+from mer.datasets.database import Database, Published, numbered_subject
 from mer.datasets.frame_folders import Frames, by_parent
-from mer.datasets.identifiers import numbered
 
-SUBJECT = numbered("sub", 2)
+SUBJECT = numbered_subject("sub", 2)
 
 
 def _rows(sheet: Path | None, root: Path, frames: Frames) -> pd.DataFrame:
-    """The sheet, with the objective classes of `CASME2-ObjectiveClasses.xlsx` where that lies beside it."""
+    """The sheet, with the objective classes of `CASME2-ObjectiveClasses.xlsx` if there is one."""
     assert sheet is not None
     rows = read_table(sheet)
     classes = find_sheets(root, (r"casme ?2.*objective",))

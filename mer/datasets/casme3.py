@@ -2,15 +2,16 @@
 micro-expression database with depth information and high ecological validity", IEEE Transactions on Pattern Analysis
 and Machine Intelligence 2023. `casme3` is part A, `casme3-c` the mock crimes of part C; part B has no labels.
 
-Part A: `part_A/spNO.1/a/color/175.jpg` beside `depth/`; the clips cut by the owners are in
+Part A: `part_A/spNO.1/a/color/175.jpg` beside `depth/`; clips cut by the owners are in
 `Part_A_ME_clip/frame/spNO.10_a_116/116.jpg`. `cas(me)3_part_A_ME_label_JpgIndex_v2.xlsx`, tab `label`: `Subject,
 Filename, Onset, Apex, Offset, AU, Objective class, emotion`; version 1 has 22 wrong labels and is refused. A video
-may hold several expressions; an offset of 0 is "not marked"; onset equals apex where the beginning was not recorded.
-The first seven or eight frames of videos are not there, so that the nearest frame is taken, up to ten frames away (a
-third of a second). An expression counts as micro by its onset-apex time; some last longer than two seconds.
+may hold several expressions. An offset of 0 means "not annotated". Onset and apex are equal if the beginning was not
+recorded. The first seven or eight frames of videos are missing; the nearest frame is used instead, up to ten frames
+away (a third of a second). The time from onset to apex decides that an expression is micro; some last more than two
+seconds.
 
 Part C: `part_C/1/1/color/`, or `part_C/spNO.1/1/color/`. `CAS(ME)3_part_C_ME.xlsx`, tab `mockCrimeME`: `sub, count,
-onset, offset, au, emotion`, no apex; units are separated by commas.
+onset, offset, au, emotion`, without an apex; action units are separated by commas.
 """
 
 from __future__ import annotations
@@ -21,12 +22,11 @@ from pathlib import Path
 import pandas as pd
 
 from mer.datasets.annotation_sheet import read_table
-from mer.datasets.database import Database, Published
+from mer.datasets.database import Database, Published, numbered_subject
 from mer.datasets.frame_folders import Frames, Place
-from mer.datasets.identifiers import numbered
 from mer.datasets.samples import SamplesError
 
-SUBJECT = numbered("spNO.", 1)
+SUBJECT = numbered_subject("spNO.", 1)
 V1_ROWS = 921
 
 
@@ -45,7 +45,7 @@ def _rows(sheet: Path | None, root: Path, frames: Frames) -> pd.DataFrame:
     rows = read_table(sheet, tab="label")
     if len(rows) == V1_ROWS or re.search(r"_v1\b", sheet.stem, re.IGNORECASE):
         raise SamplesError(
-            f"{sheet} is version 1 of the sheet, of which its authors list 22 wrong labels; take "
+            f"{sheet} is version 1 of the sheet, which has 22 wrong labels according to its authors; use "
             "cas(me)3_part_A_ME_label_JpgIndex_v2.xlsx"
         )
     return rows
@@ -80,15 +80,15 @@ CASME3 = Database(
     prefer=("color", r"(^|/)frame/"),
     skip=r"depth|part_?[bc]\b",
     rows=_rows,
-    clip=str.lower,  # spNO.14 has a J
+    clip=str.lower,  # the sheet has a clip J
     slack=10,
 )
 
-_NUMBERED_C = numbered("", 2)
+_NUMBERED_C = numbered_subject("", 2)
 
 
 def _subject_c(text: str) -> str:
-    """`1`, `01` or `spNO.1`, as part A calls people -> `01`."""
+    """`1`, `01`, or `spNO.1` as in part A -> `01`."""
     return _NUMBERED_C(re.sub(r"^spNO\.?", "", text.strip(), flags=re.IGNORECASE))
 
 

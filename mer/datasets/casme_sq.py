@@ -1,10 +1,10 @@
 """CAS(ME)^2: Qu, Wang, Yan, Li, Wu and Fu, "CAS(ME)^2: A database for spontaneous macro-expression and
 micro-expression spotting and recognition", IEEE Transactions on Affective Computing 2018. Long videos.
 
-Frames in `rawpic/s15/15_0101disgustingteeth/img001.jpg`. `CAS(ME)^2code_final.xlsx` has no row of headers. Its first
-tab: number of the person, code (`disgust1_1`, the first expression of the video `disgust1`), onset, apex, offset,
-units, emotion, type, own report. Its second tab pairs `s15` with that number, its third the video with the four
-digits (`0101`) of the folder. An offset of 0 is "not marked": the apex ends the expression.
+Frames: `rawpic/s15/15_0101disgustingteeth/img001.jpg`. `CAS(ME)^2code_final.xlsx` has no headers. Columns of the
+first tab: number of the person, code (`disgust1_1`, the first expression in the video `disgust1`), onset, apex,
+offset, action units, emotion, type, self-report. The second tab maps `s15` to that number, the third tab the video to
+the four digits (`0101`) of its folder. An offset of 0 means "not annotated"; the expression then ends at the apex.
 """
 
 from __future__ import annotations
@@ -15,12 +15,11 @@ from pathlib import Path
 import pandas as pd
 
 from mer.datasets.annotation_sheet import Book, read_book, read_table
-from mer.datasets.database import Database, Published
+from mer.datasets.database import Database, Published, numbered_subject
 from mer.datasets.frame_folders import Frames, Place
-from mer.datasets.identifiers import numbered
 from mer.datasets.samples import SamplesError
 
-SUBJECT = numbered("s", 2)
+SUBJECT = numbered_subject("s", 2)
 _KIND = re.compile(r"(micro|macro)", re.IGNORECASE)
 
 
@@ -38,29 +37,29 @@ def _name(person: str, code: str) -> str:
 
 def _rows(sheet: Path | None, root: Path, frames: Frames) -> pd.DataFrame:
     assert sheet is not None
-    if sheet.suffix.lower() == ".csv":  # a table of the user's own, whose clips are folders
+    if sheet.suffix.lower() == ".csv":  # the user's own table, whose clips are folders
         try:
             return read_table(sheet)
         except SamplesError as error:
             raise SamplesError(
-                f"{sheet} holds one tab, and the three of CAS(ME)^2code_final.xlsx are needed to tell a folder: give "
-                "the .xlsx, or a table of your own with the columns subject, clip (as 15_0101), onset and label"
+                f"{sheet} has one tab, but folders are found by three: give CAS(ME)^2code_final.xlsx, or your own "
+                "table with the columns subject, clip (such as 15_0101), onset and label"
             ) from error
     book = read_book(sheet)
     rows, people, videos = _tabs(book, sheet)
     table = pd.DataFrame(rows)
-    for column, known, what in (("person", people, "second"), ("video", videos, "third")):
-        unknown = table[~table[column].isin(list(known))]
+    for column, mapping, what in (("person", people, "second"), ("video", videos, "third")):
+        unknown = table[~table[column].isin(list(mapping))]
         if len(unknown):
             row = unknown.iloc[0]
-            raise SamplesError(f"{sheet}, row {row['row']}: the {what} tab does not tell what {row[column]!r} is")
+            raise SamplesError(f"{sheet}, row {row['row']}: {row[column]!r} is not in the {what} tab")
     table["subject"] = table["person"].map(people)
     table["clip"] = [_name(people[p].lstrip("s"), videos[v]) for p, v in zip(table["person"], table["video"])]
     return table
 
 
 def _tabs(book: Book, sheet: Path) -> tuple[list[dict[str, str]], dict[str, str], dict[str, str]]:
-    """The expressions, number -> `s15`, video -> four digits; each tab is known by what its cells look like."""
+    """The expressions, number -> `s15`, and video -> four digits; the content of the cells identifies each tab."""
     rows: list[dict[str, str]] = []
     people: dict[str, str] = {}
     videos: dict[str, str] = {}
@@ -79,9 +78,9 @@ def _tabs(book: Book, sheet: Path) -> tuple[list[dict[str, str]], dict[str, str]
                 videos[_video(words[0])] = digits[0].zfill(4)
     if not rows:
         raise SamplesError(f"{sheet} has no rows of expressions; expected the first tab of CAS(ME)^2code_final.xlsx")
-    for found, what in ((people, "people (s15 beside a number)"), (videos, "videos (a name beside four digits)")):
-        if not found:
-            raise SamplesError(f"{sheet} lacks its tab of {what}, without which no folder can be told")
+    for mapping, what in ((people, "people (s15 beside a number)"), (videos, "videos (a name beside four digits)")):
+        if not mapping:
+            raise SamplesError(f"{sheet} has no tab of {what}; it is needed to find the folders")
     return rows, people, videos
 
 

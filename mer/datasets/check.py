@@ -1,4 +1,4 @@
-"""What `mer doctor --dataset` tells of a copy: found, missing, odd, and the counts beside the published ones."""
+"""Checks a copy for `mer doctor --dataset`: missing files, odd rows, and counts against the published numbers."""
 
 from __future__ import annotations
 
@@ -8,19 +8,25 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from mer.datasets.action_units import parse_aus
+from mer.datasets.action_units import unknown_codes
 from mer.datasets.database import Database, Published
 from mer.datasets.local_copy import Copy
 from mer.datasets.samples import STATUSES
 
-EXAMPLES = 5  # names that a line holds before it says how many more there are
-KINDS = 8  # kinds of trouble that one status has, each with an example
+EXAMPLES = 5  # names in a line before "and 7 more"
+KINDS = 8  # kinds of messages that are listed for one status, each with an example
 COLUMNS = {"apex": "apexes", "offset": "offsets", "aus": "action units"}
 
 
 class Finding(NamedTuple):
-    """One line of the check: `ok`, `note` (odd, and harmless), `differs` (from numbers that could not be checked) or
-    `WRONG` (to be mended), what, and the detail.
+    """One entry of the report.
+
+    Attributes
+    ----------
+    state : {"ok", "note", "differs", "WRONG"}
+        `note` is odd but harmless, `differs` is a difference from published numbers that could not be verified, `WRONG`
+        is a problem that should be fixed.
+    what, detail : str
     """
 
     state: str
@@ -29,9 +35,9 @@ class Finding(NamedTuple):
 
 
 def check_copy(database: Database, copy: Copy) -> Iterator[Finding]:
-    """The lines of the check, the counts last."""
+    """The entries of the report, the counts last."""
     samples, frames = copy.samples, copy.frames
-    yield Finding("ok", "sheet", str(copy.sheet or "none; folder names tell the labels"))
+    yield Finding("ok", "sheet", str(copy.sheet or "none; labels come from the names of folders"))
     yield Finding("ok", "frames", f"{len(frames.folders)} folders in {frames.used}")
     for note in copy.notes:
         yield Finding("note", "reading", note)
@@ -44,136 +50,133 @@ def check_copy(database: Database, copy: Copy) -> Iterator[Finding]:
     remarks = samples[good & (samples["message"] != "")]
     if len(remarks):
         yield Finding("note", "odd rows", f"{len(remarks)} rows\n{_by_kind(remarks)}")
-    yield from _cells(database, copy)
-    unused = sorted(set(frames.folders.values()) - copy.named)
+    yield from _check_columns(database, copy)
+    unused = sorted(set(frames.folders.values()) - copy.annotated_folders)
     if unused:
-        names = _some(f"{folder.parent.name}/{folder.name}" for folder in unused)
+        names = _first(f"{folder.parent.name}/{folder.name}" for folder in unused)
         yield Finding("note", "not in the sheet", f"{len(unused)} folders: {names}")
-    if frames.strange:
-        yield Finding("note", "unknown folders", f"{len(frames.strange)} folders: {_some(frames.strange)}")
-    yield from _numbers(database, samples)
+    if frames.unknown:
+        yield Finding("note", "unknown folders", f"{len(frames.unknown)} folders: {_first(frames.unknown)}")
+    yield from _check_counts(database, samples)
 
 
 def verdict(database: Database, samples: pd.DataFrame, findings: list[Finding]) -> tuple[bool, str]:
-    """Whether the copy is as published, and the sentence that says so."""
+    """Whether the copy is as published, and a sentence that says so."""
     wrong = sum(finding.state == "WRONG" for finding in findings)
     if wrong:
-        return False, f"{wrong} things to look at"
+        return False, f"{wrong} problem{'s' if wrong > 1 else ''} found"
     if any(finding.state == "differs" for finding in findings):
-        return False, "its numbers are not the published ones, which could not be checked"
+        return False, "the numbers differ from published ones that could not be verified"
     edition = nearest(database, samples)
-    doubt = ", by numbers that could not be checked" if edition and edition.unchecked else ""
+    doubt = ", but some published numbers could not be verified" if edition and edition.unchecked else ""
     return True, f"as published{doubt}"
 
 
 def counts(database: Database, samples: pd.DataFrame) -> list[tuple[str, int, str]]:
-    """`(label, clips here, clips in the published edition that is nearest)`; the last is blank where none is known."""
-    found = samples["label"].replace("", "(blank)").value_counts()
+    """Clips per label: `(label, clips here, clips in the nearest published edition)`; the last is blank if unknown."""
+    here = samples["label"].replace("", "(blank)").value_counts()
     edition = nearest(database, samples)
     published: Mapping[str, int] = edition.labels if edition else {}
     labels = [*published, *(label for label in database.labels if label not in published)]
-    labels += [label for label in found.index if label not in labels]
-    rows = [(label, int(found.get(label, 0)), published.get(label, 0)) for label in labels]
-    table = [(label, n, _beside(n, expected) if published else "") for label, n, expected in rows if n or expected]
-    return [*table, ("all", len(samples), _beside(len(samples), edition.total) if edition else "")]
+    labels += [label for label in here.index if label not in labels]
+    rows = [(label, int(here.get(label, 0)), published.get(label, 0)) for label in labels]
+    table = [(label, n, _compare(n, expected) if published else "") for label, n, expected in rows if n or expected]
+    return [*table, ("all", len(samples), _compare(len(samples), edition.total) if edition else "")]
 
 
-def _beside(n: int, expected: int) -> str:
+def _compare(n: int, expected: int) -> str:
     return str(expected) if n == expected else f"{expected} ({n - expected:+d})"
 
 
 def nearest(database: Database, samples: pd.DataFrame) -> Published | None:
-    """The edition whose counts are nearest."""
+    """The published edition whose counts are nearest to those of the samples."""
     return min(database.published, key=lambda edition: _distance(edition, samples), default=None)
 
 
 def _distance(edition: Published, samples: pd.DataFrame) -> int:
     if not edition.labels:
         return abs(edition.total - len(samples))
-    found = samples["label"].value_counts()
-    labels = {*edition.labels, *found.index}
-    return sum(abs(edition.labels.get(label, 0) - int(found.get(label, 0))) for label in labels)
+    here = samples["label"].value_counts()
+    labels = {*edition.labels, *here.index}
+    return sum(abs(edition.labels.get(label, 0) - int(here.get(label, 0))) for label in labels)
 
 
-def _numbers(database: Database, samples: pd.DataFrame) -> Iterator[Finding]:
-    """Clips, labels and people beside the published ones; an edition that could be checked has the last word."""
+def _check_counts(database: Database, samples: pd.DataFrame) -> Iterator[Finding]:
+    """People, clips and labels against the published numbers; verified editions take precedence over the others."""
     people = samples["subject"].nunique()
     edition = nearest(database, samples)
     if edition is None or edition.people is None:
-        yield Finding("note", "people", f"{people}; no published number is known")
+        yield Finding("note", "people", f"{people}; the published number is unknown")
     elif people == edition.people:
         yield Finding("ok", "people", str(people))
     else:
-        detail = f"{people}; {edition.people} are published ({edition.source})"
-        yield _off("people", detail, "people" not in edition.unchecked)
+        detail = f"{people}; the published number is {edition.people} ({edition.source})"
+        yield _difference("people", detail, "people" not in edition.unchecked)
     editions = database.published
     if editions and all(edition.total != len(samples) for edition in editions):
-        known = any("clips" not in edition.unchecked for edition in editions)
+        verified = any("clips" not in edition.unchecked for edition in editions)
     elif editions and all(_distance(edition, samples) for edition in editions):
-        known = any("labels" not in edition.unchecked for edition in editions)
+        verified = any("labels" not in edition.unchecked for edition in editions)
     else:
         return
-    yield _off("counts", "the numbers below are not those of a known edition of the sheet", known)
+    yield _difference("counts", "the numbers below match no known edition of the sheet", verified)
 
 
-def _off(what: str, detail: str, checked: bool) -> Finding:
-    """Numbers that are not the published ones."""
-    state, doubt = ("WRONG", "") if checked else ("differs", "; the published numbers could not be checked")
+def _difference(what: str, detail: str, verified: bool) -> Finding:
+    """A difference from published numbers."""
+    state, doubt = ("WRONG", "") if verified else ("differs", "; the published numbers could not be verified")
     return Finding(state, what, detail + doubt)
 
 
-def _cells(database: Database, copy: Copy) -> Iterator[Finding]:
-    """What is blank or odd in the columns of the sheet."""
+def _check_columns(database: Database, copy: Copy) -> Iterator[Finding]:
+    """Blank and odd cells in the columns of the sheet."""
     samples = copy.samples
     good = samples[samples["status"] == ""]
-    for column, trouble in copy.bare.items():
-        yield Finding("WRONG", COLUMNS[column], f"{trouble}; the sheet of the owners has them")
-    spotted = int(good["apex"].isna().sum())
-    if spotted:
-        yield Finding("note", "apex", f"{spotted} clips have none that is annotated: it is to be spotted")
+    for column, problem in copy.blank_columns.items():
+        yield Finding("WRONG", COLUMNS[column], f"{problem}; the owners' sheet has them")
+    unlabeled = int(good["apex"].isna().sum())
+    if unlabeled:
+        yield Finding("note", "apex", f"{unlabeled} clips have no annotated apex; it will be spotted")
     without = samples[samples["aus"] == ""]
-    if len(without) and "aus" in database.annotated and "aus" not in copy.bare:
-        yield Finding("note", "action units", f"{len(without)} rows have none: {_places(without)}")
+    if len(without) and "aus" in database.annotated and "aus" not in copy.blank_columns:
+        yield Finding("note", "action units", f"{len(without)} rows have none: {_clips(without)}")
     blank = samples[samples["label"] == ""]
     if len(blank):
-        lost = f"\nthey come from {database.companion[0]}, which is not there"
-        why = lost if database.companion[0] and copy.companion is None else ""
-        yield Finding("WRONG", "labels", f"{len(blank)} rows have none: {_places(blank)}{why}")
-    strange = samples[~samples["label"].isin(["", *database.labels])]
-    if database.labels and len(strange):
-        names = ", ".join(f"{label} ({n})" for label, n in strange["label"].value_counts().items())
-        where = "".join(
-            f"\n{label}: {_places(strange[strange['label'] == label])}" for label in sorted(set(strange["label"]))
-        )
+        missing = f"\nthey come from {database.companion[0]}, which was not found"
+        why = missing if database.companion[0] and copy.companion is None else ""
+        yield Finding("WRONG", "labels", f"{len(blank)} rows have none: {_clips(blank)}{why}")
+    odd = samples[~samples["label"].isin(["", *database.labels])]
+    if database.labels and len(odd):
+        names = ", ".join(f"{label} ({n})" for label, n in odd["label"].value_counts().items())
+        where = "".join(f"\n{label}: {_clips(rows)}" for label, rows in odd.groupby("label"))
         yield Finding("note", "odd labels", f"{names}; expected {', '.join(database.labels)}{where}")
-    unread = [text for text in sorted(set(samples["aus"])) if parse_aus(text)[1]]
-    if unread:
-        yield Finding("note", "odd units", f"{len(unread)} cells hold more than action units: {_some(unread)}")
+    unknown = [text for text in sorted(set(samples["aus"])) if unknown_codes(text)]
+    if unknown:
+        yield Finding("note", "odd units", f"{len(unknown)} cells hold more than action units: {_first(unknown)}")
 
 
 def _by_kind(rows: pd.DataFrame) -> str:
-    """A line for each kind of message, the commonest first: how many rows have it, and one of them."""
+    """One line per kind of message, the most frequent first: the number of rows, and one of them."""
     kinds: dict[str, list[str]] = {}
     for row in rows.to_dict("records"):
-        place = f"{row['subject']}/{row['clip']}"
         for sentence in row["message"].split("; "):
-            bare = sentence
+            kind = sentence
             for name in (row["subject"], row["clip"]):  # as whole words: clips of CAS(ME)^3 are called a, b, c
-                bare = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", "*", bare) if name else bare
-            kind = re.sub(r"'[^']*'|\S*[/\\]\S*|[\d*]+", "*", bare)  # numbers, names and paths aside
-            kinds.setdefault(kind, []).append(f"{place}: {sentence}")
-    often = sorted(kinds.values(), key=len, reverse=True)
-    lines = [f"{len(named)} such as {named[0]}" if len(named) > 1 else named[0] for named in often[:KINDS]]
-    more = sum(map(len, often[KINDS:]))
-    return "\n".join([*lines, *([f"and {more} of other kinds"] if more else [])])
+                kind = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", "*", kind) if name else kind
+            kind = re.sub(r"'[^']*'|\S*[/\\]\S*|[\d*]+", "*", kind)  # ignores numbers, names and paths
+            kinds.setdefault(kind, []).append(f"{row['subject']}/{row['clip']}: {sentence}")
+    frequent = sorted(kinds.values(), key=len, reverse=True)
+    lines = [f"{len(rows)} rows, such as {rows[0]}" if len(rows) > 1 else rows[0] for rows in frequent[:KINDS]]
+    more = sum(map(len, frequent[KINDS:]))
+    return "\n".join([*lines, *([f"and {more} other messages"] if more else [])])
 
 
-def _places(rows: pd.DataFrame) -> str:
-    return _some(rows["subject"] + "/" + rows["clip"])
+def _clips(rows: pd.DataFrame) -> str:
+    return _first(rows["subject"] + "/" + rows["clip"])
 
 
-def _some(names: Iterable[str]) -> str:
-    """The first names, and how many more there are."""
+def _first(names: Iterable[str]) -> str:
+    """The first names, and the number of further ones."""
     names = list(names)
     more = f" and {len(names) - EXAMPLES} more" if len(names) > EXAMPLES else ""
     return ", ".join(names[:EXAMPLES]) + more

@@ -1,7 +1,7 @@
-"""Corrections of known mistakes in the sheets: data in `corrections.csv`, each with the old value that it expects.
+"""Corrections of known mistakes in annotation sheets, read from `corrections.csv`.
 
-A correction is known by `(dataset, subject, clip, onset)`, the onset as in the sheet, never by the number of a row:
-copies differ in their rows. It is applied where the sheet holds the value `old` and nowhere else.
+A correction is keyed by `(dataset, subject, clip, onset)`, with the onset as in the sheet, not by row number, since the
+rows of copies differ. It is applied only if the cell holds the value `old`.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from mer.datasets.annotation_sheet import BLANKS
+from mer.datasets.samples import BLANKS
 
 
 def read_corrections(path: Path | None = None) -> pd.DataFrame:
-    """The table of corrections: `dataset, subject, clip, onset, column, old, new, why`, all of them text."""
+    """The table of corrections: `dataset, subject, clip, onset, column, old, new, why`, all text."""
     if path is not None:
         return pd.read_csv(path, dtype=str, keep_default_na=False)
     with importlib.resources.as_file(importlib.resources.files("mer.datasets") / "corrections.csv") as file:
@@ -23,7 +23,7 @@ def read_corrections(path: Path | None = None) -> pd.DataFrame:
 
 
 def correct(rows: pd.DataFrame, dataset: str, corrections: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """Apply what fits; the corrected rows, and a sentence for each correction that was applied or did not fit.
+    """Apply the corrections of a database.
 
     Parameters
     ----------
@@ -31,24 +31,37 @@ def correct(rows: pd.DataFrame, dataset: str, corrections: pd.DataFrame) -> tupl
         The sheet as text, with canonical subjects.
     dataset : str
     corrections : DataFrame
-        See :func:`read_corrections`. Several may aim at one cell, for copies that differ.
+        See :func:`read_corrections`. There may be several for one cell, with different old values.
+
+    Returns
+    -------
+    rows : DataFrame
+        The corrected rows.
+    notes : list of str
+        A sentence for each correction that was applied or did not match.
     """
     rows, notes = rows.copy(), []
-    ours = corrections[corrections["dataset"] == dataset]
-    for (subject, clip, onset, column), group in ours.groupby(["subject", "clip", "onset", "column"], sort=False):
+    corrections = corrections[corrections["dataset"] == dataset]
+    for (subject, clip, onset, column), group in corrections.groupby(
+        ["subject", "clip", "onset", "column"], sort=False
+    ):
         what = f"{subject}/{clip}, onset {onset}"
-        hit = (rows["subject"] == subject) & (rows["clip"].str.casefold() == clip.casefold()) & (rows["onset"] == onset)
-        if column not in rows or not hit.any():
-            notes.append(f"{what}: not in this sheet, so its correction of the {column} was not applied")
+        same = (
+            (rows["subject"] == subject) & (rows["clip"].str.casefold() == clip.casefold()) & (rows["onset"] == onset)
+        )
+        if column not in rows or not same.any():
+            notes.append(f"{what}: not in this sheet; the correction of its {column} was not applied")
             continue
-        i = hit.idxmax()
+        i = same.idxmax()
         value = rows.at[i, column]
-        fits = group[group["old"] == value]
-        if len(fits):
-            entry = fits.iloc[0]
+        matching = group[group["old"] == value]
+        if len(matching):
+            entry = matching.iloc[0]
             rows.at[i, column] = entry["new"]
-            notes.append(f"{what}: {column} {value or 'blank'} made {entry['new'] or 'blank'} ({entry['why']})")
+            notes.append(
+                f"{what}: {column} changed from {value or 'blank'} to {entry['new'] or 'blank'} ({entry['why']})"
+            )
         elif value not in (*group["new"], *(BLANKS if "" in list(group["new"]) else ())):
             expected = " or ".join(group["old"])
-            notes.append(f"{what}: the {column} is {value or 'blank'}, not {expected}: its correction was not applied")
+            notes.append(f"{what}: the {column} is {value or 'blank'}, not {expected}; the correction was not applied")
     return rows, notes

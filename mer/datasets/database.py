@@ -1,7 +1,8 @@
-"""What is known of a database: layout, sheet, spelling of labels, published counts."""
+"""The facts of one database: layout, annotation sheet, spelling of people and labels, published counts."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,24 +15,55 @@ from mer.datasets.frame_folders import Frames, Identify
 
 
 class Published(NamedTuple):
-    """Numbers that were published of one edition: where, label -> clips, people, clips in all, and which of these
-    could not be checked.
+    """Published numbers of one edition of a database.
+
+    Attributes
+    ----------
+    source : str
+        The sheet or publication that gives them.
+    labels : mapping
+        Label -> number of clips.
+    people : int or None
+    clips : int or None
+        Number of clips, if `labels` is empty.
+    unchecked : tuple of str
+        Those of `labels`, `clips` and `people` that could not be checked against the owners' files.
     """
 
     source: str
     labels: Mapping[str, int]
     people: int | None = None
-    clips: int | None = None  # where the labels are not published
-    unchecked: tuple[str, ...] = ()  # of "labels", "clips", "people"
+    clips: int | None = None
+    unchecked: tuple[str, ...] = ()
 
     @property
     def total(self) -> int:
-        """Clips in all."""
+        """Number of clips."""
         return self.clips or sum(self.labels.values())
 
 
+def numbered_subject(prefix: str, digits: int) -> Callable[[str], str]:
+    """A function that brings names of people into one form: `prefix` and a number with leading zeros.
+
+    >>> subject = numbered_subject("sub", 2)
+    >>> subject("1"), subject("01"), subject("Sub 1"), subject("s01")
+    ('sub01', 'sub01', 'sub01', 'sub01')
+
+    It raises `ValueError` for a name of another form.
+    """
+    prefixes = "|".join(re.escape(word) for word in (prefix.rstrip("."), "subject", "sub", "s") if word)
+
+    def canonical(text: str) -> str:
+        match = re.fullmatch(rf"(?:{prefixes})?[\s_.-]*(\d+)", text.strip(), re.IGNORECASE)
+        if match is None:
+            raise ValueError(f"{text!r} is not the name of a person such as {prefix}{1:0{digits}d}")
+        return f"{prefix}{int(match[1]):0{digits}d}"
+
+    return canonical
+
+
 def rows_of_sheet(sheet: Path | None, root: Path, frames: Frames) -> pd.DataFrame:
-    """The common case: one sheet with a row of headers."""
+    """The rows of a sheet that has one row of headers, which is the usual case."""
     assert sheet is not None
     return read_table(sheet)
 
@@ -43,39 +75,40 @@ class Database:
     Attributes
     ----------
     name, title, page : str
-        As typed, as printed, and where its owners are asked for it; empty where that is not known.
+        Name on the command line, name in print, and the owners' page; `page` is empty if unknown.
     fps : float
-        Frames a second; a column of the sheet goes before it.
+        Frames per second; a column `fps` of the sheet takes precedence.
     subject : function
-        Any form of a person's name -> the one of the samples table; `ValueError` if it is none.
+        Any spelling of a person's name -> the one in the samples table; `ValueError` for anything else.
     identify : function
-        See :mod:`mer.datasets.frame_folders`.
+        The names in a path -> whose frames these are (:mod:`mer.datasets.frame_folders`).
     layout : str
-        What the folders look like, for messages.
+        Example of a path, for messages.
     labels : mapping
-        Label in the samples table -> other spellings in the sheets. Protocols rely on these.
+        Label in the samples table -> other spellings in the sheets. Protocols rely on these labels.
     sheets : tuple of str
-        Regular expressions for the names of the sheet, the best first; empty where the owners give none.
+        Regular expressions for the file name of the sheet, the best first; empty if the database has none.
     sheet : str
-        The name that the owners give it, for messages.
+        The owners' name of the sheet, for messages.
     companion : (str, tuple of str)
-        Another sheet that the labels come from: its name, and regular expressions for it; blank where the sheet itself
-        has them.
+        A second sheet that holds the labels: its name, and regular expressions for it; blank if the sheet itself has
+        them.
     annotated : tuple of str
-        Which of `apex`, `offset` and `aus` the sheet has.
+        Those of `apex`, `offset` and `aus` that the sheet has.
     published : tuple of Published
         The counts of the known editions of the sheet.
     prefer, skip
         See :func:`mer.datasets.frame_folders.find_frames`.
     rows : function
-        `(sheet, root, frames)` -> the rows as text: `subject, clip, onset, label` and more of `mer.datasets.annotation_sheet.HEADERS`.
+        `(sheet, root, frames)` -> the rows as text: `subject, clip, onset, label` and other keys of
+        :data:`mer.datasets.annotation_sheet.HEADERS`.
     clip : function
-        The clip's name in the sheet -> the one of the samples table, which the folder's agrees with.
+        The clip's name in the sheet -> the one in the samples table, which equals that of the folder.
     owner : function
-        The person whom a clip's name tells, None where it tells none.
+        The person in a clip's name; None if the name does not contain one.
     slack : int
-        A frame that is not there is replaced by the nearest at most so many frames away.
-    """  # noqa: E501
+        A missing frame is replaced by the nearest one that is at most this many frames away.
+    """
 
     name: str
     title: str

@@ -2,9 +2,9 @@
 recognition", IEEE Transactions on Affective Computing 2024. The files of its challenges.
 
 `training_full_with_AU.xlsx` and the sheets of the test parts: `Subject, Filename, OnsetFrame, ApexFrame, OffsetFrame,
-Emotion, EmotionId, Fps, AU`, with `sub0003` and `sub0003_01`. Frames in `<part>/<Filename>/00020.png`, numbered
-within the clip. Clips have 200, 300 or 500 frames a second: motions from onset to apex are comparable, motions a
-frame are not.
+Emotion, EmotionId, Fps, AU`, with names such as `sub0003` and `sub0003_01`. Frames: `<part>/<Filename>/00020.png`,
+numbered within the clip. Clips have 200, 300 or 500 frames per second: motion from onset to apex is comparable between
+clips, motion per frame is not.
 """
 
 from __future__ import annotations
@@ -15,11 +15,10 @@ from pathlib import Path
 import pandas as pd
 
 from mer.datasets.annotation_sheet import HEADERS, read_table
-from mer.datasets.database import Database, Published
+from mer.datasets.database import Database, Published, numbered_subject
 from mer.datasets.frame_folders import Frames, Place
-from mer.datasets.identifiers import numbered
 
-SUBJECT = numbered("sub", 4)
+SUBJECT = numbered_subject("sub", 4)
 EMOTIONS = ("anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise")  # EmotionId 0 to 6
 
 
@@ -35,7 +34,7 @@ def _identify(parts: tuple[str, ...]) -> Place | None:
 
 def _rows(sheet: Path | None, root: Path, frames: Frames) -> pd.DataFrame:
     assert sheet is not None
-    return read_table(sheet, {"label": (*HEADERS["label"], "emotionid")})  # the ids serve where the names are not there
+    return read_table(sheet, {"label": (*HEADERS["label"], "emotionid")})  # ids, if there are no names
 
 
 DFME = Database(
@@ -51,7 +50,8 @@ DFME = Database(
     sheet="training_full_with_AU.xlsx",
     published=(
         Published("training_full_with_AU.xlsx", dict(zip(EMOTIONS, (161, 100, 548, 265, 206, 278, 298))), 176),
-        Published("test A", dict(zip(EMOTIONS, (129, 101, 46, 62, 63, 39, 34))), 42),
+        Published("test A", dict(zip(EMOTIONS, (39, 34, 129, 62, 63, 46, 101))), 42),
+        Published("test B", dict(zip(EMOTIONS, (41, 37, 58, 38, 42, 35, 48))), 41),
     ),
     rows=_rows,
     owner=_owner,

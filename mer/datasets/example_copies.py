@@ -1,7 +1,7 @@
-"""A folder of videos written out as a database: what a copy of CASME II, SAMM or SMIC looks like, to try things on.
+"""Writes a folder of videos in the layout of CASME II, SAMM or SMIC, to try out commands without a license.
 
-The frames are those of the given clips; names, numbers and sheets are made up in the databases' own forms, their
-oddities included. Nothing of the databases is in it.
+The frames are those of the videos; names, numbers and sheets are invented in the form of the databases, including their
+oddities. No data of the databases is used.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from mer.datasets.video import Clip, open_clip
 from mer.datasets.video_folder import list_clips
 from mer.utils.atomic_files import write_whole
 
-NOTE = "Not the database: other clips in its layout. Scores on it say nothing about the database."
-# Label of the videos -> labels of the database, in turns.
+NOTE = "Not the database: other clips in its layout. Scores on them say nothing about the database."
+# Label of the videos -> labels of the database, used in turn.
 EMOTIONS = {
     "casme2": {"negative": ("disgust", "repression"), "positive": ("happiness",), "surprise": ("surprise",)},
     "samm": {"negative": ("Anger", "Contempt"), "positive": ("Happiness",), "surprise": ("Surprise",)},
@@ -27,7 +27,7 @@ CODES = {"negative": "ne", "positive": "po", "surprise": "sur"}
 
 
 def write_layout(videos: str | Path, out: str | Path, dataset: str) -> Path:
-    """Write the clips of a folder in the layout and sheet form of a database.
+    """Write the clips in a folder with the layout and the sheet of a database.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def write_layout(videos: str | Path, out: str | Path, dataset: str) -> Path:
         `out`.
     """
     if dataset not in LAYOUTS:
-        raise ValueError(f"no layout of {dataset!r} can be written; there are {', '.join(LAYOUTS)}")
+        raise ValueError(f"cannot write the layout of {dataset!r}; expected {', '.join(LAYOUTS)}")
     out, table = Path(out), list_clips(videos)
     unknown = sorted(set(table["label"]) - set(CODES))
     if unknown:
@@ -58,7 +58,7 @@ def write_layout(videos: str | Path, out: str | Path, dataset: str) -> Path:
 
 
 def _casme2(table: pd.DataFrame, out: Path) -> None:
-    """Frames without leading zeros, a shortcut among the clips, blank columns, an apex `/`, units `?`."""
+    """Frames without leading zeros, a shortcut among the clips, blank columns, an apex `/`, action units `?`."""
     rows: list[list[Any]] = [
         ["Subject", "Filename", None, "OnsetFrame", "ApexFrame", "OffsetFrame", None, "Action Units",
          "Estimated Emotion"]
@@ -69,16 +69,17 @@ def _casme2(table: pd.DataFrame, out: Path) -> None:
         onset, apex, offset = _frames(row, lambda number, f=folder, k=first: f / f"img{k + number}.jpg")  # type: ignore[misc]
         aus: Any = int(row["aus"]) if row["aus"].isdigit() else row["aus"]
         label = EMOTIONS["casme2"][row["label"]][row["turn"] % len(EMOTIONS["casme2"][row["label"]])]
-        shown: Any = "/" if apex is None or i == 0 else first + apex
-        cells = [row["person"], folder.name, None, first + onset, shown, first + offset, None, aus if i else "?", label]
-        rows.append(cells)
+        apex_cell: Any = "/" if apex is None or i == 0 else first + apex
+        aus_cell = aus if i else "?"
+        frames = (first + onset, apex_cell, first + offset)
+        rows.append([row["person"], folder.name, None, *frames, None, aus_cell, label])
     shortcut = out / "CASME2_RAW_selected" / "sub01" / "Desktop - Shortcut.lnk"
     shortcut.write_bytes(b"L\0\0\0")
     _write_sheet(out / "CASME2-coding-20140508.xlsx", "Sheet1", rows)
 
 
 def _samm(table: pd.DataFrame, out: Path) -> None:
-    """Thirteen rows of text above the headers, people like `006`, two widths of frame numbers, formulas."""
+    """Thirteen rows of text above the headers, people such as `006`, frame numbers of two widths, formulas."""
     header = [
         "Subject", "Filename", "Inducement Code", "Onset Frame", "Apex Frame", "Offset Frame", "Duration", "Micro",
         "Action Units", "Estimated Emotion", "Objective Classes", "Notes",
@@ -102,7 +103,7 @@ def _samm(table: pd.DataFrame, out: Path) -> None:
 
 
 def _smic(table: pd.DataFrame, out: Path) -> None:
-    """No sheet: folders and names tell the label, and only the frames from onset to offset are there."""
+    """No sheet: the names of clips and folders hold the label; only the frames from onset to offset are written."""
     for row in table.to_dict("records"):
         code, person = CODES[row["label"]], f"s{row['person']}"
         clip = f"{person}_{code}_{row['number']:02d}"
@@ -115,7 +116,7 @@ LAYOUTS: dict[str, Callable[[pd.DataFrame, Path], None]] = {"casme2": _casme2, "
 
 
 def _frames(row: dict[str, Any], name: Callable[[int], Path], trim: bool = False) -> tuple[int, int | None, int]:
-    """Write the frames of a clip; its onset, apex and offset."""
+    """Write the frames of a clip; returns onset, apex and offset."""
     clip: Clip = open_clip(row["source"])
     onset = int(clip.numbers[0]) if pd.isna(row["onset"]) else int(row["onset"])
     offset = int(clip.numbers[-1]) if pd.isna(row["offset"]) else int(row["offset"])

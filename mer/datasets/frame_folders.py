@@ -1,9 +1,10 @@
-"""Folders of frames, found by what they are called and not by where they should be."""
+"""Finds folders of frames by the names of the folders, wherever they are in a copy of a database."""
 
 from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,100 +13,109 @@ from typing import NamedTuple
 from mer.datasets.samples import SamplesError
 from mer.datasets.video import IMAGE_SUFFIXES
 
-DEPTH = 8  # levels below the root
+DEPTH = 8  # levels below the root that are searched
 
 
 class Place(NamedTuple):
-    """Whose frames a folder holds. `clip` is in lower case; `onset` is None where the folder holds the whole clip."""
+    """The clip in a folder. `clip` is in lower case; `onset` is None if the folder holds the whole clip."""
 
     subject: str
     clip: str
     onset: int | None = None
 
 
-# The names of a path, from the root's own on -> whose frames these are; None or ValueError if they don't say.
+# The names in a path, starting with the root's own -> the clip in it; None or ValueError if the names do not say.
 Identify = Callable[[tuple[str, ...]], Place | None]
 
 
 @dataclass(frozen=True)
 class Frames:
-    """The folders of frames of a copy.
+    """The folders of frames in a copy.
 
     Attributes
     ----------
     folders : dict
         Place -> folder.
     used : str
-        Where these folders lie, relative to the root.
+        The folder that contains them, relative to the root.
     others : list of str
-        Second versions of the same clips, which were left alone: `Cropped` beside the raw frames.
-    strange : list of str
-        Folders of pictures whose names don't say whose they are.
+        Other versions of the same clips, which are ignored: `Cropped` beside the raw frames.
+    unknown : list of str
+        Folders of pictures whose names do not identify a clip.
     """
 
     folders: dict[Place, Path]
     used: str
     others: list[str]
-    strange: list[str]
+    unknown: list[str]
 
 
 def find_frames(root: Path, identify: Identify, prefer: tuple[str, ...] = (), skip: str = "") -> Frames:
-    """Look through `root` for folders of numbered pictures.
+    """Search `root` for folders of numbered pictures.
 
     Parameters
     ----------
     root : Path
     identify : function
-        The names of a path -> whose frames these are.
+        The names in a path -> the clip in it. Blanks at the ends of the names are removed first.
     prefer : tuple of str
-        Regular expressions for relative paths, in lower case: where a copy holds several versions of its frames, the
-        first that matches is used, and no other, so that versions are never mixed.
+        Regular expressions for relative paths in lower case, the best first. If a copy holds several versions of its
+        frames, only the first that matches is used, so that versions are never mixed.
     skip : str
-        A regular expression for relative paths that are none of our business.
+        Regular expression for relative paths in lower case that are ignored.
 
     Raises
     ------
     SamplesError
-        If a clip is there twice in the version that is used.
+        If two folders hold the same clip in the version that is used.
     """
     versions: dict[int, dict[Place, Path]] = {}
-    twins: dict[int, tuple[Place, Path, Path]] = {}
-    strange: list[str] = []
+    duplicates: dict[int, tuple[Place, Path, Path]] = {}
+    unknown: list[str] = []
     for folder in _picture_folders(root, 0, set()):
         relative = folder.relative_to(root)
-        name = relative.as_posix().lower()
+        name = lower_case(relative.as_posix())
         if skip and re.search(skip, name):
             continue
         try:
-            place = identify((root.absolute().name, *relative.parts))
+            place = identify(tuple(part.strip() for part in (root.absolute().name, *relative.parts)))
         except ValueError:
             place = None
         if place is None:
-            strange.append(relative.as_posix())
+            unknown.append(relative.as_posix())
             continue
         place = place._replace(clip=place.clip.casefold())
         rank = next((i for i, pattern in enumerate(prefer) if re.search(pattern, name)), len(prefer))
-        twin = versions.setdefault(rank, {}).setdefault(place, folder)
-        if twin != folder:
-            twins.setdefault(rank, (place, twin, folder))
+        first = versions.setdefault(rank, {}).setdefault(place, folder)
+        if first != folder:
+            duplicates.setdefault(rank, (place, first, folder))
     if not versions:
-        return Frames({}, "", [], strange)
+        return Frames({}, "", [], unknown)
     best = min(versions)
-    if best in twins:
-        place, *both = twins[best]
-        first, second = (path.relative_to(root).as_posix() for path in both)
+    if best in duplicates:
+        place, *both = duplicates[best]
+        one, other = (path.relative_to(root).as_posix() for path in both)
         raise SamplesError(
-            f"{root}: two folders hold {place.subject}/{place.clip}: {first} and {second}; "
+            f"{root}: two folders hold {place.subject}/{place.clip}: {one} and {other}; "
             "give the folder that holds one of them, or remove one"
         )
     others = [_common(root, folders) for rank, folders in sorted(versions.items()) if rank != best]
-    return Frames(versions[best], _common(root, versions[best]), others, strange)
+    return Frames(versions[best], _common(root, versions[best]), others, unknown)
+
+
+def lower_case(name: str) -> str:
+    """The name of a file or folder as patterns expect it: lower case, special characters as plain ones.
+
+    >>> lower_case("CASMEⅡ/CAS(ME)²")
+    'casmeii/cas(me)2'
+    """
+    return unicodedata.normalize("NFKC", name).casefold()
 
 
 def _picture_folders(folder: Path, depth: int, above: set[str]) -> Iterator[Path]:
-    """Folders of numbered pictures, and folders that may not be read; `above` are the folders that lead here."""
+    """Folders of numbered pictures, and unreadable folders; `above` holds the folders on the path to this one."""
     real = os.path.realpath(folder)
-    if depth > DEPTH or real in above:  # a link that leads back
+    if depth > DEPTH or real in above:  # a link to a folder above
         return
     below, pictures = [], False
     try:
@@ -121,7 +131,7 @@ def _picture_folders(folder: Path, depth: int, above: set[str]) -> Iterator[Path
     except OSError:
         if not depth:
             raise
-        pictures = True  # perhaps: what is wrong with it is told where its frames are looked for
+        pictures = True  # perhaps; the error is reported for its clip, when its frames are listed
     if pictures:
         yield folder
     for name in sorted(below):
@@ -134,7 +144,7 @@ def _common(root: Path, folders: dict[Place, Path]) -> str:
 
 
 def by_parent(subject: Callable[[str], str], clip: str = r".+") -> Identify:
-    """`.../<subject>/<clip>/`, where the clip's name matches the regular expression `clip`."""
+    """Identify `.../<subject>/<clip>/`, if the clip's name matches the regular expression `clip`."""
 
     def identify(parts: tuple[str, ...]) -> Place | None:
         if len(parts) < 2 or not re.fullmatch(clip, parts[-1], re.IGNORECASE):

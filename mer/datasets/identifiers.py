@@ -1,28 +1,30 @@
-"""Names of databases, people and clips: one spelling for what copies, lists and papers spell in many ways."""
+"""One spelling for names of databases, people and clips, which copies, lists and papers spell differently.
+
+Every comparison between two tables goes through these functions: the organizers' lists, published images, results of
+others. How a database names its people is one of its facts (:attr:`mer.datasets.database.Database.subject`).
+"""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
 
-# What is left of a name in lower case without blanks and punctuation -> the database.
-_DATABASES = {
+from mer.datasets import DATASETS
+
+# Other spellings, in lower case and without blanks and punctuation -> the name in `DATASETS`.
+_ALIASES = {
     "casmeii": "casme2",
-    "smichs": "smic",
-    "smicall": "smic",
-    "smicvis": "smic-vis",
-    "smicnir": "smic-nir",
-    "casmesq": "casme-sq",
-    "sammlv": "samm-lv",
-    "sammlongvideos": "samm-lv",
     "casmeiii": "casme3",
+    "casmesq": "casme-sq",
     "fourdme": "4dme",
-}
+    "sammlongvideos": "samm-lv",
+    "smicall": "smic",
+    "smichs": "smic",
+} | {name.replace("-", ""): name for name in DATASETS}
 
 
 def database_name(text: str) -> str:
-    """The database's name in `mer`; one that is not known keeps its own, in lower case.
+    """The name of a database in `mer`; an unknown database keeps its name, in lower case.
 
     >>> database_name("CASME II"), database_name("CAS(ME)^2"), database_name("SMIC-HS"), database_name(" SAMM ")
     ('casme2', 'casme-sq', 'smic', 'samm')
@@ -30,21 +32,17 @@ def database_name(text: str) -> str:
     squared = re.search(r"\(me\)|\^|[²³]", text.casefold())  # CAS(ME)^2 is another database than CASME II
     bare = re.sub(r"[^a-z0-9]", "", unicodedata.normalize("NFKC", text).casefold())
     if squared and bare.startswith("casme"):
-        return {"casme2": "casme-sq", "casme3": "casme3"}.get(bare, bare)
-    if bare in ("casme", "casme2", "casme3", "samm", "smic", "mmew", "4dme", "dfme"):
-        return bare
-    return _DATABASES.get(bare, re.sub(r"\s+", "-", text.strip().casefold()))
+        return {"casme2": "casme-sq"}.get(bare, bare)
+    return _ALIASES.get(bare, re.sub(r"\s+", "-", text.strip().casefold()))
 
 
 def subject_name(dataset: str, text: str) -> str:
-    """The person as the samples table names them (:mod:`mer.datasets`); of another database, the text as it is.
+    """The name of a person in the samples table; of an unknown database, the text unchanged.
 
     >>> subject_name("samm", "6"), subject_name("samm", "36.0"), subject_name("casme2", "1"), subject_name("smic", "s1")
     ('006', '036', 'sub01', 's01')
     """
-    from mer.datasets import DATASETS
-
-    text = re.sub(r"^(\d+)\.0+$", r"\1", text.strip())  # a number that a spreadsheet made a fraction
+    text = re.sub(r"^(\d+)\.0+$", r"\1", text.strip())  # spreadsheets turn 36 into 36.0
     try:
         return DATASETS[dataset].subject(text) if dataset in DATASETS else text
     except ValueError:  # not a name of this database
@@ -52,27 +50,7 @@ def subject_name(dataset: str, text: str) -> str:
 
 
 def clip_key(dataset: str, subject: str, clip: str) -> tuple[str, str, str]:
-    """What is equal for two spellings of one clip: SMIC's folders say `s1_ne_01`, the list of MEGC2019 `s01_ne_01`."""
+    """A key that is equal for two spellings of one clip: `s1_ne_01` in SMIC's folders is `s01_ne_01` in MEGC2019."""
     dataset = database_name(dataset)
-    clip = re.sub(r"^s(\d+)_", lambda found: f"s{int(found[1])}_", clip.strip().casefold())
+    clip = re.sub(r"^s(\d+)_", lambda match: f"s{int(match[1])}_", clip.strip().casefold())
     return dataset, subject_name(dataset, subject).casefold(), clip
-
-
-def numbered(prefix: str, digits: int) -> Callable[[str], str]:
-    """A function that brings the names of people into one form: `prefix` and a number of so many digits.
-
-    >>> subject = numbered("sub", 2)
-    >>> subject("1"), subject("01"), subject("Sub 1"), subject("s01")
-    ('sub01', 'sub01', 'sub01', 'sub01')
-
-    It raises `ValueError` for a name that is not of this form.
-    """
-    known = "|".join(re.escape(word) for word in (prefix.rstrip("."), "subject", "sub", "s") if word)
-
-    def canonical(text: str) -> str:
-        match = re.fullmatch(rf"(?:{known})?[\s_.-]*(\d+)", text.strip(), re.IGNORECASE)
-        if match is None:
-            raise ValueError(f"{text!r} is not the name of a person such as {prefix}{1:0{digits}d}")
-        return f"{prefix}{int(match[1]):0{digits}d}"
-
-    return canonical

@@ -1,20 +1,19 @@
 """MMEW: Ben, Ren, Zhang, Wang, Kpalma, Meng and Liu, "Video-based facial micro-expression analysis: A survey of
 datasets, features and algorithms", IEEE Transactions on Pattern Analysis and Machine Intelligence 2022.
 
-Frames in `Micro_Expression/<emotion>/S13-07-001/1.jpg` or `S03/happiness/S03-01-002/1.jpg`: person, emotion, sample.
-`MMEW_Micro_Exp.xlsx`: `Subject, Filename, OnsetFrame, ApexFrame, OffsetFrame, Action Units, Estimated Emotion,
-remarks`. Releases disagree on `others` and `repression`; the sheet's word stands.
+Frames: `Micro_Expression/<emotion>/S13-07-001/1.jpg` or `S03/happiness/S03-01-002/1.jpg`; the name of a clip holds
+person, emotion and sample. `MMEW_Micro_Exp.xlsx`: `Subject, Filename, OnsetFrame, ApexFrame, OffsetFrame, Action Units,
+Estimated Emotion, remarks`. Releases disagree on `others` and `repression`; the labels of the sheet are used.
 """
 
 from __future__ import annotations
 
 import re
 
-from mer.datasets.database import Database, Published
+from mer.datasets.database import Database, Published, numbered_subject
 from mer.datasets.frame_folders import Place
-from mer.datasets.identifiers import numbered
 
-SUBJECT = numbered("S", 2)
+SUBJECT = numbered_subject("S", 2)
 _NAME = re.compile(r"(S\d+)-\d+-\d+", re.IGNORECASE)
 
 

@@ -1,13 +1,13 @@
 """SAMM and SAMM Long Videos: Davison, Lansley, Costen, Tan and Yap, "SAMM: A spontaneous micro-facial movement
 dataset", IEEE Transactions on Affective Computing 2018; Yap, Kendrick and Yap, "SAMM Long Videos: A spontaneous
-facial micro- and macro-expressions dataset", FG 2020. They are the same people.
+facial micro- and macro-expressions dataset", FG 2020. Both show the same people.
 
-Frames in `SAMM/006/006_1_2/006_05562.jpg`, the last number counts, whatever its leading zeros. The sheet
+Frames: `SAMM/006/006_1_2/006_05562.jpg`; the last number is the frame, with any number of leading zeros. The sheet
 `SAMM_Micro_FACS_Codes_v2.xlsx` has thirteen rows of text above its headers: `Subject, Filename, Inducement Code,
 Onset Frame, Apex Frame, Offset Frame, Duration, Micro, Action Units, Estimated Emotion, Objective Classes, Notes`.
 
-Long videos lie in `SAMM_longvideos/006_1/006_1_0001.jpg`; their sheet `SAMM_LongVideos_V*_Release.xlsx` has ten rows
-of text, the columns `Onset, Apex, Offset, Type` and no emotion, which is joined from the sheet above by `Filename`.
+Long videos: `SAMM_longvideos/006_1/006_1_0001.jpg`. Their sheet `SAMM_LongVideos_V*_Release.xlsx` has ten rows of text,
+the columns `Onset, Apex, Offset, Type`, and no emotion, which comes from the sheet above by `Filename`.
 """
 
 from __future__ import annotations
@@ -18,11 +18,10 @@ from pathlib import Path
 import pandas as pd
 
 from mer.datasets.annotation_sheet import find_sheets, read_table
-from mer.datasets.database import Database, Published
+from mer.datasets.database import Database, Published, numbered_subject
 from mer.datasets.frame_folders import Frames, Place
-from mer.datasets.identifiers import numbered
 
-SUBJECT = numbered("", 3)
+SUBJECT = numbered_subject("", 3)
 LABELS: dict[str, tuple[str, ...]] = {
     "anger": (),
     "happiness": (),
@@ -76,7 +75,7 @@ SAMM = Database(
 
 
 def _video(clip: str) -> str:
-    """The video of an expression: `006_1_2` is in `006_1`."""
+    """The video that shows an expression: `006_1` for `006_1_2`."""
     return "_".join(clip.split("_")[:2])
 
 

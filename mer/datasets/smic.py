@@ -1,13 +1,12 @@
 """SMIC: Li, Pfister, Huang, Zhao and Pietikäinen, "A spontaneous micro-expression database: Inducement, collection
-and baseline", FG 2013. Three cameras filmed it: `smic` is the high-speed one (HS), beside `smic-vis` and `smic-nir`;
-`smic-e` is the extended release of HS, with frames before and after. They are the same people.
+and baseline", FG 2013. Three cameras recorded the same people: `smic` is the high-speed one (HS), beside `smic-vis` and
+`smic-nir`. `smic-e` is the extended release of HS, with frames before and after the expressions.
 
-Short clips lie in `SMIC_all_raw/HS/s1/micro/negative/s1_ne_01/image090823.jpg` and have no sheet: the name tells the
-label (`ne`, `po`, `sur`), as does the folder above, the first frame is the onset and the last the offset; no apex is
-annotated. A table of your
-own with `subject, clip` and `apex` (or `onset`, `offset`) can be given as annotations. The extended clips lie in
-`HS_long/SMIC_HS_E/s01/s1_ne_01/`; their sheet `SMIC-HS-E_annotation*.xlsx` has `Subject, Filename, OnsetF, OffsetF,
-Emotion`. Clips are called `s01_ne_01` here, as in the list of MEGC2019.
+The short clips, `SMIC_all_raw/HS/s1/micro/negative/s1_ne_01/image090823.jpg`, have no sheet. The name of a clip holds
+its label (`ne`, `po`, `sur`), as does the folder above; the first frame is the onset, the last one the offset, and no
+apex is annotated. Annotations can be given as a table with `subject, clip` and `apex` (or `onset`, `offset`). The
+extended clips are in `HS_long/SMIC_HS_E/s01/s1_ne_01/`; their sheet `SMIC-HS-E_annotation*.xlsx` has `Subject,
+Filename, OnsetF, OffsetF, Emotion`. The samples table calls the clip `s01_ne_01`, as in the list of MEGC2019.
 """
 
 from __future__ import annotations
@@ -19,12 +18,11 @@ from pathlib import Path
 import pandas as pd
 
 from mer.datasets.annotation_sheet import read_table
-from mer.datasets.database import Database, Published
+from mer.datasets.database import Database, Published, numbered_subject
 from mer.datasets.frame_folders import Frames, Identify, Place
-from mer.datasets.identifiers import numbered
 from mer.datasets.video import ClipError, frame_files
 
-SUBJECT = numbered("s", 2)
+SUBJECT = numbered_subject("s", 2)
 EMOTIONS = {"ne": "negative", "po": "positive", "sur": "surprise"}
 CAMERAS = ("hs", "vis", "nir")
 _NAME = re.compile(r"s(\d+)_(ne|po|sur)_(\d+)", re.IGNORECASE)
@@ -54,33 +52,33 @@ def _identify(camera: str) -> Identify:
 
 
 def _disagree(folder: Path, label: str) -> str:
-    """What is wrong where a clip lies in the folder of another label than its name tells; else empty."""
-    above = [EMOTIONS.get(part.casefold(), part.casefold()) for part in folder.parts[:-1]]
-    told = [part for part in above if part in EMOTIONS.values()]
-    if not told or told[-1] == label:
+    """A message if the name of a clip and the folder above it hold different labels; else empty."""
+    above = [EMOTIONS.get(part, part) for part in (part.strip().casefold() for part in folder.parts[:-1])]
+    labels = [part for part in above if part in EMOTIONS.values()]
+    if not labels or labels[-1] == label:
         return ""
-    return f"{folder.name} is named after {label}, and lies in a folder of {told[-1]}: move it, or rename it"
+    return f"the name {folder.name} means {label}, but its folder is {labels[-1]}: move or rename it"
 
 
 def _rows(sheet: Path | None, root: Path, frames: Frames) -> pd.DataFrame:
-    """A row for each folder; a sheet, where one is given, adds the frames that it names."""
+    """One row per folder; the sheet, if there is one, overrides the frames."""
     rows = []
     for place, folder in sorted(frames.folders.items()):
         try:
             numbers = list(frame_files(folder))
         except ClipError:
-            numbers = [0, 1]  # unreadable, as its row will say
+            numbers = [0, 1]  # unreadable; the join reports it
         label = EMOTIONS[place.clip.split("_")[1]]
         ends = {"onset": str(numbers[0]), "offset": str(numbers[-1])}
         row = {"subject": place.subject, "clip": place.clip, "label": label, "apex": "", **ends}
         rows.append({**row, "wrong": _disagree(folder.relative_to(root), label)})
     if sheet is not None:
-        given = read_table(sheet, required=("subject", "clip"))
-        given = given.set_index(given["clip"].map(_clip))
+        table = read_table(sheet, required=("subject", "clip"))
+        table = table.set_index(table["clip"].map(_clip))
         for row in rows:
             for column in ("onset", "apex", "offset"):
-                if column in given and row["clip"] in given.index:
-                    row[column] = str(given.loc[[row["clip"]], column].iloc[0]) or row[column]
+                if column in table and row["clip"] in table.index:
+                    row[column] = str(table.loc[[row["clip"]], column].iloc[0]) or row[column]
     return pd.DataFrame(rows)
 
 
@@ -122,8 +120,8 @@ SMIC_NIR = replace(
 def _extended_rows(sheet: Path | None, root: Path, frames: Frames) -> pd.DataFrame:
     assert sheet is not None
     rows = read_table(sheet, required=("subject", "clip", "onset"))
-    named = rows["clip"].map(lambda clip: EMOTIONS.get(_clip(clip).split("_")[1], "") if "_" in clip else "")
-    rows["label"] = named.where(named != "", rows.get("label", ""))
+    labels = rows["clip"].map(lambda clip: EMOTIONS.get(_clip(clip).split("_")[1], "") if "_" in clip else "")
+    rows["label"] = labels.where(labels != "", rows.get("label", ""))
     return rows
 
 

@@ -1,7 +1,7 @@
-"""Clips: video files and folders of frames, read lazily and with exact frame numbers.
+"""Reads clips, which are video files or folders of frames, lazily and with exact frame numbers.
 
-A video file's frames are numbered from 0 in the order of their presentation. A folder's frames carry the last integer
-of their file names, as the annotations of CASME II, SAMM and others count them.
+Frames of a video file are numbered from 0 in presentation order. Frames in a folder have the last integer in their file
+names as their number, as in the annotations of CASME II, SAMM and others.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff"}
-# What FFmpeg is asked to open. Anything else in a folder of videos is left alone.
+# Files that are opened with FFmpeg; other files in a folder of videos are ignored.
 VIDEO_SUFFIXES = {
     ".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".flv", ".mts", ".m2ts", ".ts",
     ".3gp", ".ogv", ".mxf", ".mjpeg", ".mjpg",
 }  # fmt: skip
 
-DIGITS = 15  # of a frame's number at most
+DIGITS = 15  # of a frame number, at most
 
 Image = np.ndarray  # uint8 (H, W, 3), RGB
 
@@ -42,17 +42,17 @@ class ClipError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Clip:
-    """A clip that has been opened, and not yet decoded.
+    """An open clip; frames are decoded when they are read.
 
     Attributes
     ----------
     path : Path
     numbers : int64 (n,)
-        Frame numbers, ascending. A folder may have gaps.
+        Frame numbers, ascending; a folder may have gaps.
     times : float64 (n,)
-        Seconds from the first frame; NaN where the rate is unknown, as in a folder of frames.
+        Seconds since the first frame; NaN if unknown, as for a folder of frames.
     fps : float
-        Frames a second, from the timestamps; NaN where unknown.
+        Frames per second, from the timestamps; NaN if unknown.
     """
 
     path: Path
@@ -65,19 +65,19 @@ class Clip:
         return len(self.numbers)
 
     def frames(self, numbers: Iterable[int] | None = None) -> Iterator[tuple[int, Image]]:
-        """Yield `(number, image)` in ascending order, one in memory at a time; all frames by default.
+        """Yield `(number, image)` of the given frames in ascending order, one at a time; all frames by default.
 
         Raises
         ------
         ClipError
-            If a number is not in the clip (before anything is decoded), or a frame cannot be decoded.
+            If a number is not in the clip (raised before decoding), or a frame cannot be decoded.
         """
         wanted = self.numbers if numbers is None else np.unique(np.fromiter(numbers, np.int64))
         positions = np.searchsorted(self.numbers, wanted)
         for number, position in zip(wanted, positions):
             if position == len(self) or self.numbers[position] != number:
-                there = f"its {len(self)} frames are {self.numbers[0]} to {self.numbers[-1]}"
-                raise ClipError(f"{self.path} has no frame {number}; {there}")
+                frames = f"its {len(self)} frames are {self.numbers[0]} to {self.numbers[-1]}"
+                raise ClipError(f"{self.path} has no frame {number}; {frames}")
         yield from zip(wanted.tolist(), self._read(positions.tolist()))
 
     def frame(self, number: int) -> Image:
@@ -91,15 +91,15 @@ def open_clip(path: str | Path) -> Clip:
     Raises
     ------
     FileNotFoundError
-        If there is nothing at `path`.
+        If `path` does not exist.
     ClipError
-        If it holds no frames, or is no video.
+        If it has no frames, or is not a video.
     """
     path = Path(path)
     if path.is_dir():
         return _open_folder(path)
     if not path.exists():
-        raise FileNotFoundError(f"{path} is not there")
+        raise FileNotFoundError(f"{path} does not exist")
     return _open_video(path)
 
 
@@ -107,7 +107,10 @@ def open_clip(path: str | Path) -> Clip:
 
 
 def frame_files(folder: Path) -> dict[int, Path]:
-    """Frame number -> picture, ascending, for the numbered pictures of a folder; hidden files are left out."""
+    """Frame number -> file, ascending, of the numbered pictures in a folder; hidden files are ignored.
+
+    `ClipError` if two pictures have the same number, or a number has more than :data:`DIGITS` digits.
+    """
     files: dict[int, Path] = {}
     for file in sorted(folder.iterdir()):
         numbers = re.findall(r"\d+", file.stem)
@@ -115,7 +118,7 @@ def frame_files(folder: Path) -> dict[int, Path]:
             continue
         if len(numbers[-1]) > DIGITS:
             raise ClipError(
-                f"{folder}: {file.name} ends with a number of {len(numbers[-1])} digits, which is no frame's"
+                f"{folder}: the number in {file.name} has {len(numbers[-1])} digits, more than a frame number"
             )
         number = int(numbers[-1])
         if number in files:
@@ -129,7 +132,7 @@ def frame_files(folder: Path) -> dict[int, Path]:
 def _open_folder(folder: Path) -> Clip:
     files = frame_files(folder)
     if not files:
-        raise ClipError(f"{folder} holds no pictures with a number in their names")
+        raise ClipError(f"{folder} has no pictures with a number in their names")
     numbers = np.fromiter(files, np.int64)
     unknown = np.full(len(files), np.nan)
     return Clip(folder, numbers, unknown, float("nan"), partial(_read_pictures, list(files.values())))
@@ -140,7 +143,7 @@ def _read_pictures(files: list[Path], positions: Sequence[int]) -> Iterator[Imag
 
 
 def read_image(file: str | Path) -> Image:
-    """A picture as uint8 (H, W, 3), RGB: grey is repeated, transparency dropped, the camera's rotation applied."""
+    """A picture as uint8 (H, W, 3), RGB: gray is repeated, transparency is dropped, EXIF rotation is applied."""
     import cv2
 
     data = np.fromfile(file, np.uint8)  # cv2.imread cannot open every name on Windows
@@ -154,7 +157,7 @@ def read_image(file: str | Path) -> Image:
 
 
 def _open(path: Path) -> InputContainer:
-    """A title that is no UTF-8 is no reason to refuse a video. PyAV 19 never refuses, and doesn't take the option."""
+    """Open a video, even if its title is not UTF-8. PyAV 19 accepts such titles and no longer has the option."""
     import av
 
     replace = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
@@ -162,13 +165,13 @@ def _open(path: Path) -> InputContainer:
 
 
 def _open_video(path: Path) -> Clip:
-    """Index the packets, without decoding: their timestamps are the frames', and key frames are where to start."""
+    """Index the packets without decoding them: timestamps of all frames, and key frames to start decoding from."""
     import av
 
     try:
         with _open(path) as container:
             if not container.streams.video:
-                raise ClipError(f"{path} has no video in it")
+                raise ClipError(f"{path} has no video stream")
             stream = container.streams.video[0]
             if stream.codec_context is None:
                 raise ClipError(f"{path}: this FFmpeg has no decoder for its video")
@@ -178,7 +181,7 @@ def _open_video(path: Path) -> Clip:
     except (av.error.FFmpegError, OSError) as error:
         raise ClipError(f"{path} is not a readable video ({error.strerror or error})") from error
     if not packets:
-        raise ClipError(f"{path} has no frames in it")
+        raise ClipError(f"{path} has no frames")
     if any(pts is None for pts, _ in packets) or len({pts for pts, _ in packets}) < len(packets):
         return _open_without_timestamps(path, nominal_fps)
     packets.sort()
@@ -189,8 +192,8 @@ def _open_video(path: Path) -> Clip:
     return Clip(path, np.arange(len(ticks)), times, round(fps, 6), partial(_read_video, path, ticks, keys))
 
 
-def _in_words(read: Callable[..., Iterator[Image]]) -> Callable[..., Iterator[Image]]:
-    """A reader of frames whose errors are all `ClipError`: damaged files can fail in any part of FFmpeg."""
+def _as_clip_errors(read: Callable[..., Iterator[Image]]) -> Callable[..., Iterator[Image]]:
+    """Turn every error of a reader of frames into a `ClipError`; damaged files can fail in any part of FFmpeg."""
 
     def reading(path: Path, *rest: Any) -> Iterator[Image]:
         import av
@@ -203,25 +206,24 @@ def _in_words(read: Callable[..., Iterator[Image]]) -> Callable[..., Iterator[Im
     return reading
 
 
-@_in_words
+@_as_clip_errors
 def _read_video(path: Path, ticks: list[int], keys: list[int], positions: Sequence[int]) -> Iterator[Image]:
-    """Decode on from the frame before, or from the last key frame before the wanted one where that is nearer."""
+    """Continue decoding after the previous frame, or seek to the last key frame before the next if that is nearer."""
     frames: Iterator[VideoFrame] = iter(())
-    at = -1  # the position that was decoded last
+    current = -1  # position of the frame that was decoded last
     for position in positions:
         key = keys[max(bisect_right(keys, position) - 1, 0)] if keys else 0
-        if at < 0 or key > at:
+        if current < 0 or key > current:
             frames = _frames_from(path, ticks[min(key, position)])
         frame = next((f for f in frames if f.pts is not None and f.pts >= ticks[position]), None)
         if frame is None or frame.pts != ticks[position]:
             raise ClipError(f"{path}: frame {position} cannot be decoded; the file is damaged there")
-        at = position
+        current = position
         yield _upright_rgb(frame)
 
 
 def _frames_from(path: Path, tick: int) -> Iterator[VideoFrame]:
-    """Frames from the one at `tick`, or an earlier one, on."""
-
+    """Frames starting at `tick` or earlier."""
     with _open(path) as container:
         stream = container.streams.video[0]
         container.seek(tick, stream=stream, backward=True)
@@ -231,23 +233,23 @@ def _frames_from(path: Path, tick: int) -> Iterator[VideoFrame]:
             yield first
             yield from frames
             return
-    with _open(path) as container:  # without an index (MPEG-PS) the seek may land too late: from the start, then
+    with _open(path) as container:  # without an index (MPEG-PS), the seek may end too late
         yield from _decode(container, container.streams.video[0])
 
 
 def _decode(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
     import av
 
-    stream.codec_context.thread_count = 1  # one clip a process; more threads would only compete
+    stream.codec_context.thread_count = 1  # clips are decoded in parallel processes
     for packet in container.demux(stream):
         try:
             yield from packet.decode()
         except av.error.FFmpegError:
-            continue  # a damaged packet: the frames that it held are missed by their timestamps, the others are fine
+            continue  # a damaged packet: its frames are missing, which their timestamps show
 
 
 def _open_without_timestamps(path: Path, fps: float) -> Clip:
-    """A raw stream, or an old container, that gives no usable timestamps: frames are counted by decoding them."""
+    """Open a raw stream or an old container without usable timestamps: its frames are decoded to count them."""
     import av
 
     try:
@@ -260,9 +262,8 @@ def _open_without_timestamps(path: Path, fps: float) -> Clip:
     return Clip(path, np.arange(n), np.arange(n) / (fps or np.nan), fps or float("nan"), partial(_read_in_order, path))
 
 
-@_in_words
+@_as_clip_errors
 def _read_in_order(path: Path, positions: Sequence[int]) -> Iterator[Image]:
-
     wanted = set(positions)
     with _open(path) as container:
         for position, frame in enumerate(_decode(container, container.streams.video[0])):
@@ -273,21 +274,24 @@ def _read_in_order(path: Path, positions: Sequence[int]) -> Iterator[Image]:
 
 
 def _upright_rgb(frame: VideoFrame) -> Image:
-    """The frame as RGB, turned as its display matrix says: phones record sideways and let the player turn."""
+    """The frame as RGB, rotated by its display matrix; phones record sideways."""
     image = frame.to_ndarray(format="rgb24")
-    quarter_turns = round(frame.rotation / 90) % 4  # counter-clockwise, as numpy turns
+    quarter_turns = round(frame.rotation / 90) % 4  # counterclockwise, as in np.rot90
     return np.ascontiguousarray(np.rot90(image, quarter_turns)) if quarter_turns else image
 
 
 def write_video(path: Path, frames: Iterable[np.ndarray], size: int, fps: int) -> None:
-    """H.264 at a quality that keeps motions below a pixel; one thread, so that the bytes are the same every time."""
+    """Write an H.264 video, `frames` being uint8 `(size, size, 3)`, RGB.
+
+    The quality preserves motion below a pixel. One thread makes the bytes reproducible.
+    """
     import av
 
     with write_whole(path, "wb") as file, av.open(file, "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=fps)
         stream.width = stream.height = size
         stream.pix_fmt = "yuv420p"
-        # Macroblock trees make x264 give other bytes once in a hundred times, even on one thread.
+        # With macroblock trees, x264 writes other bytes once in a hundred times, even on one thread.
         stream.options = {"crf": "12", "threads": "1", "x264-params": "mbtree=0"}
         stream.codec_context.time_base = Fraction(1, fps)
         for frame in frames:

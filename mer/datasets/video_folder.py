@@ -1,7 +1,7 @@
-"""A plain folder of videos, `VIDEOS/<subject>/<clip>`, as a samples table.
+"""Reads a folder of videos, `VIDEOS/<subject>/<clip>`, with optional labels, into a samples table.
 
-A clip is a video file, or a folder of numbered pictures. `VIDEOS/labels.csv`, where there is one, has the columns
-`subject, clip` and any of `label, onset, apex, offset, fps, aus, dataset`. A row whose numbers are none is listed as
+A clip is a video file or a folder of numbered pictures. The optional file `VIDEOS/labels.csv` has the columns `subject,
+clip` and any of `label, onset, apex, offset, fps, aus, dataset`. A row with text instead of a number gets the status
 `bad_annotation`.
 """
 
@@ -17,37 +17,36 @@ from mer.datasets.samples import BLANKS, FRAMES, KEY, SamplesError, conform, par
 from mer.datasets.video import VIDEO_SUFFIXES, ClipError, frame_files
 
 LABEL_COLUMNS = ("subject", "clip", "label", "onset", "apex", "offset", "fps", "aus", "dataset")
-DATASET = "videos"  # the dataset of a folder that names none
+DATASET = "videos"  # the dataset if the labels name none
 
 
 def list_clips(videos: str | Path, annotations: str | Path | None = None) -> pd.DataFrame:
-    """The samples table of a folder of videos, or of a single video, before anything is decoded.
+    """The samples table of a folder of videos, or of a single video; no frame is decoded.
 
     Parameters
     ----------
     videos : str or Path
         `VIDEOS/<subject>/<clip>.mp4` (or any container that FFmpeg reads), `VIDEOS/<subject>/<clip>/<frames>`, or one
-        clip. A clip that lies directly in `VIDEOS` counts as a person of its own, unless the labels name its subject.
+        clip. A clip directly in `VIDEOS` is a separate person, unless the labels name its subject.
     annotations : str or Path, optional
-        The label file; `VIDEOS/labels.csv` by default, if there is one.
+        The label file; by default `VIDEOS/labels.csv`, if it exists.
 
     Returns
     -------
     DataFrame
-        The samples table, ordered by dataset, subject, clip and onset, with one more column, `source`: the path of
-        the clip. Labeled clips that are not there have the status `missing_clip`; clips without a label are listed
-        with a blank one.
+        The samples table, sorted by dataset, subject, clip and onset, with an additional column `source`: the path of
+        the clip. Labeled clips that do not exist have the status `missing_clip`; unlabeled clips have a blank label.
 
     Raises
     ------
     FileNotFoundError
-        If `videos` or `annotations` is not there.
+        If `videos` or `annotations` does not exist.
     SamplesError
         If there is no clip in the folder, or the label file cannot be used.
     """
     videos = Path(videos)
     if not videos.exists():
-        raise FileNotFoundError(f"{videos} is not there; give a folder of videos, or one video")
+        raise FileNotFoundError(f"{videos} does not exist; give a folder of videos, or one video")
     clips = _find(videos)
     if not clips:
         raise SamplesError(
@@ -66,23 +65,24 @@ def list_clips(videos: str | Path, annotations: str | Path | None = None) -> pd.
 
 
 def _find(videos: Path) -> dict[tuple[str, str], list[Path]]:
-    """`(subject, clip)` -> its path. Several paths mean that two files bear the same name."""
+    """`(subject, clip)` -> its paths; several if files differ only in their suffix."""
     if _is_clip(videos):
-        return {(videos.stem, videos.stem): [videos]}
+        return {(videos.stem.strip(), videos.stem.strip()): [videos]}
     if videos.is_file():
         raise SamplesError(
-            f"{videos} is neither a video nor a folder; known endings: {', '.join(sorted(VIDEO_SUFFIXES))}"
+            f"{videos} is neither a folder nor a video, which ends in {', '.join(sorted(VIDEO_SUFFIXES))}"
         )
     clips: dict[tuple[str, str], list[Path]] = {}
     for entry in sorted(videos.iterdir()):
         if entry.name.startswith("."):
             continue
         if _is_clip(entry):
-            clips.setdefault((entry.stem, entry.stem), []).append(entry)
+            clips.setdefault((entry.stem.strip(), entry.stem.strip()), []).append(entry)
         elif entry.is_dir():
             for clip in sorted(entry.iterdir()):
                 if not clip.name.startswith(".") and _is_clip(clip):
-                    clips.setdefault((entry.name, clip.stem if clip.is_file() else clip.name), []).append(clip)
+                    name = clip.stem if clip.is_file() else clip.name
+                    clips.setdefault((entry.name.strip(), name.strip()), []).append(clip)
     return clips
 
 
@@ -91,64 +91,62 @@ def _is_clip(path: Path) -> bool:
         if path.is_file():
             return path.suffix.lower() in VIDEO_SUFFIXES
         return path.is_dir() and bool(frame_files(path))
-    except (ClipError, OSError):  # two pictures with one number, a folder that may not be read: its fault is told when
-        return True  # it is opened
+    except (ClipError, OSError):  # two pictures with one number, or no permission: reported when the clip is opened
+        return True
 
 
 def _read_labels(path: str | Path) -> pd.DataFrame:
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"{path} is not there; it should be a table with the columns subject, clip, label, ...")
+        raise FileNotFoundError(f"{path} does not exist; give a table with the columns subject, clip, label, ...")
     try:
         labels = pd.read_csv(
             path, dtype=str, keep_default_na=False, encoding="utf-8-sig", skipinitialspace=True, index_col=False
         )
-    except (ValueError, OverflowError) as error:  # pandas has several kinds, and UnicodeDecodeError is one
+    except (ValueError, OverflowError) as error:  # all errors of pandas, and UnicodeDecodeError
         raise SamplesError(f"{path} is not a table of comma-separated values in UTF-8 ({error})") from error
     labels.columns = labels.columns.str.strip().str.lower()
     missing = [column for column in ("subject", "clip") if column not in labels]
     if missing:
-        one = len(labels.columns) == 1 and next((s for s in ";\t" if s in labels.columns[0]), "")
-        why = f"; {one!r} separates them, expected commas" if one else ""
+        separator = len(labels.columns) == 1 and next((s for s in ";\t" if s in labels.columns[0]), "")
+        why = f"; the separator is {separator!r}, expected commas" if separator else ""
         raise SamplesError(
             f"{path} has no column {' and '.join(missing)}; its columns are {', '.join(labels.columns)}{why}"
         )
-    _refuse_misspelt(path, labels.columns)
+    _check_spelling(path, labels.columns)
     if labels.columns.has_duplicates:
         raise SamplesError(f"{path} has the column {labels.columns[labels.columns.duplicated()][0]!r} twice")
     labels = labels[[column for column in LABEL_COLUMNS if column in labels]].apply(lambda column: column.str.strip())
-    labels = _blank_what_is_no_number(labels)
+    labels = _blank_invalid_numbers(labels)
     key = [column for column in KEY if column in labels]
-    twice = labels[labels.duplicated(key)]
-    if len(twice):
-        row = twice.iloc[0]
-        raise SamplesError(
-            f"{path}: {row['subject']}/{row['clip']} stands there twice with the same onset; remove one row"
-        )
+    duplicates = labels[labels.duplicated(key)]
+    if len(duplicates):
+        row = duplicates.iloc[0]
+        raise SamplesError(f"{path}: {row['subject']}/{row['clip']} appears twice with the same onset; remove one row")
     return labels
 
 
-def _refuse_misspelt(path: Path, columns: Iterable[str]) -> None:
-    """`SamplesError` for a column that is nearly called like one that is not there; others are the user's own."""
-    there = set(columns)
-    free = [name for name in LABEL_COLUMNS if name not in there]
-    for column in there - set(LABEL_COLUMNS):
-        meant = difflib.get_close_matches(column, free, n=1, cutoff=0.75)
-        if meant:
+def _check_spelling(path: Path, columns: Iterable[str]) -> None:
+    """`SamplesError` for a column whose name is close to that of a missing one; other columns are ignored."""
+    present = set(columns)
+    missing = [name for name in LABEL_COLUMNS if name not in present]
+    for column in present - set(LABEL_COLUMNS):
+        similar = difflib.get_close_matches(column, missing, n=1, cutoff=0.75)
+        if similar:
             raise SamplesError(
-                f"{path} has a column {column!r}; rename it to {meant[0]!r}, or otherwise if it is another"
+                f"{path} has a column {column!r}; rename it to {similar[0]!r}, or to another name if it is not that"
             )
 
 
-def _blank_what_is_no_number(labels: pd.DataFrame) -> pd.DataFrame:
-    """The labels with blank cells in the place of text for numbers, and `fault`, what was wrong with each row."""
+def _blank_invalid_numbers(labels: pd.DataFrame) -> pd.DataFrame:
+    """The labels with blank cells instead of invalid numbers, and a column `fault` with the error of each row."""
     labels = labels.assign(fault="")
     for column in [name for name in (*FRAMES, "fps") if name in labels]:
         cells = labels[column].where(~labels[column].str.casefold().isin(BLANKS), "")
-        wrong = parse_numbers(cells, column)[1]
-        kind = "a number" if column == "fps" else "the number of a frame"
-        labels.loc[wrong, "fault"] = [f"{column} {cell!r} is not {kind}" for cell in cells[wrong]]
-        labels[column] = cells.where(~wrong, "")
+        invalid = parse_numbers(cells, column)[1]
+        kind = "a number" if column == "fps" else "a frame number"
+        labels.loc[invalid, "fault"] = [f"{column} {cell!r} is not {kind}" for cell in cells[invalid]]
+        labels[column] = cells.where(~invalid, "")
     return labels
 
 
@@ -158,7 +156,7 @@ def _join(labels: pd.DataFrame, clips: dict[tuple[str, str], list[Path]]) -> pd.
     for label in labels.to_dict("records"):
         key = (label["subject"], label["clip"])
         if key not in clips and (label["clip"], label["clip"]) in clips:
-            key = (label["clip"], label["clip"])  # it lies directly in the folder; the labels know whose it is
+            key = (label["clip"], label["clip"])  # directly in VIDEOS; the labels name the subject
         labeled.add(key)
         row = {**label, **_source(clips.get(key, []))}
         if row.pop("fault") and not row["status"]:

@@ -46,7 +46,7 @@ def test_python_m_mer_is_the_same_program():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("extract-flow", "nowhere"), "mer: nowhere is not there; give a folder of videos, or one video"),
+        (("extract-flow", "nowhere"), "mer: nowhere does not exist; give a folder of videos, or one video"),
         (("evaluate", "nowhere", "--protocol", "loso"), "mer extract-flow"),
         (("evaluate", "nowhere", "--protocol", "nothing"), "nothing"),
         (("protocols", "nothing"), "nothing"),

@@ -1,4 +1,4 @@
-"""Made-up copies of databases: trees of empty pictures, and sheets in the owners' form."""
+"""Invented copies of databases: folders of empty pictures, and sheets in the owners' layout."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
 import pytest
 
-from mer.datasets.action_units import ActionUnit, parse_aus
+from mer.datasets.action_units import FACS_NAMES, ActionUnit, parse_aus, unknown_codes
 
 
-def text(units: list[ActionUnit]) -> list[str]:
-    return [f"{u.side}{u.number}{u.intensity}{'' if u.sure else '?'}" for u in units]
+def as_text(units: list[ActionUnit]) -> list[str]:
+    return [f"{unit.side}{unit.number}{unit.intensity}{'' if unit.sure else '?'}" for unit in units]
 
 
 @pytest.mark.parametrize(
@@ -31,15 +31,44 @@ def text(units: list[ActionUnit]) -> list[str]:
         ("1,2，L4", ["1", "2", "L4"]),
     ],
 )
-def test_every_form_of_a_unit_is_read(cell, units):
-    assert text(parse_aus(cell)[0]) == units
+def test_every_notation_of_an_action_unit_is_read(cell, units):
+    assert as_text(parse_aus(cell)[0]) == units
     assert parse_aus(cell)[1] == []
 
 
 @pytest.mark.parametrize(
-    ("cell", "units", "rest"), [("14+R17+soft focus", ["14", "R17"], ["soft focus"]), ("?", [], ["?"])]
+    ("cell", "units", "rest"),
+    [
+        ("14+R17+soft focus", ["14", "R17"], ["soft focus"]),
+        ("?", [], ["?"]),
+        ("4+AD38+M58", ["4"], ["AD38", "M58"]),
+    ],
 )
-def test_what_is_no_unit_is_handed_back(cell, units, rest):
-    found, other = parse_aus(cell)
-    assert text(found) == units
+def test_other_parts_of_a_cell_are_returned(cell, units, rest):
+    parsed, other = parse_aus(cell)
+    assert as_text(parsed) == units
     assert other == rest
+
+
+@pytest.mark.parametrize(
+    ("cell", "unknown"),
+    [
+        ("4+AD38+AD39", []),
+        ("M58+m59", []),
+        ("LAD38B, ad 19", []),
+        ("14+R17+soft focus", []),
+        ("Soft Focus", []),
+        ("4+smile", ["smile"]),
+        ("AD+M", ["AD", "M"]),
+        ("MAD38", ["MAD38"]),
+        ("?", ["?"]),
+    ],
+)
+def test_descriptors_movement_codes_and_remarks_are_known(cell, unknown):
+    assert unknown_codes(cell) == unknown
+
+
+def test_facs_names():
+    assert FACS_NAMES["12"] == "lip corner puller"
+    assert all(number.isdigit() and name for number, name in FACS_NAMES.items())
+    assert list(FACS_NAMES) == sorted(FACS_NAMES, key=int)

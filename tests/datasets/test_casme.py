@@ -29,13 +29,13 @@ def test_a_clip_may_hold_two_expressions(tmp_path):
     assert (first["status"] == "").all()
 
 
-def test_a_row_whose_frames_have_other_numbers_says_which_there_are(tmp_path):
+def test_a_row_with_missing_frames_names_the_frames_of_the_folder(tmp_path):
     row = load_dataset("casme", casme(tmp_path)).iloc[-1]
     assert row["status"] == "missing_frames"
-    assert row["message"] == "onset 100 and apex 120 not there: its 50 frames are 1 to 50"
+    assert row["message"] == "onset 100 and apex 120 missing: the 50 frames are 1 to 50"
 
 
-def test_two_databases_with_a_person_of_one_name_stay_apart(tmp_path):
+def test_people_with_the_same_name_in_two_databases_are_kept_apart(tmp_path):
     one = load_dataset("casme", casme(tmp_path / "a"))
     two = load_dataset("casme2", casme2(tmp_path / "b", CASME2_ROWS))
     assert "sub01" in set(one["subject"]) & set(two["subject"])

@@ -17,7 +17,7 @@ ROWS = [
 ]
 
 
-def test_cells_of_text_two_expressions_in_a_clip_and_a_capital_letter(tmp_path):
+def test_text_cells_two_expressions_in_a_clip_and_a_capital_letter(tmp_path):
     table = load_dataset("casme3", casme3(tmp_path, ROWS))
     assert list(zip(table["subject"], table["clip"], table["onset"])) == [
         ("spNO.1", "a", 100),
@@ -32,15 +32,15 @@ def test_cells_of_text_two_expressions_in_a_clip_and_a_capital_letter(tmp_path):
     assert all("color" in source for source in table["source"])
 
 
-def test_an_offset_of_0_ends_with_the_apex_and_an_apex_at_the_onset_is_spotted(tmp_path):
+def test_an_offset_of_0_becomes_the_apex_and_an_apex_at_the_onset_is_blanked(tmp_path):
     table = load_dataset("casme3", casme3(tmp_path, ROWS)).set_index("subject")
     assert table.loc["spNO.40", "offset"] == 306
-    assert "no offset: it ends with the apex, frame 306" in table.loc["spNO.40", "message"]
+    assert "no offset, so the expression ends at the apex, frame 306" in table.loc["spNO.40", "message"]
     assert pd.isna(table.loc["spNO.55", "apex"])
     assert table.loc["spNO.55", "offset"] == 140
 
 
-def test_without_apex_and_offset_half_a_second_is_searched_and_not_the_rest_of_the_video(tmp_path):
+def test_without_apex_and_offset_the_expression_is_half_a_second_long(tmp_path):
     rows = [("spNO.1", "a", 100, 100, 0, "4", "III", "fear"), ("spNO.1", "b", 395, 390, 20, "4", "III", "fear")]
     table = load_dataset("casme3", casme3(tmp_path, rows))
     assert table["offset"].tolist() == [115, 399]
@@ -48,16 +48,16 @@ def test_without_apex_and_offset_half_a_second_is_searched_and_not_the_rest_of_t
     assert "the offset 20 is not after the onset 395" in table.loc[1, "message"]
 
 
-def test_a_frame_that_is_not_there_gives_way_to_the_nearest_up_to_a_limit(tmp_path):
+def test_a_missing_frame_is_replaced_by_the_nearest_one_up_to_a_limit(tmp_path):
     table = load_dataset("casme3", casme3(tmp_path, ROWS)).set_index("subject")
-    assert table.loc["spNO.216", "message"].startswith("onset 0 is not there: frame 8 was taken")
+    assert table.loc["spNO.216", "message"].startswith("onset 0 is missing, frame 8 is used instead")
     numbers = [n for n in range(8, 400) if not 85 <= n <= 115]
     table = load_dataset("casme3", casme3(tmp_path / "b", ROWS[:1], numbers)).set_index("subject")
     assert table.loc["spNO.1", "status"] == "missing_frames"
     assert "onset 100" in table.loc["spNO.1", "message"]
 
 
-def test_two_expressions_are_never_moved_to_one_frame(tmp_path):
+def test_two_expressions_never_get_the_same_onset(tmp_path):
     rows = [("spNO.1", "a", 0, 12, 30, "4", "III", "fear"), ("spNO.1", "a", 1, 14, 30, "4", "III", "fear")]
     table = load_dataset("casme3", casme3(tmp_path, rows))
     assert sorted(table["status"]) == ["", "missing_frames"]

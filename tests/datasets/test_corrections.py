@@ -13,25 +13,25 @@ TABLE = pd.DataFrame(
 )
 
 
-def test_a_correction_is_applied_where_the_old_value_stands():
+def test_a_correction_is_applied_to_the_old_value():
     rows, notes = correct(ROWS, "casme2", TABLE)
     assert rows["apex"].tolist() == [""]
-    assert notes == ["sub04/EP12_01f, onset 261: apex 303 made blank (a guess)"]
+    assert notes == ["sub04/EP12_01f, onset 261: apex changed from 303 to blank (a guess)"]
     assert ROWS["apex"].tolist() == ["303"]
 
 
-def test_another_value_is_left_alone_and_said_so():
+def test_another_value_is_kept_and_reported():
     rows, notes = correct(ROWS.assign(apex="290"), "casme2", TABLE)
     assert rows["apex"].tolist() == ["290"]
-    assert notes == ["sub04/EP12_01f, onset 261: the apex is 290, not 294 or 303: its correction was not applied"]
+    assert notes == ["sub04/EP12_01f, onset 261: the apex is 290, not 294 or 303; the correction was not applied"]
 
 
 @pytest.mark.parametrize("right", ["", "/"])
-def test_a_sheet_that_is_right_already_needs_no_word(right):
+def test_a_correct_sheet_gives_no_note(right):
     assert correct(ROWS.assign(apex=right), "casme2", TABLE)[1] == []
 
 
-def test_another_clip_onset_or_database_is_not_touched():
+def test_other_clips_onsets_and_databases_are_unchanged():
     for rows in (ROWS.assign(onset="262"), ROWS.assign(subject="sub05"), ROWS.assign(clip="EP12_02f")):
         corrected, notes = correct(rows, "casme2", TABLE)
         assert corrected.equals(rows)
@@ -41,7 +41,7 @@ def test_another_clip_onset_or_database_is_not_touched():
     assert notes == []
 
 
-def test_the_table_that_comes_with_the_package():
+def test_the_installed_corrections_are_valid():
     table = read_corrections()
     assert len(table)
     assert set(table["dataset"]) <= set(DATASETS)

@@ -21,7 +21,7 @@ def copy(request, sample_videos, tmp_path_factory) -> tuple[str, Path]:
 
 
 @pytest.mark.slow
-def test_a_set_written_as_a_database_is_read_as_one(copy, sample_videos):
+def test_a_written_layout_is_read_as_the_database(copy, sample_videos):
     name, root = copy
     table = load_dataset(name, root)
     assert (table["status"] == "").all()
@@ -33,7 +33,7 @@ def test_a_set_written_as_a_database_is_read_as_one(copy, sample_videos):
 
 
 @pytest.mark.slow
-def test_the_whole_chain_runs_on_it(copy, mer, tmp_path):  # noqa: F811
+def test_all_commands_run_on_a_written_layout(copy, mer, tmp_path):  # noqa: F811
     name, root = copy
     flows = tmp_path / "flows"
     status, out, _ = mer("doctor", "--dataset", name, str(root))
@@ -57,7 +57,7 @@ def test_the_whole_chain_runs_on_it(copy, mer, tmp_path):  # noqa: F811
 
 
 @pytest.mark.slow
-def test_run_again_it_has_nothing_to_do(copy, mer, tmp_path):  # noqa: F811
+def test_a_second_extraction_changes_nothing(copy, mer, tmp_path):  # noqa: F811
     name, root = copy
     arguments = ("extract-flow", str(root), "--dataset", name, "--out", str(tmp_path), "--method", "farneback")
     mer(*arguments, "--size", "64")
@@ -66,8 +66,8 @@ def test_run_again_it_has_nothing_to_do(copy, mer, tmp_path):  # noqa: F811
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.npz")} == before
 
 
-def test_only_known_layouts_and_labels(tmp_path, sample_videos):
-    with pytest.raises(ValueError, match="no layout of 'mmew' can be written; there are casme2, samm, smic"):
+def test_unknown_layouts_and_labels_are_refused(tmp_path, sample_videos):
+    with pytest.raises(ValueError, match="cannot write the layout of 'mmew'; expected casme2, samm, smic"):
         write_layout(sample_videos, tmp_path, "mmew")
     shutil.copytree(sample_videos, tmp_path / "videos")
     labels = tmp_path / "videos" / "labels.csv"
@@ -77,7 +77,7 @@ def test_only_known_layouts_and_labels(tmp_path, sample_videos):
 
 
 @pytest.mark.slow
-def test_three_databases_make_a_composite(sample_videos, mer, tmp_path):  # noqa: F811
+def test_three_layouts_form_a_composite(sample_videos, mer, tmp_path):  # noqa: F811
     flows = tmp_path / "flows"
     for name in LAYOUTS:
         root = write_layout(sample_videos, tmp_path / name, name)

@@ -1,15 +1,15 @@
 import pytest
 
+from mer.datasets.database import numbered_subject
 from mer.datasets.frame_folders import Place, by_parent, find_frames
-from mer.datasets.identifiers import numbered
 from mer.datasets.samples import SamplesError
 from tests.datasets.copies import frames
 
-IDENTIFY = by_parent(numbered("sub", 2), r"EP\w+")
+IDENTIFY = by_parent(numbered_subject("sub", 2), r"EP\w+")
 
 
 @pytest.mark.parametrize("folder", ["sub01", "01", "1", "s1", "Sub01", "subject 1"])
-def test_a_person_is_the_same_by_any_of_their_names(tmp_path, folder):
+def test_a_person_is_found_under_any_spelling(tmp_path, folder):
     frames(tmp_path / "any" / "depth" / folder / "EP02_01f", [46])
     assert find_frames(tmp_path, IDENTIFY).folders == {
         Place("sub01", "ep02_01f"): tmp_path / "any" / "depth" / folder / "EP02_01f"
@@ -17,17 +17,17 @@ def test_a_person_is_the_same_by_any_of_their_names(tmp_path, folder):
 
 
 @pytest.mark.parametrize("name", ["strip", "", "sub", "x1", "1a"])
-def test_what_is_no_person(name):
+def test_other_text_is_not_a_person(name):
     with pytest.raises(ValueError, match="not the name of a person such as 001"):
-        numbered("", 3)(name)
+        numbered_subject("", 3)(name)
 
 
-def test_trailing_zeros_of_a_name_stay():
-    assert numbered("", 3)("010") == "010"
-    assert numbered("", 3)("20") == "020"
+def test_trailing_zeros_are_kept():
+    assert numbered_subject("", 3)("010") == "010"
+    assert numbered_subject("", 3)("20") == "020"
 
 
-def test_of_two_versions_only_the_preferred_is_used(tmp_path):
+def test_only_the_preferred_version_is_used(tmp_path):
     frames(tmp_path / "RAW" / "sub01" / "EP1", [1])
     frames(tmp_path / "RAW" / "sub02" / "EP1", [1])
     frames(tmp_path / "Cropped" / "sub01" / "EP1", [1])
@@ -45,17 +45,17 @@ def test_two_folders_of_one_clip_are_refused(tmp_path):
         find_frames(tmp_path, IDENTIFY)
 
 
-def test_files_that_are_no_pictures_do_not_make_a_clip_and_unknown_folders_are_told(tmp_path):
+def test_files_that_are_not_pictures_are_ignored_and_unknown_folders_are_listed(tmp_path):
     frames(tmp_path / "sub01", [1], "Desktop{}.lnk")
     frames(tmp_path / "sub01" / "EP1", [1])
     frames(tmp_path / "sub01" / ".thumbs", [1])
     frames(tmp_path / "person A" / "EP1", [1])
     found = find_frames(tmp_path, IDENTIFY)
     assert list(found.folders) == [Place("sub01", "ep1")]
-    assert found.strange == ["person A/EP1"]
+    assert found.unknown == ["person A/EP1"]
 
 
-def test_two_folders_of_one_clip_do_no_harm_in_a_version_that_is_not_used(tmp_path):
+def test_two_folders_of_one_clip_are_allowed_in_an_unused_version(tmp_path):
     frames(tmp_path / "a" / "sub01" / "EP1", [1])
     frames(tmp_path / "b" / "1" / "EP1", [1])
     frames(tmp_path / "raw" / "1" / "EP1", [1])

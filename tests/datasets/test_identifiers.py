@@ -16,7 +16,7 @@ from mer.datasets.identifiers import clip_key, database_name, subject_name
         "my-faces": ["My Faces"],
     }.items(),
 )
-def test_databases(name, texts):
+def test_databases_have_one_name(name, texts):
     assert {database_name(text) for text in texts} == {name}
 
 
@@ -36,7 +36,7 @@ def test_databases(name, texts):
         ("samm", "Anna", "Anna"),
     ],
 )
-def test_subjects(dataset, text, expected):
+def test_people_have_one_name(dataset, text, expected):
     assert subject_name(dataset, text) == expected
 
 

@@ -1,4 +1,4 @@
-"""One clear message for each way in which a copy can be wrong."""
+"""Each defect of a copy gives one clear message."""
 
 import shutil
 
@@ -16,13 +16,13 @@ def status(table, clip):
     return tuple(table.loc[table["clip"] == clip, ["status", "message"]].iloc[0])
 
 
-def test_the_table_is_the_one_of_every_other_source(tmp_path):
+def test_the_samples_table_has_its_usual_columns(tmp_path):
     table = load_dataset("casme2", casme2(tmp_path, ROWS))
     assert tuple(table.columns) == (*COLUMNS, "source")
 
 
-def test_no_such_database_and_no_such_folder(tmp_path):
-    with pytest.raises(ValueError, match="no dataset 'casme4'; there are casme, casme2, samm"):
+def test_an_unknown_database_and_a_missing_folder(tmp_path):
+    with pytest.raises(ValueError, match="unknown dataset 'casme4'; expected casme, casme2, samm"):
         load_dataset("casme4", tmp_path)
     with pytest.raises(FileNotFoundError, match="nowhere is not a folder; give the one that holds CASME II"):
         load_dataset("casme2", tmp_path / "nowhere")
@@ -37,11 +37,11 @@ def test_a_missing_sheet(tmp_path):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("casme2", r"is not a sheet of CASME II: 3 of 3 clips are called like '006_1_2'; expected CASME2_RAW"),
-        ("casme3", r"row 15 has the subject '006'|is not a sheet of|clips are called like"),
+        ("casme2", r"is not a sheet of CASME II: 3 of 3 clips have names such as '006_1_2'; expected CASME2_RAW"),
+        ("casme3", r"row 15 has the subject '006'|is not a sheet of|clips have names"),
     ],
 )
-def test_the_sheet_of_another_database(tmp_path, name, message):
+def test_the_sheet_of_another_database_is_refused(tmp_path, name, message):
     wrong = samm(tmp_path / "samm", SAMM_ROWS) / "SAMM_Micro_FACS_Codes_v2.xlsx"
     root = casme2(tmp_path / "casme2", ROWS)
     frames(root / "spNO.1" / "a", [1])
@@ -49,15 +49,15 @@ def test_the_sheet_of_another_database(tmp_path, name, message):
         load_dataset(name, root, annotations=wrong)
 
 
-def test_a_sheet_with_the_labels_of_another_database(tmp_path):
+def test_the_labels_of_another_database_are_refused(tmp_path):
     rows = [[1, "EP02_01f", 46, 59, 86, 12, "tense"], [1, "EP19_05f", 96, 101, 104, 4, "tense"]]
     root = casme2(tmp_path, ROWS[:2])
     sheet = book(tmp_path / "x.xlsx", S=[CLEAN, *rows])
-    with pytest.raises(SamplesError, match="2 of 2 labels are not its own, such as 'tense'; its labels are others, "):
+    with pytest.raises(SamplesError, match="2 of 2 labels are unknown, such as 'tense'; expected others, "):
         load_dataset("casme2", root, annotations=sheet)
 
 
-def test_a_blanked_column(tmp_path):
+def test_a_column_without_header(tmp_path):
     root = casme2(tmp_path, ROWS)
     book(root / "CASME2-coding-20140508.xlsx", S=[[*CLEAN[:2], None, *CLEAN[3:]], list(ROWS[0])])
     with pytest.raises(SamplesError, match=r"has no column for onset \(onsetframe\)"):
@@ -65,16 +65,16 @@ def test_a_blanked_column(tmp_path):
 
 
 @pytest.mark.parametrize("column", ["onset", "label"])
-def test_a_column_whose_cells_are_blank(tmp_path, column):
+def test_a_required_column_with_blank_cells(tmp_path, column):
     root = casme2(tmp_path, ROWS)
     place = {"onset": 2, "label": 6}[column]
     rows = [[cell if i != place else None for i, cell in enumerate(row)] for row in ROWS]
     book(root / "CASME2-coding-20140508.xlsx", S=[CLEAN, *rows])
-    with pytest.raises(SamplesError, match=f"the column for {column} is blank in all 5 rows; take the original"):
+    with pytest.raises(SamplesError, match=f"the column for {column} is blank in all 5 rows; use the original"):
         load_dataset("casme2", root)
 
 
-def test_text_below_the_table_is_no_row(tmp_path):
+def test_text_below_the_table_is_ignored(tmp_path):
     root = casme2(tmp_path, ROWS)
     book(root / "CASME2-coding-20140508.xlsx", S=[CLEAN, *map(list, ROWS), [], ["Total", None, None, 5]])
     assert len(load_dataset("casme2", root)) == len(ROWS)
@@ -85,7 +85,7 @@ def test_a_database_without_macro_expressions(tmp_path):
         load_dataset("casme2", casme2(tmp_path, ROWS), macro=True)
 
 
-def test_people_in_merged_cells(tmp_path):
+def test_subjects_in_merged_cells(tmp_path):
     root = casme2(tmp_path, ROWS)
     book(root / "CASME2-coding-20140508.xlsx", S=[CLEAN, list(ROWS[0]), [None, *ROWS[1][1:]]])
     with pytest.raises(SamplesError, match=r"row 3 has no subject \(fill in merged cells\).*1 of 2 rows"):
@@ -97,12 +97,12 @@ def test_renamed_folders(tmp_path):
     raw = root / "CASME2_RAW_selected"
     (raw / "sub05").rename(raw / "sub55")
     table = load_dataset("casme2", root)
-    expected = ("missing_clip", "there is no folder of sub05, expected CASME2_RAW_selected/sub01/EP02_01f/img46.jpg")
+    expected = ("missing_clip", "no folder of sub05, expected CASME2_RAW_selected/sub01/EP02_01f/img46.jpg")
     assert status(table, "EP09_05f") == expected
     for person in list(raw.iterdir()):
         person.rename(raw / f"person {person.name[-1]}x")
     with pytest.raises(
-        SamplesError, match=r"no frames of CASME II .*: 5 folders of pictures, none of a known name, such"
+        SamplesError, match=r"no frames of CASME II .*: 5 folders of pictures, none with a known name, such"
     ):
         load_dataset("casme2", root)
 
@@ -111,29 +111,27 @@ def test_folders_of_another_release(tmp_path):
     root = casme2(tmp_path, ROWS)
     shutil.rmtree(root / "CASME2_RAW_selected")
     frames(root / "sub01" / "EP99_01", [1, 2])
-    with pytest.raises(
-        SamplesError, match=r"do not belong together: no row finds its frames; .* sub01/EP02_01f, .* sub01/ep99_01"
-    ):
+    with pytest.raises(SamplesError, match=r"do not match: no row has frames; .* sub01/EP02_01f, .* sub01/ep99_01"):
         load_dataset("casme2", root)
 
 
-def test_a_clip_that_lies_under_another_person(tmp_path):
+def test_a_clip_in_the_folder_of_another_person(tmp_path):
     root = casme2(tmp_path, ROWS)
     raw = root / "CASME2_RAW_selected"
     (raw / "sub01" / "EP02_01f").rename(raw / "sub04" / "EP02_01f")
     copy = read_copy(DATASETS["casme2"], root)
-    expected = ("missing_clip", "no such folder under sub01; sub04 has one of that name")
+    expected = ("missing_clip", "no such folder under sub01, but there is one under sub04")
     assert status(copy.samples, "EP02_01f") == expected
 
 
-def test_missing_frames_are_counted_or_named(tmp_path):
+def test_missing_frames_are_counted_and_named(tmp_path):
     root = casme2(tmp_path, ROWS)
     raw = root / "CASME2_RAW_selected"
     (raw / "sub01" / "EP02_01f" / "img50.jpg").unlink()
     (raw / "sub01" / "EP19_05f" / "img96.jpg").unlink()
     table = load_dataset("casme2", root)
     assert status(table, "EP02_01f") == ("", "1 of 41 frames from onset to offset are missing")
-    expected = ("missing_frames", "onset 96 not there: its 8 frames are 97 to 104")
+    expected = ("missing_frames", "onset 96 missing: the 8 frames are 97 to 104")
     assert status(table, "EP19_05f") == expected
 
 
@@ -144,7 +142,7 @@ def test_missing_frames_are_counted_or_named(tmp_path):
         ("x", 86, "row 2: 'x' is not a frame number"),
     ],
 )
-def test_rows_that_cannot_be_right(tmp_path, onset, offset, message):
+def test_impossible_rows(tmp_path, onset, offset, message):
     root = casme2(tmp_path, ROWS[:2])
     rows = [[1, "EP02_01f", None, onset, 59, offset, None, 12, "happiness"],
             [1, "EP19_05f", None, 96, 101, 104, None, 4, "disgust"]]  # fmt: skip
@@ -154,43 +152,45 @@ def test_rows_that_cannot_be_right(tmp_path, onset, offset, message):
     assert message in text
 
 
-def test_a_row_that_stands_there_twice_is_taken_once(tmp_path):
+def test_a_duplicate_row_is_used_once(tmp_path):
     root = casme2(tmp_path, [*ROWS, ROWS[0]])
     copy = read_copy(DATASETS["casme2"], root)
-    said = []
-    pd.testing.assert_frame_equal(load_dataset("casme2", root, warn=said.append), copy.samples)
-    assert said == copy.notes
+    warnings = []
+    pd.testing.assert_frame_equal(load_dataset("casme2", root, warn=warnings.append), copy.samples)
+    assert warnings == copy.notes
     assert len(copy.samples) == len(ROWS)
-    assert any("row 7 of the sheet, sub01/EP02_01f with onset 46, stands there twice" in note for note in copy.notes)
+    assert any(
+        "row 7 of the sheet, sub01/EP02_01f with onset 46, is a duplicate; the first" in note for note in copy.notes
+    )
 
 
-def test_an_offset_before_the_onset_gives_way_to_the_apex(tmp_path):
+def test_an_offset_before_the_onset_becomes_the_apex(tmp_path):
     root = casme2(tmp_path, ROWS[:1])
     book(root / "CASME2-coding-20140508.xlsx", S=[CLEAN, [1, "EP02_01f", 46, 59, 40, 12, "happiness"]])
     row = load_dataset("casme2", root).iloc[0]
     assert (row["status"], row["apex"], row["offset"]) == ("", 59, 59)
-    assert row["message"].startswith("the offset 40 is not after the onset 46; no offset")
+    assert row["message"].startswith("the offset 40 is not after the onset 46; no offset, so")
 
 
-def test_a_sheet_of_another_name_is_told_beside_the_expected_one(tmp_path):
+def test_sheets_with_other_names_are_listed_beside_the_expected_name(tmp_path):
     root = casme2(tmp_path / "a" / "b" / "c", ROWS)
     (root / "CASME2-coding-20140508.xlsx").rename(root / "my labels.xlsx")
-    with pytest.raises(SamplesError, match=r"CASME2-coding-20140508.xlsx is expected, there are my labels.xlsx; put"):
+    with pytest.raises(SamplesError, match=r"expected CASME2-coding-20140508.xlsx, found my labels.xlsx; put"):
         load_dataset("casme2", root)
     for i in range(7):
         (root.parent / f"{i}.csv").touch()
-    with pytest.raises(SamplesError, match=r"there are my labels.xlsx, ../0.csv, .*, ../3.csv and 3 more; put"):
+    with pytest.raises(SamplesError, match=r"found my labels.xlsx, ../0.csv, .*, ../3.csv and 3 more; put"):
         load_dataset("casme2", root)
     assert len(load_dataset("casme2", root, root / "my labels.xlsx")) == len(ROWS)
 
 
-def test_of_two_sheets_the_one_inside_is_taken_and_equal_names_are_told_apart(tmp_path):
+def test_of_two_sheets_the_one_inside_is_used_and_equal_names_are_distinguished(tmp_path):
     root = casme2(tmp_path / "a" / "copy", ROWS)
     casme2(tmp_path / "a", ROWS[:2])
     copy = read_copy(DATASETS["casme2"], root)
     assert copy.sheet == root / "CASME2-coding-20140508.xlsx"
     assert len(copy.samples) == len(ROWS)
     assert copy.notes[0] == (
-        "the sheet is CASME2-coding-20140508.xlsx; ../CASME2-coding-20140508.xlsx was left alone "
-        "(--annotations FILE chooses)"
+        "the sheet is CASME2-coding-20140508.xlsx; ../CASME2-coding-20140508.xlsx ignored "
+        "(choose with --annotations FILE)"
     )

@@ -1,4 +1,4 @@
-"""What the loaders give is what the protocols ask for: labels, people and counts of whole copies."""
+"""The loaders provide the labels, people and counts that protocols require, on complete copies."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.datasets.copies import casme2, casme3, frames, samm
 
 
 def spread(counts: dict[str, int], people: list[str], apart: dict[str, str]) -> list[tuple[str, str]]:
-    """`(person, label)` for so many clips of each label; the people of `apart` have one clip, of that label."""
+    """`(person, label)` for these counts of clips; each person in `apart` has one clip, with that label."""
     labels = [label for label, n in counts.items() for _ in range(n - list(apart.values()).count(label))]
     others = [person for person in people if person not in apart]
     return [*apart.items(), *((others[i % len(others)], label) for i, label in enumerate(labels))]
@@ -74,12 +74,12 @@ def tables(tmp_path_factory) -> dict[str, pd.DataFrame]:
         ("casme3-7", ("casme3",), 860),
     ],
 )
-def test_a_protocol_finds_its_clips_in_whole_copies(tables, protocol, databases, n):
+def test_a_protocol_finds_its_clips_in_complete_copies(tables, protocol, databases, n):
     chosen, _ = PROTOCOLS[protocol].select(pd.concat([tables[name] for name in databases], ignore_index=True))
     assert len(chosen) == n
 
 
-def test_clips_and_people_are_called_as_in_the_organizers_list(tables):
+def test_clips_and_people_match_the_organizers_list(tables):
     for name, subject, clip, listed in (
         ("casme2", "sub04", "EP12_01f", ("casme2", "sub04", "EP12_01f")),
         ("samm", "036", None, ("samm", "36", None)),
@@ -87,11 +87,11 @@ def test_clips_and_people_are_called_as_in_the_organizers_list(tables):
     ):
         table = tables[name]
         row = table[(table["subject"] == subject) & ((table["clip"] == clip) | (clip is None))].iloc[0]
-        known = clip_key(name, listed[1], listed[2] or row["clip"])
-        assert clip_key(row["dataset"], row["subject"], row["clip"]) == known
+        listed_key = clip_key(name, listed[1], listed[2] or row["clip"])
+        assert clip_key(row["dataset"], row["subject"], row["clip"]) == listed_key
 
 
 @pytest.mark.parametrize("name", sorted(DATASETS))
-def test_people_have_one_name_in_the_whole_project(name):
+def test_people_have_one_name(name):
     subject = DATASETS[name].subject("7")
     assert subject_name(name, subject) == subject

@@ -12,7 +12,7 @@ ROWS = [
 ]
 
 
-def test_thirteen_rows_of_text_stand_above_the_headers(tmp_path):
+def test_thirteen_rows_of_text_above_the_headers(tmp_path):
     table = load_dataset("samm", samm(tmp_path, ROWS))
     assert table["subject"].tolist() == ["006", "010", "020"]
     assert table["label"].tolist() == ["anger", "other", "happiness"]
@@ -21,12 +21,12 @@ def test_thirteen_rows_of_text_stand_above_the_headers(tmp_path):
     assert (table["status"] == "").all()
 
 
-def test_people_that_became_numbers(tmp_path):
+def test_subjects_that_became_numbers(tmp_path):
     rows = [(int(row[0]), *row[1:]) for row in ROWS]
     assert load_dataset("samm", samm(tmp_path, rows))["subject"].tolist() == ["006", "010", "020"]
 
 
-def test_frame_numbers_of_any_width(tmp_path):
+def test_frame_numbers_with_any_number_of_digits(tmp_path):
     root = samm(tmp_path, ROWS)
     folder = root / "SAMM" / "006" / "006_1_2"
     for file in list(folder.iterdir()):
@@ -39,15 +39,15 @@ def test_objective_classes(tmp_path):
     assert table["label"].tolist() == ["iii", "vii", "i"]
 
 
-def test_a_person_who_is_not_the_one_of_the_clip(tmp_path):
+def test_a_subject_other_than_the_one_in_the_clip_name_is_reported(tmp_path):
     table = load_dataset("samm", samm(tmp_path, [*ROWS, ("007", "006_1_3", 1, 5, 9, "4", "Anger", "III")]))
     row = table[table["clip"] == "006_1_3"].iloc[0]
     assert row["status"] == "bad_annotation"
-    assert row["message"] == "row 18 names 007, but the clip is named after 006"
+    assert row["message"] == "row 18 has the subject 007, but the clip's name contains 006"
 
 
 def long_videos(root):
-    """Long videos of two people, and their sheet; the emotions are in another one."""
+    """Long videos of two people, and their sheet, which has no emotions."""
     header = ["Subject", "Filename", "Inducement Code", "Onset", "Apex", "Offset", "Duration", "Type", "Action Units"]
     rows = [
         ["006", "006_1_2", 1, 562, 588, 602, 41, "Micro - 1/2", "4"],
@@ -61,7 +61,7 @@ def long_videos(root):
     return root
 
 
-def test_long_videos_take_their_emotions_from_the_other_sheet(tmp_path):
+def test_the_emotions_of_long_videos_come_from_the_other_sheet(tmp_path):
     samm(tmp_path / "micro", ROWS)
     root = long_videos(tmp_path / "long")
     book(root / "SAMM_Micro_FACS_Codes_v2.xlsx", MICRO_ONLY=[
@@ -77,16 +77,16 @@ def test_long_videos_take_their_emotions_from_the_other_sheet(tmp_path):
 
 
 @pytest.mark.parametrize("apex", [None, 700])
-def test_an_apex_that_cannot_be_is_blank(tmp_path, apex):
+def test_an_impossible_apex_is_blanked(tmp_path, apex):
     table = load_dataset("samm", samm(tmp_path, [("006", "006_1_2", 562, apex, 602, "4", "Anger", "III")]))
     assert pd.isna(table.loc[0, "apex"])
-    assert ("to be spotted" in table.loc[0, "message"]) == (apex is not None)
+    assert ("will be spotted" in table.loc[0, "message"]) == (apex is not None)
 
 
-def test_long_videos_without_the_sheet_of_emotions_say_what_is_missing(tmp_path):
+def test_a_missing_sheet_of_emotions_is_reported(tmp_path):
     root = long_videos(tmp_path / "a" / "b" / "long")
     copy = read_copy(DATASETS["samm-lv"], root)
     name = "SAMM_Micro_FACS_Codes_v2.xlsx"
-    assert f"the labels come from {name}, which is neither in nor beside {root}: they are blank" in copy.notes
+    assert f"no labels: they come from {name}, which is not in or beside {root}" in copy.notes
     wrong = {one.what: one.detail for one in check_copy(DATASETS["samm-lv"], copy) if one.state == "WRONG"}
-    assert wrong["labels"] == f"2 rows have none: 006/006_1, 020/020_4\nthey come from {name}, which is not there"
+    assert wrong["labels"] == f"2 rows have none: 006/006_1, 020/020_4\nthey come from {name}, which was not found"

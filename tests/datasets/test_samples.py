@@ -4,7 +4,7 @@ import pytest
 from mer.datasets.samples import COLUMNS, SamplesError, conform, empty_samples, read_samples, write_samples
 
 
-def test_columns_types_and_text_that_looks_like_a_number():
+def test_columns_have_their_types_and_text_stays_text():
     table = conform(pd.DataFrame({"subject": ["006", 6], "onset": ["3", ""], "apex": [4.0, None], "fps": [None, "30"]}))
     assert tuple(table.columns) == COLUMNS
     assert table["subject"].tolist() == ["006", "6"]
@@ -17,12 +17,12 @@ def test_columns_types_and_text_that_looks_like_a_number():
 @pytest.mark.parametrize(
     ("column", "value"), [("onset", "x"), ("apex", "3.5"), ("fps", "fast"), ("offset", "/"), ("onset", "1e400")]
 )
-def test_a_value_that_is_no_number_is_named(column, value):
+def test_an_invalid_number_is_named(column, value):
     with pytest.raises(SamplesError, match=f"column '{column}', row 2"):
         conform(pd.DataFrame({column: ["1", value]}))
 
 
-def test_the_table_survives_the_file(tmp_path):
+def test_the_table_is_the_same_after_writing_and_reading(tmp_path):
     table = empty_samples(2)
     table["subject"] = ["006", "ümläut, with a comma"]
     table["onset"] = pd.array([0, None], dtype="Int64")
@@ -35,14 +35,14 @@ def test_the_table_survives_the_file(tmp_path):
     assert (tmp_path / "samples.csv").read_bytes() == first
 
 
-def test_what_is_no_samples_table(tmp_path):
+def test_other_files_are_refused(tmp_path):
     for asked in (tmp_path, tmp_path / "samples.csv"):
         with pytest.raises(
-            SamplesError, match=rf"samples.csv is not there; `mer extract-flow VIDEOS --out {tmp_path}`"
+            SamplesError, match=rf"samples.csv does not exist; `mer extract-flow VIDEOS --out {tmp_path}`"
         ):
             read_samples(asked)
     with pytest.raises(
-        SamplesError, match=r"^my.flows is not there; `mer extract-flow VIDEOS --out my.flows` makes it$"
+        SamplesError, match=r"^my.flows does not exist; `mer extract-flow VIDEOS --out my.flows` makes it$"
     ):
         read_samples("my.flows")
     (tmp_path / "samples.csv").write_text("")

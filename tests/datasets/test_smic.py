@@ -15,7 +15,7 @@ def smic(root, camera="HS", first=90823):
     return root
 
 
-def test_there_is_no_sheet_and_folders_tell_the_label(tmp_path):
+def test_labels_come_from_names_since_there_is_no_sheet(tmp_path):
     table = load_dataset("smic", smic(tmp_path))
     assert table[["subject", "clip", "label"]].to_numpy().tolist() == [
         ["s01", "s01_ne_01", "negative"],
@@ -30,7 +30,7 @@ def test_there_is_no_sheet_and_folders_tell_the_label(tmp_path):
     assert (table["status"] == "").all()
 
 
-def test_an_apex_of_ones_own_can_be_given(tmp_path):
+def test_annotations_can_add_an_apex(tmp_path):
     given = tmp_path / "apex.csv"
     given.write_text("subject,clip,apex\ns01,s01_ne_01,90830\n1,s11_sur_01,90833\n")
     table = load_dataset("smic", smic(tmp_path / "smic"), annotations=given)
@@ -38,7 +38,7 @@ def test_an_apex_of_ones_own_can_be_given(tmp_path):
     assert table["apex"].isna().tolist() == [False, True, True, False]
 
 
-def test_the_three_cameras_are_kept_apart(tmp_path):
+def test_each_camera_is_a_dataset(tmp_path):
     smic(tmp_path, "HS")
     smic(tmp_path, "VIS", 500)
     smic(tmp_path, "NIR", 700)
@@ -66,7 +66,7 @@ def test_the_extended_clips_have_a_sheet(tmp_path):
     assert pd.isna(table.loc[0, "apex"])
 
 
-def test_two_pictures_of_one_number_are_told(tmp_path):
+def test_two_frames_with_the_same_number_are_reported(tmp_path):
     root = smic(tmp_path)
     (root / "SMIC_all_raw" / "HS" / "s1" / "micro" / "negative" / "s1_ne_01" / "image90823.jpg").touch()
     row = load_dataset("smic", root).iloc[0]
@@ -74,15 +74,15 @@ def test_two_pictures_of_one_number_are_told(tmp_path):
     assert "both frame 90823" in row["message"]
 
 
-def test_a_clip_in_the_folder_of_another_label_is_told(tmp_path):
+def test_a_clip_in_the_folder_of_another_label_is_reported(tmp_path):
     root = smic(tmp_path)
     micro = root / "SMIC_all_raw" / "HS" / "s1" / "micro"
     (micro / "negative" / "s1_ne_01").rename(micro / "positive" / "s1_ne_01")
     table = load_dataset("smic", root).set_index("clip")
     assert table.loc["s01_ne_01", "status"] == "bad_annotation"
     assert table.loc["s01_ne_01", "message"] == (
-        "s1_ne_01 is named after negative, and lies in a folder of positive: move it, or rename it"
+        "the name s1_ne_01 means negative, but its folder is positive: move or rename it"
     )
     assert (table.drop(index="s01_ne_01")["status"] == "").all()
-    (micro / "positive").rename(micro / "ne")  # nor does a short name tell another label
+    (micro / "positive").rename(micro / "ne")  # the short name of the right label
     assert load_dataset("smic", root).set_index("clip").loc["s01_ne_01", "status"] == ""

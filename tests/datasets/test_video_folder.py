@@ -30,7 +30,7 @@ def test_subjects_are_folders_and_clips_are_files_or_folders_of_frames(tmp_path)
     assert table["source"].tolist() == [str(tmp_path / p) for p in ("al/ep.01", "bo/frown.AVI", "bo/smile.mp4")]
 
 
-def test_labels_are_joined_and_their_gaps_are_rows(tmp_path):
+def test_labels_are_joined_and_missing_clips_are_rows(tmp_path):
     touch(tmp_path / "006" / "a.mp4", tmp_path / "006" / "b.mp4")
     (tmp_path / "labels.csv").write_text(
         "\ufeffSubject, Clip ,label,onset,apex,dataset\n006,a,positive,3,7,mine\n006,a,surprise,20,,mine\n"
@@ -44,7 +44,15 @@ def test_labels_are_joined_and_their_gaps_are_rows(tmp_path):
     assert table["status"].tolist() == ["", "", "missing_clip", ""]
 
 
-def test_one_clip(tmp_path):
+def test_blanks_at_the_ends_of_names_are_ignored(tmp_path):
+    touch(tmp_path / "bo " / "a .mp4")
+    (tmp_path / "labels.csv").write_text("subject,clip,label\nbo,a,positive\n")
+    table = list_clips(tmp_path)
+    assert keys(table) == [("videos", "bo", "a")]
+    assert table[["label", "status"]].to_numpy().tolist() == [["positive", ""]]
+
+
+def test_a_single_video(tmp_path):
     touch(tmp_path / "me.mov")
     assert keys(list_clips(tmp_path / "me.mov")) == [("videos", "me", "me")]
 
@@ -58,7 +66,7 @@ def test_clips_without_a_subject_folder(tmp_path):
     assert (table["status"] == "").all()
 
 
-def test_annotations_from_elsewhere(tmp_path):
+def test_annotations_in_another_place(tmp_path):
     touch(tmp_path / "v" / "bo" / "a.mp4")
     (tmp_path / "mine.csv").write_text("subject,clip,aus\nbo,a,R4+ref(6)\n")
     assert list_clips(tmp_path / "v", tmp_path / "mine.csv")["aus"].tolist() == ["R4+ref(6)"]
@@ -66,7 +74,7 @@ def test_annotations_from_elsewhere(tmp_path):
         list_clips(tmp_path / "v", tmp_path / "none.csv")
 
 
-def test_two_files_with_one_name_are_one_faulty_row(tmp_path):
+def test_two_files_with_the_same_name_are_one_unreadable_row(tmp_path):
     touch(tmp_path / "bo" / "a.mp4", tmp_path / "bo" / "a.avi", tmp_path / "bo" / "b.avi")
     table = list_clips(tmp_path)
     assert table["status"].tolist() == ["unreadable", ""]
@@ -78,11 +86,11 @@ def test_two_files_with_one_name_are_one_faulty_row(tmp_path):
     [
         ("person,clip\nbo,a\n", "no column subject"),
         ("subject,clip,Clip\nbo,a,b\n", "the column .clip. twice"),
-        ("subject,clip\nbo,a\nbo,a\n", "bo/a stands there twice"),
+        ("subject,clip\nbo,a\nbo,a\n", "bo/a appears twice"),
         ("", "not a table"),
         ("subject,clip,lable\nbo,a,x\n", "a column 'lable'; .*'label'"),
         ("subject,clip,onsett\nbo,a,3\n", "a column 'onsett'; .*'onset'"),
-        ("subject;clip;label\nbo;a;x\n", "';' separates them, expected commas"),
+        ("subject;clip;label\nbo;a;x\n", "the separator is ';', expected commas"),
     ],
 )
 def test_label_files_that_cannot_be_used(tmp_path, text, message):
@@ -92,17 +100,17 @@ def test_label_files_that_cannot_be_used(tmp_path, text, message):
         list_clips(tmp_path)
 
 
-def test_columns_of_ones_own_do_no_harm(tmp_path):
+def test_other_columns_are_ignored(tmp_path):
     touch(tmp_path / "bo" / "a.mp4")
     (tmp_path / "labels.csv").write_text("subject,clip,label,camera,notes\nbo,a,x,left,none\n")
     assert list_clips(tmp_path)["label"].tolist() == ["x"]
 
 
-def test_nothing_to_list(tmp_path):
+def test_missing_and_empty_folders(tmp_path):
     with pytest.raises(FileNotFoundError):
         list_clips(tmp_path / "none")
     with pytest.raises(SamplesError, match="no videos in"):
         list_clips(tmp_path)
     touch(tmp_path / "a.txt")
-    with pytest.raises(SamplesError, match="neither a video nor a folder"):
+    with pytest.raises(SamplesError, match="neither a folder nor a video"):
         list_clips(tmp_path / "a.txt")

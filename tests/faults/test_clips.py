@@ -147,7 +147,7 @@ CASES = {
         "unreadable",
         "codec",
     ),
-    "sound": Case("sound without a picture", sound, "unreadable", "no video in it"),
+    "sound": Case("sound without a picture", sound, "unreadable", "no video stream"),
     "variable": Case("variable frame rate", video(pts=[0, 1, 7, 30]), "ok"),
     "rotated": Case("video of a phone held sideways", rotated, "ok"),
     "ten_bit": Case("10 bits a channel", encoded(".mkv", "ffv1", "yuv420p10le"), "ok"),

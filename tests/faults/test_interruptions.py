@@ -219,7 +219,7 @@ def test_a_table_does_not_reach_out_of_its_folder(videos, tmp_path):
     write_samples(table, tmp_path / "flows" / "samples.csv")
     read = read_samples(tmp_path / "flows")
     assert (read["status"] == "unreadable").all()
-    assert read["message"].str.contains("leads out of the folder").all()
+    assert read["message"].str.contains("is outside the folder").all()
     extract(videos, tmp_path / "flows", overwrite=True)
     assert (tmp_path / "precious.npz").read_bytes() == b"mine"
 

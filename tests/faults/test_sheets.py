@@ -86,7 +86,7 @@ def test_a_label_without_a_clip(labeled):
     [
         (b"person,clip\nal,a\n", "no column subject"),
         (b"subject,clip,Clip\nal,a,b\n", "column 'clip' twice"),
-        (b"subject,clip\nal,a\nal,a\n", "stands there twice"),
+        (b"subject,clip\nal,a\nal,a\n", "appears twice"),
         (b"", "not a table"),
         (b"\xff\xfe\x00\x01", "not a table|no column"),
         (b'subject,clip\n"al,a\n', "not a table"),
@@ -133,7 +133,7 @@ def test_links_that_lead_back(tmp_path):
     (tmp_path / "sub01" / "again").symlink_to(tmp_path, target_is_directory=True)
     (tmp_path / "sub01" / "EP01" / "self").symlink_to(tmp_path / "sub01", target_is_directory=True)
     found = find_frames(tmp_path, lambda parts: None)
-    assert found.strange == ["sub01/EP01"]
+    assert found.unknown == ["sub01/EP01"]
 
 
 @pytest.mark.parametrize(
