@@ -18,7 +18,7 @@ def as_clips(rows: np.ndarray, frames: int, channels: int = 1) -> np.ndarray:
     Raises
     ------
     ValueError
-        If the shape is another one, or a value is not finite.
+        If the shape is wrong or a value is not finite.
     """
     rows = np.asarray(rows)
     tail = () if channels == 1 else (channels,)
@@ -81,6 +81,7 @@ def lbp_top(clip: np.ndarray, blocks: int = 5, radii: tuple[int, int, int] = (1,
     center = tuple(slice(r, n - r) for n, r in zip(clip.shape, radii[::-1]))
     row, column = np.arange(inner[1]) * blocks // inner[1], np.arange(inner[2]) * blocks // inner[2]
     block = np.broadcast_to(row[:, None] * blocks + column, inner)
+    # scikit-image's local_binary_pattern has circular neighborhoods only; planes with time need ellipses.
     labels, n_labels = _uniform_labels(points), points * (points - 1) + 3
     histograms = []
     for plane in PLANES:

@@ -20,7 +20,7 @@ def as_fields(rows: np.ndarray) -> np.ndarray:
     Raises
     ------
     ValueError
-        If the shape is another one, or a value is not finite.
+        If the shape is wrong or a value is not finite.
     """
     rows = np.asarray(rows)
     if rows.ndim == 2:

@@ -92,6 +92,7 @@ def write_flo(path: str | Path, field: np.ndarray) -> None:
 
 def read_flo(path: str | Path) -> Field:
     """Read Middlebury `.flo` as float32 `(H, W, 2)` in pixels, x first; `ValueError` for a damaged file."""
+    # Unlike cv2.readOpticalFlow, this reads any path on Windows and reports damage.
     data = Path(path).read_bytes()
     if len(data) < 12 or np.frombuffer(data, "<f4", 1)[0] != np.float32(_FLO_TAG):
         raise ValueError(f"{path}: not a .flo file")

@@ -68,9 +68,9 @@ def test_flow_matches_a_pinhole_camera(landmarks, rotation):
     points = landmarks[:468]  # all but the irises
     expected = (moved_landmarks(landmarks, rotation, translation) - landmarks[:, :2])[:468]
     x, y = np.rint(points[:, :2]).astype(int).T
-    found = model.flow(np.radians(rotation), translation)[y, x]
+    estimated = model.flow(np.radians(rotation), translation)[y, x]
     # 5 degrees move a point by 0.09 px for each pixel of depth.
-    assert np.median(np.linalg.norm(found - expected, axis=1)) < 0.05 + 0.02 * np.linalg.norm(rotation)
+    assert np.median(np.linalg.norm(estimated - expected, axis=1)) < 0.05 + 0.02 * np.linalg.norm(rotation)
 
 
 def test_scaling_and_translation_are_head_flow(landmarks, mask, inside):

@@ -57,10 +57,10 @@ def page(record: dict, **changes: object) -> Page:
 
 
 def test_the_page_is_valid_and_self_contained(record):
-    found = page(record)
-    assert found.open == []
-    assert all(link.startswith(("#", "data:image/jpeg;base64,")) for link in found.links)
-    assert {link[1:] for link in found.links if link.startswith("#")} <= set(found.ids)
+    html = page(record)
+    assert html.open == []
+    assert all(link.startswith(("#", "data:image/jpeg;base64,")) for link in html.links)
+    assert {link[1:] for link in html.links if link.startswith("#")} <= set(html.ids)
 
 
 def test_scores_intervals_and_hashes_are_shown(record):

@@ -37,7 +37,7 @@ def test_each_field_has_its_own_scale_and_description():
     facial[y - 12 : y + 12, x - 12 : x + 12, 1] -= 0.5
     flow = Flow.split(facial, head)
     face, turn, expression = flow_pictures(flow, scale=94.0, landmarks=landmarks)
-    assert face["full_color"].startswith("7.1 px, 7.5 %")
+    assert face["full_color"].startswith("7.1 px, 7.5\N{NO-BREAK SPACE}%")
     assert turn["description"].startswith("head flow: strongest")
     assert "at the mouth, 0.5 px up in the image" in expression["description"]
     assert expression["full_color"].startswith("0.5 px") or expression["full_color"].startswith("0.19 px")

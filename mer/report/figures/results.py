@@ -24,6 +24,7 @@ def plot_confusion(counts: np.ndarray, classes: Sequence[str], ax: Axes | None =
         seeds may be fractions.
     classes : sequence of str
     """
+    # scikit-learn's ConfusionMatrixDisplay shows either counts or percentages and has no column for failed clips.
     counts = np.asarray(counts, dtype=float)
     if counts.shape not in ((len(classes), len(classes)), (len(classes), len(classes) + 1)):
         raise ValueError(f"expected counts {len(classes)} x {len(classes)}; found {counts.shape}")

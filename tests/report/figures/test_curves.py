@@ -11,9 +11,9 @@ TRAINING = Path(__file__).parents[3] / "benchmarks" / "decflow_training.csv"
 
 def test_a_predicted_interval_is_shaded_with_its_apex_on_the_curve(ax):
     curve = pd.DataFrame({"frame": [10, 11, 12, 13], "value": [0.0, 1, 4, 0]})
-    found = pd.DataFrame({"onset": [11], "apex": [12], "offset": [13]})
+    intervals = pd.DataFrame({"onset": [11], "apex": [12], "offset": [13]})
     truth = pd.DataFrame({"onset": [10, 12], "offset": [11, 13]})
-    plot.plot_spotting(curve, found, truth, threshold=2, fps=2, ax=ax)
+    plot.plot_spotting(curve, intervals, truth, threshold=2, fps=2, ax=ax)
     *labeled, shaded = ax.patches
     assert (shaded.get_x(), shaded.get_width()) == (5.5, 1)
     assert [bar.get_x() for bar in labeled] == [5, 6]
@@ -31,8 +31,8 @@ def test_an_interval_without_an_apex_has_no_triangle(ax):
 
 def test_micro_is_darker_than_macro_and_missing_faces_are_marked(ax):
     curve = pd.DataFrame({"frame": [0, 2, 4, 6, 8], "strength": [1.0, np.nan, np.nan, 2, 3]})
-    found = pd.DataFrame({"onset": [0, 5], "offset": [1, 9], "kind": ["micro", "macro"]})
-    plot.plot_spotting(curve, found, column="strength", ax=ax)
+    intervals = pd.DataFrame({"onset": [0, 5], "offset": [1, 9], "kind": ["micro", "macro"]})
+    plot.plot_spotting(curve, intervals, column="strength", ax=ax)
     micro, macro, lost = ax.patches
     assert micro.get_facecolor()[0] < macro.get_facecolor()[0]
     assert (lost.get_x(), lost.get_width()) == (2, 2)

@@ -10,9 +10,9 @@ from mer.flow import Flow
     [((1, 0), (255, 0, 0)), ((0, 0), (255, 255, 255)), ((0.5, 0), (255, 128, 128)), ((2, 0), (255, 0, 0))],
 )
 def test_colors_match_the_benchmark(vector, color):
-    found = plot.flow_to_rgb(np.array(vector, float).reshape(1, 1, 2), max_magnitude=1)
-    assert found.dtype == np.uint8
-    np.testing.assert_allclose(found[0, 0], color, atol=1)
+    colors = plot.flow_to_rgb(np.array(vector, float).reshape(1, 1, 2), max_magnitude=1)
+    assert colors.dtype == np.uint8
+    np.testing.assert_allclose(colors[0, 0], color, atol=1)
 
 
 def test_hue_shows_direction_and_saturation_shows_magnitude():
