@@ -62,5 +62,5 @@ def test_parts_that_do_not_fit_are_named(paper, tmp_path):
         start_from(build("paper"), [tmp_path / "odd.pth"])
     for words in ("left over: head.x", "of another shape: fnet.conv1.bias", "missing: att.pos_emb"):
         assert words in str(error.value)
-    with pytest.raises(WeightsError, match="is not there"):
+    with pytest.raises(WeightsError, match="does not exist"):
         start_from(build("paper"), [tmp_path / "none.pth"])

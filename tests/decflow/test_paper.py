@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
+from mer.decflow.import_weights import convert
 from mer.decflow.paper import PaperDecFlow
-from mer.decflow.weights import convert
 from mer.extraction.methods import estimate_flow
 
 HERE = Path(__file__).parent

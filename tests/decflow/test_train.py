@@ -132,7 +132,7 @@ def test_settings_that_cannot_be(settings, words):
         ("", "no data"),
         ("--data nowhere", "nowhere: neither faces"),
         ("--data generic --size 100", "--size is 100"),
-        ("--data generic --init nothing.pth", "nothing.pth is not there"),
+        ("--data generic --init nothing.pth", "nothing.pth does not exist"),
     ],
 )
 def test_a_mistake_is_one_line(arguments, words, tmp_path):

@@ -9,8 +9,9 @@ import torch
 from typer.testing import CliRunner
 
 from mer.cli.weights import weights as command
+from mer.decflow.import_weights import convert
 from mer.decflow.networks import build
-from mer.decflow.weights import WeightsError, convert, find_weights, list_weights, load_network, save_weights
+from mer.decflow.weights import WeightsError, find_weights, list_weights, load_network, save_weights
 from tests.decflow.test_paper import formula_weights
 
 
@@ -90,7 +91,7 @@ def test_find_weights_says_where_it_looked_and_what_to_do(folder):
     with pytest.raises(WeightsError, match="other"):
         find_weights("other")
     folder.rmdir()
-    with pytest.raises(WeightsError, match=r"MER_WEIGHTS names the folder .*mine, which is not there"):
+    with pytest.raises(WeightsError, match=r"MER_WEIGHTS names the folder .*mine, which does not exist"):
         find_weights("decflow")
 
 
@@ -114,7 +115,7 @@ def test_saved_weights_are_found_by_name_and_listed(folder):
 def test_truncated_weights_are_named(folder):
     path = save_weights(folder / "cut.safetensors", build("lite"), {})
     path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(WeightsError, match="not what its card tells of: its SHA-256"):
+    with pytest.raises(WeightsError, match="does not match its card: its SHA-256"):
         load_network("lite", path)
     assert "damaged" in next(card for card in list_weights() if card["name"] == "cut")
     path.with_suffix(".json").unlink()
