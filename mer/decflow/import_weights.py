@@ -7,7 +7,7 @@ import re
 import shutil
 import tempfile
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import requests
 
@@ -127,13 +127,10 @@ def _check_hash(text: str) -> str:
 def _download(url: str, expected: str, path: Path, largest: int) -> Path:
     import pooch
 
-    def stream(url: str, file: str | IO, _: Any) -> None:
+    def stream(url: str, file: str, _: Any) -> None:
         size = 0
-        with (
-            new_session() as session,
-            session.get(url, stream=True, timeout=_TIMEOUT) as answer,
-            open(file, "wb") as out,
-        ):
+        with new_session() as session, open(file, "wb") as out:
+            answer = session.get(url, stream=True, timeout=_TIMEOUT)
             answer.raise_for_status()
             for block in answer.iter_content(1 << 20):
                 size += len(block)

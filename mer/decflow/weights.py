@@ -151,7 +151,10 @@ def shorten(keys: list[str], most: int = 20) -> str:
 
 
 def save_weights(path: str | Path, weights: nn.Module | dict[str, Tensor], card: dict[str, Any]) -> Path:
-    """Write `path` (.safetensors) and its card, each whole or not at all; the hash and the counts are added to the card."""
+    """Write `path` (.safetensors) and its card, each whole or not at all.
+
+    File name, size, SHA-256 and number of parameters are added to the card.
+    """
     from safetensors.torch import save
 
     path = Path(path)
