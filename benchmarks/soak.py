@@ -36,6 +36,7 @@ import cv2
 import numpy as np
 
 import mer.evaluation.evaluate_folder
+import mer.extraction.expression
 import mer.extraction.extract
 from mer.cli import main as run_mer
 from mer.face import Face, crop_landmarks
@@ -137,7 +138,7 @@ def main() -> None:
     parser.add_argument("--real", action="store_true")
     options = parser.parse_args()
     if not options.real:
-        mer.extraction.extract.detect_faces = in_the_middle
+        mer.extraction.expression.detect_faces = in_the_middle
     rng = random.Random(options.seed)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -32,7 +32,7 @@ from long_video import LongVideoSettings, label_rows, make_long_video
 from mer.datasets.person_split import SPLITS, split_of
 from mer.datasets.video import open_clip, write_video
 from mer.extraction.apex import find_apex
-from mer.extraction.extract import FACES
+from mer.extraction.settings import FACES
 from mer.face import align, crop, detect_faces, transform
 from mer.spotting.face_motion import SIZE, Motion, follow
 from mer.spotting.intervals import find_intervals

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from mer.datasets.video import open_clip
-from mer.extraction.clip import FACES
+from mer.extraction.settings import FACES
 from mer.face import detect_faces
 from mer.spotting import Spotting
 from mer.spotting.analyze_video import Analysis, analyze

@@ -12,7 +12,7 @@ from mer.datasets import DATASETS, load_dataset
 from mer.datasets.samples import KEY, read_samples
 from mer.datasets.video import open_clip
 from mer.datasets.video_folder import list_clips
-from mer.extraction.clip import FACES
+from mer.extraction.settings import FACES
 from mer.face import align, crop, crop_landmarks, detect_faces
 from mer.flow import load_flow
 from mer.report.pictures import flow_pictures, jpeg

@@ -1,4 +1,4 @@
-"""A flow folder: where each clip's flow stands, what it was made with, and whether a new run may go on in it."""
+"""A flow folder: the path of each flow file, the record in `run.json`, and whether a new run may resume in it."""
 
 from __future__ import annotations
 
@@ -18,15 +18,17 @@ from mer.datasets.samples import SamplesError, empty_samples, read_samples, read
 from mer.extraction.frame_files import clip_path, pair_path
 from mer.utils.folder_lock import is_empty
 
-# What all flows of a folder have in common, in run.json.
+# Keys of run.json that all flows of a folder share.
 SETTINGS = ("method", "weights", "weights_sha256", "align", "size", "stabilize", "face", "apex", "apex_flow")
-LONGEST_NAME = 200  # bytes; file systems take 255, and the onset and the suffix need some
+LONGEST_NAME = 200  # bytes; file systems allow 255, including the onset and the suffix
 LIBRARIES = ("numpy", "opencv-contrib-python", "torch", "mediapipe", "facenet-pytorch")
 
 
 def flow_path(row: dict[str, Any]) -> str:
-    """`<dataset>/<subject>/<clip>_<onset>.npz`: characters that a file system could trip over become underscores, the
-    end of a name that is too long becomes a hash.
+    """`<dataset>/<subject>/<clip>_<onset>.npz`.
+
+    Characters that some file system does not allow become underscores; the end of a name that is too long becomes a
+    hash.
     """
     parts = [_file_name(row[name]) for name in ("dataset", "subject", "clip")]
     return f"{'/'.join(parts)}_{row['onset']}.npz"
@@ -42,21 +44,21 @@ def _file_name(name: str) -> str:
 
 
 def refuse_equal_paths(table: pd.DataFrame) -> None:
-    """`SamplesError` where two clips would be written to one file; clips that already failed won't be written."""
-    table = table[table["status"] == ""]
-    twice = table[table["path"].str.lower().duplicated()]
-    if len(twice):
-        row = twice.iloc[0]
+    """Raise `SamplesError` if two clips would be written to one file; clips that have already failed are ignored."""
+    open_clips = table[table["status"] == ""]
+    repeated = open_clips[open_clips["path"].str.lower().duplicated()]
+    if len(repeated):
+        row = repeated.iloc[0]
         raise SamplesError(f"two clips would be written to {row['path']}; rename {row['subject']}/{row['clip']}")
 
 
 def run_record(settings: dict[str, Any], videos: str | Path, table: pd.DataFrame) -> dict[str, Any]:
-    """What `run.json` holds: everything that decides the flows, so that they can be made again."""
+    """The content of `run.json`: everything needed to make the flows again."""
     note = Path(videos) / "NOTE.txt"
     return {
         "command": command(),
         "versions": {"mer": __version__, "python": platform.python_version(), **versions()},
-        "seed": None,  # nothing is drawn at random
+        "seed": None,  # extraction uses no random numbers
         **settings,
         "inputs": {dataset: str(Path(videos).resolve()) for dataset in sorted(set(table["dataset"]))},
         "note": note.read_text(encoding="utf-8").strip() if note.is_file() else "",
@@ -64,38 +66,38 @@ def run_record(settings: dict[str, Any], videos: str | Path, table: pd.DataFrame
 
 
 def command() -> list[str]:
-    """The program that runs and its arguments; `mer`, when it was started as `python -m mer`."""
+    """The running program and its arguments; `mer` if it was started as `python -m mer`."""
     program = Path(sys.argv[0])
     return [program.parent.name if program.name == "__main__.py" else program.name, *sys.argv[1:]]
 
 
 def versions() -> dict[str, str]:
-    """Releases of the libraries that decide the flows."""
-    found = {}
+    """Versions of the libraries that affect the flows."""
+    installed = {}
     for library in LIBRARIES:
         try:
-            found[library] = version(library)
+            installed[library] = version(library)
         except PackageNotFoundError:
-            found[library] = "not installed"
-    return found
+            installed[library] = "not installed"
+    return installed
 
 
 def refuse_foreign(out: Path, overwrite: bool) -> None:
-    """`ValueError` for a folder that is no flow folder, in which nothing may be touched."""
+    """Raise `ValueError` if `out` holds other files than those of a flow folder."""
     if not overwrite and not (out / "run.json").exists() and not is_empty(out):
         raise ValueError(f"{out} is not empty and not a flow folder; choose another --out, or --overwrite")
 
 
 def earlier_run(out: Path, record: dict[str, Any], overwrite: bool) -> pd.DataFrame:
-    """The table of an earlier run in `out` that this one may go on from, blank if there is none.
+    """The samples table of an earlier run in `out` that this run can resume, empty if there is none.
 
-    `record` is given the earlier run's inputs and note as well. With `overwrite`, the earlier flows are removed. The
-    caller holds the folder's lock.
+    Adds the earlier run's inputs and note to `record`. With `overwrite`, removes the earlier flows. The caller must
+    hold the lock of the folder.
 
     Raises
     ------
     ValueError
-        Where `out` holds flows made with other settings or from other videos.
+        If `out` holds flows made with other settings or from other videos.
     """
     if not (out / "run.json").exists():
         return empty_samples()
@@ -106,10 +108,11 @@ def earlier_run(out: Path, record: dict[str, Any], overwrite: bool) -> pd.DataFr
                 (out / path).unlink(missing_ok=True)
                 clip_path(out / path).unlink(missing_ok=True)
                 pair_path(out / path).unlink(missing_ok=True)
-        # Before run.json changes: a run that is killed here must not find these rows under the new settings.
+        # Removed before run.json changes: if this run is killed, the next must not take these rows for the new
+        # settings.
         (out / "samples.csv").unlink(missing_ok=True)
         return empty_samples()
-    # There was one way to find the apex before there was a choice, and no word of the flow that it is found with.
+    # Before the apex search could be chosen, it was always by flow, and the record did not name its flow method.
     old = {"apex": "flow", "apex_flow": record.get("apex_flow"), **read_run(out / "run.json")}
     for name in SETTINGS:
         if name in record and old.get(name) != record[name]:
@@ -118,7 +121,7 @@ def earlier_run(out: Path, record: dict[str, Any], overwrite: bool) -> pd.DataFr
     inputs = old.get("inputs") or {}
     for dataset, folder in record["inputs"].items():
         was = inputs.get(dataset, folder)
-        if was != folder and Path(was).exists():  # a folder that was moved is no longer there
+        if was != folder and Path(was).exists():  # a moved folder does not exist at its old path
             raise ValueError(
                 f"{out} holds flows of {dataset!r} from {was}, not {folder}; choose another --out, name the database "
                 "in labels.csv, or --overwrite"
@@ -129,15 +132,16 @@ def earlier_run(out: Path, record: dict[str, Any], overwrite: bool) -> pd.DataFr
 
 
 def read_run(path: Path) -> dict[str, Any]:
-    """The content of a `run.json`; `ValueError` where it is damaged."""
+    """The content of a `run.json`; `ValueError` if it is damaged."""
     try:
         run = json.loads(path.read_text(encoding="utf-8"))
         if isinstance(run, dict) and isinstance(run.get("inputs", {}), dict):
             return run
     except ValueError:
         pass
-    raise ValueError(f"{path} is damaged: it doesn't say what these flows were made with; --overwrite makes them anew")
+    raise ValueError(f"{path} is damaged, so the settings of these flows are unknown; --overwrite makes them again")
 
 
 def inside(folder: Path, path: str) -> bool:
+    """Whether a relative path stays inside a folder."""
     return (folder / path).resolve().is_relative_to(folder.resolve())

@@ -19,9 +19,10 @@ from mer.datasets.action_units import FACS_NAMES
 from mer.datasets.samples import conform, write_samples
 from mer.datasets.video import Clip, open_clip
 from mer.datasets.video_folder import DATASET
-from mer.extraction.clip import FACES, Settings
 from mer.extraction.flow_folder import earlier_run, flow_path, run_record
 from mer.extraction.methods import DEFAULT_METHOD, Method, check_method, estimate_flow
+from mer.extraction.settings import FACES
+from mer.extraction.settings import ExtractionSettings as Settings
 from mer.face import align as align_face
 from mer.face import crop, detect_faces, transform
 from mer.flow import Flow, save_flow

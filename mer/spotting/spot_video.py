@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from mer.datasets.video import Clip, open_clip
-from mer.extraction.clip import FACES
 from mer.extraction.methods import Method, check_method, method_name
+from mer.extraction.settings import FACES, check_face
 from mer.face import Alignment, check_detector
 from mer.spotting.face_motion import KeyFrame, Motion, follow
 from mer.spotting.intervals import THRESHOLD, find_intervals
@@ -141,8 +141,7 @@ def spot(
     """
     check_detector(align)
     check_method(method)
-    if face not in FACES:
-        raise ValueError(f"no choice of face {face!r}; there are {', '.join(FACES)}")
+    check_face(face)
     clip = open_clip(video)
     speed = _fps(clip, fps)
     if not 5 <= rate <= 1000:

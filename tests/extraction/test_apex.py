@@ -86,7 +86,7 @@ def test_no_frames_make_empty_curves(clip):
 
 def test_another_way_is_refused_by_name(clip):
     crops, landmarks, _ = clip
-    with pytest.raises(ValueError, match="no way to find an apex 'top'"):
+    with pytest.raises(ValueError, match="unknown apex search 'top'"):
         find_apex(crops[0], crops[1:], landmarks, "top")
 
 
@@ -105,5 +105,5 @@ def test_each_way_can_be_asked_for_by_name(sample_videos, tmp_path):
     assert all(abs(apex - row["apex"]) <= 4 for apex, _ in (found["flow"], found["strain"]))
     with pytest.raises(ValueError, match="apex 'flow', now 'strain'"):
         extract_flow(tmp_path / "one", tmp_path / "flow", method="dis", size=64, apex="strain")
-    with pytest.raises(ValueError, match="no way to find an apex 'top'"):
+    with pytest.raises(ValueError, match="unknown apex search 'top'"):
         extract_flow(tmp_path / "one", tmp_path / "top", apex="top")

@@ -241,7 +241,7 @@ def test_a_method_that_fails_is_a_status(sample_videos, tmp_path):
     ("wrong", "message"),
     [
         ({"align": "dlib"}, "no face detector 'dlib'; there are mediapipe, mtcnn"),
-        ({"face": "tallest"}, "no choice of face"),
+        ({"face": "tallest"}, "unknown choice of face"),
         ({"size": 8}, "expected 32 to 2048"),
         ({"method": "magic"}, "magic"),
     ],

@@ -7,7 +7,7 @@ import pytest
 from mer.datasets.samples import read_samples
 from mer.evaluation.evaluate_folder import evaluate
 from mer.extraction.extract import extract_flow
-from mer.extraction.frame_files import clip_path, kept_frames, load_clip, load_pair, pair_path, save_clip, save_pair
+from mer.extraction.frame_files import clip_path, frames_to_keep, load_clip, load_pair, pair_path, save_clip, save_pair
 from mer.models import MODELS
 
 
@@ -31,8 +31,8 @@ def test_a_clip_comes_back_in_gray(tmp_path):
 
 
 def test_of_a_long_clip_equally_spaced_frames_are_kept():
-    np.testing.assert_array_equal(kept_frames(np.arange(9)), np.arange(9))
-    kept = kept_frames(np.arange(1000))
+    np.testing.assert_array_equal(frames_to_keep(np.arange(9)), np.arange(9))
+    kept = frames_to_keep(np.arange(1000))
     assert (len(kept), kept[0], kept[-1]) == (128, 0, 999)
     assert set(np.diff(kept)) == {7, 8}
 
@@ -62,7 +62,7 @@ def test_onset_and_apex_come_back_in_color(tmp_path):
     with pytest.raises(ValueError, match="extract with --pairs"):
         load_pair(tmp_path / "other.npz")
     np.savez(tmp_path / "gray_0.pair.npz", frames=pair[..., 0])
-    with pytest.raises(ValueError, match="two frames in color"):
+    with pytest.raises(ValueError, match="two color frames"):
         load_pair(tmp_path / "gray_0.npz")
 
 

@@ -235,7 +235,7 @@ def extracted(tmp_path_factory) -> tuple[Path, pd.DataFrame]:
     rows = [{"subject": "al", "clip": name, "apex": case.apex} for name, case in CASES.items()]
     pd.DataFrame(rows).astype({"apex": "Int64"}).to_csv(root / "videos" / "labels.csv", index=False)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mer.extraction.clip.detect_faces", seen)
+        patch.setattr("mer.extraction.expression.detect_faces", seen)
         table = extract_flow(root / "videos", root / "flows", method=still, size=64)
     return root / "flows", table.set_index("clip")
 
@@ -267,7 +267,7 @@ def test_times_of_a_variable_rate_are_the_true_ones(extracted):
 
 @pytest.mark.skipif(os.name == "nt", reason="names are text there")
 def test_names_that_are_no_text(tmp_path, monkeypatch):
-    monkeypatch.setattr("mer.extraction.clip.detect_faces", seen)
+    monkeypatch.setattr("mer.extraction.expression.detect_faces", seen)
     folder = os.fsencode(tmp_path) + b"/videos/al/caf\xe9"
     os.makedirs(folder)
     for k in (1, 2):
@@ -281,7 +281,7 @@ def test_names_that_are_no_text(tmp_path, monkeypatch):
 
 def test_what_may_not_be_read(tmp_path, monkeypatch):
     """The superuser may read everything, so the system's answer is put in its place."""
-    monkeypatch.setattr("mer.extraction.clip.detect_faces", seen)
+    monkeypatch.setattr("mer.extraction.expression.detect_faces", seen)
     for name in ("al/locked", "al/free", "bo/a"):
         frames(("1", "2"))(tmp_path / "videos" / name)
     real = Path.iterdir
@@ -304,7 +304,7 @@ def test_a_method_that_fails_is_a_status(tmp_path, monkeypatch, error, words):
     def broken(onset, apex):
         raise error
 
-    monkeypatch.setattr("mer.extraction.clip.detect_faces", seen)
+    monkeypatch.setattr("mer.extraction.expression.detect_faces", seen)
     frames()(tmp_path / "videos" / "al" / "a")
     (tmp_path / "videos" / "labels.csv").write_text("subject,clip,apex\nal,a,2\n")
     table = extract_flow(tmp_path / "videos", tmp_path / "flows", method=broken, size=64)

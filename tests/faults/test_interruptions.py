@@ -44,7 +44,7 @@ class Killed(BaseException):
 @pytest.fixture
 def videos(tmp_path, monkeypatch) -> Path:
     """Four clips of two frames, whose faces cost nothing to find."""
-    monkeypatch.setattr("mer.extraction.clip.detect_faces", seen)
+    monkeypatch.setattr("mer.extraction.expression.detect_faces", seen)
     for name in "abcd":
         frames(("1", "2"))(tmp_path / "videos" / "al" / name)
     rows = "".join(f"al,{name},2\n" for name in "abcd")
@@ -159,7 +159,7 @@ def test_other_settings_are_never_mixed(videos, tmp_path, change, words):
 @row("other weights of the same network", "exit 2: their SHA-256 differs from that in `run.json`")
 def test_other_weights_are_never_mixed(videos, tmp_path, monkeypatch):
     described = {"method": "decflow", "weights": "w.safetensors", "weights_sha256": "a"}
-    monkeypatch.setattr("mer.extraction.clip.describe_method", lambda method: described)
+    monkeypatch.setattr("mer.extraction.settings.describe_method", lambda method: described)
     extract(videos, tmp_path / "flows")
     described["weights_sha256"] = "b"
     with pytest.raises(ValueError, match="weights_sha256 'a', now 'b'"):

@@ -23,7 +23,7 @@ from tests.faults.test_clips import frames, seen
 @pytest.fixture
 def labeled(tmp_path, monkeypatch):
     """Extract a clip of frames 1 to 6 under a row of labels; the row of the samples table."""
-    monkeypatch.setattr("mer.extraction.clip.detect_faces", seen)
+    monkeypatch.setattr("mer.extraction.expression.detect_faces", seen)
     frames("123456")(tmp_path / "videos" / "al" / "a")
     frames("123456")(tmp_path / "videos" / "al" / "other")
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mer.datasets.video import Clip
-from mer.extraction.clip import FACES
+from mer.extraction.settings import FACES
 from mer.spotting.face_motion import HEAD_POINTS, POINTS, REGION_OF, Motion, follow
 
 

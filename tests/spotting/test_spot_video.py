@@ -30,7 +30,7 @@ def test_a_folder_of_frames_needs_its_rate(tmp_path: Path, astronaut: np.ndarray
     ("settings", "message"),
     [
         ({"method": "nope"}, "nope"),
-        ({"face": "upper"}, "no choice of face"),
+        ({"face": "upper"}, "unknown choice of face"),
         ({"align": "nobody"}, "no face detector"),
         ({"fps": 2}, "at least 5"),
         ({"fps": 30, "rate": 1}, "rate is 1"),

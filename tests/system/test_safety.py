@@ -188,7 +188,7 @@ def test_names_are_escaped_in_the_report(tmp_path):
 
 @pytest.mark.parametrize("name", ["../../out", "..", "/etc/passwd", "C:\\temp", "a/../../b"])
 def test_names_in_tables_do_not_lead_out(tmp_path, monkeypatch, name):
-    monkeypatch.setattr("mer.extraction.clip.detect_faces", seen)
+    monkeypatch.setattr("mer.extraction.expression.detect_faces", seen)
     frames(("1", "2"))(tmp_path / "videos" / "al" / "a")
     pd.DataFrame([{"subject": "al", "clip": "a", "dataset": name, "apex": 2}]).to_csv(tmp_path / "videos/labels.csv")
     before = set(tmp_path.rglob("*.npz"))
