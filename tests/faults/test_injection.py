@@ -133,7 +133,7 @@ def training(source: Path) -> Callable[[Path], object]:
 def test_each_file_operation_may_fail(
     prepare: Callable[[Path], Callable[[Path], object]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mer.extraction.clip.detect_faces", seen)
+    monkeypatch.setattr("mer.extraction.expression.detect_faces", seen)
     source = tmp_path / "source"
     source.mkdir()
     run = prepare(source)
