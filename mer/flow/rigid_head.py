@@ -235,8 +235,8 @@ def _interpolate(points: Array, values: Array, shape: tuple[int, int], bandwidth
     """Interpolate values `(n, k)` at `points` `(n, 2)` by locally linear regression; returns k maps of `shape`.
 
     The kernel is separable in x and y, so one matrix product computes all sums over the points. In each axis it is a
-    Gaussian plus a faint, wider Gaussian that takes over far from all points. SciPy's LinearNDInterpolator has kinks and
-    does not extrapolate.
+    Gaussian plus a faint, wider Gaussian that takes over far from all points. SciPy's LinearNDInterpolator has kinks
+    and does not extrapolate.
     """
     height, width = shape
     center = points.mean(axis=0)

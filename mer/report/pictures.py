@@ -96,7 +96,9 @@ def field_picture(field: np.ndarray, longest: float, scale: float = 0.0) -> dict
     """
     height, width = field.shape[:2]
     small = resize(field, COLOR_PIXELS) if min(height, width) > COLOR_PIXELS else field
-    full = f"{longest:.2g} px, {100 * longest / scale:.2g}\N{NO-BREAK SPACE}% of interocular distance" if scale else f"{longest:.2g}"
+    full = f"{longest:.2g}"
+    if scale:
+        full += f" px, {100 * longest / scale:.2g}\N{NO-BREAK SPACE}% of interocular distance"
     return {
         "colors": jpeg(flow_to_rgb(small, longest)),
         "arrows": arrows(field, longest),
