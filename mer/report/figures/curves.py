@@ -84,7 +84,7 @@ def plot_spotting(
     table = curve if isinstance(curve, pd.DataFrame) else pd.DataFrame({"frame": range(len(curve)), column: curve})
     frames, values, rate = table["frame"].to_numpy(), table[column].to_numpy(float), fps or 1.0
     ax = plot_curve(
-        values, frames / rate, threshold=threshold, unit="second" if fps else "frame",
+        values, frames / rate, threshold=threshold, unit="time (s)" if fps else "frame",
         label="motion" if column == "value" else column, ax=new_axes(ax, (9, 3)),
     )  # fmt: skip
     low, high = ax.get_ylim()
