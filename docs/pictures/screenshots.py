@@ -48,11 +48,11 @@ def evaluation_shots(page: Page, report: Path) -> None:
 def analysis_shots(page: Page, report: Path) -> None:
     page.goto(report.resolve().as_uri())
     save("analysis.png", page.screenshot(), 900)
-    first = page.locator(".expression").first
-    save("analysis_expression.png", first.screenshot(), 900)
+    expression = page.locator(".expression").nth(1)
+    save("analysis_expression.png", expression.screenshot(), 900)
     page.emulate_media(media="print")
     page.set_viewport_size({"width": A4, "height": 1000})
-    save("analysis_print.png", first.screenshot(), 700, gray=True)
+    save("analysis_print.png", expression.screenshot(), 700, gray=True)
     page.emulate_media(media="screen")
     page.set_viewport_size({"width": 390, "height": 844})
     page.evaluate("scrollTo(0, 0)")
@@ -64,7 +64,7 @@ def main(demo: Path, folder: Path) -> None:
     from long_video import LongVideoSettings, make_long_video
 
     video = folder / "s01" / "video.mp4"
-    make_long_video(folder, 1, LongVideoSettings(seconds=10.0, fps=30, micro=2, macro=1, talk=0.0, seed=4))
+    make_long_video(folder, 1, LongVideoSettings(seconds=10.0, fps=60, micro=2, macro=1, talk=0.0, seed=0))
     if not (folder / "analysis" / "report.html").exists():
         analyze(video, folder / "analysis")
     if not (folder / "evaluation" / "report.html").exists():
