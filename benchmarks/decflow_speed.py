@@ -50,7 +50,7 @@ def run(threads: int, sizes: list[int], training: bool) -> None:
     from mer.decflow.networks import build, predict
     from mer.decflow.prior import face_map, initial_flows
     from mer.decflow.weights import save_weights
-    from mer.face import mean_landmarks
+    from mer.face import crop_landmarks
     from mer.flow import classical
 
     torch.set_num_threads(threads)
@@ -69,7 +69,7 @@ def run(threads: int, sizes: list[int], training: bool) -> None:
     for size in sizes:
         onset = np.asarray(cv2.resize(face, (size, size), interpolation=cv2.INTER_CUBIC), np.uint8)
         apex = np.roll(onset, 1, axis=1)
-        landmarks = mean_landmarks((size, size))
+        landmarks = crop_landmarks(size)
         tensors = [torch.from_numpy(f.transpose(2, 0, 1).copy()).float()[None] for f in (onset, apex)]
 
         def by_raft(frames: list[torch.Tensor] = tensors) -> object:

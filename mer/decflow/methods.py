@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mer.decflow.prior import face_map, initial_flows
-from mer.face.align import face_mask, mean_landmarks
+from mer.face.align import crop_landmarks, face_mask
 from mer.face.regions import OUTER_EYE_CORNERS
 from mer.flow import Flow
 from mer.flow.rigid_head import BORDER, soft_mask
@@ -56,7 +56,7 @@ def decflow(
     from mer.decflow.weights import load_network
 
     height, width = _check_frames(onset, apex)
-    points = mean_landmarks((height, width)) if landmarks is None else np.asarray(landmarks, np.float32)
+    points = crop_landmarks((height, width)) if landmarks is None else np.asarray(landmarks, np.float32)
     device = find_device(device)
     network = load_network("lite", weights, device)
     first, second = (_pad(frame, MULTIPLE) for frame in (onset, apex))

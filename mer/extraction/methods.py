@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mer.decflow.methods import decflow, decflow_paper
-from mer.face import detect_faces, face_mask, mean_landmarks
+from mer.face import crop_landmarks, detect_faces, face_mask
 from mer.flow.classical import dis, farneback, require_tvl1, tvl1
 from mer.flow.field import Field, Flow, check_field
 from mer.flow.files import COMPONENTS
@@ -225,7 +225,7 @@ def _find_landmarks(onset: NDArray[np.uint8]) -> NDArray[np.float32]:
     if faces:
         return faces[0].landmarks
     warnings.warn(f"{reason}; using the mean face at its place in an aligned crop", stacklevel=3)
-    return mean_landmarks(onset.shape[:2])
+    return crop_landmarks(onset.shape[:2])
 
 
 def _check_result(field: Any, shape: tuple[int, ...], what: str) -> Field:

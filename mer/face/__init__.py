@@ -1,4 +1,4 @@
-"""Faces: found, landmarked, and aligned to a crop by one similarity transform per clip."""
+"""Face detection, landmarks, and alignment to a square crop by one similarity transform per clip."""
 
 from mer.face.align import (
     Alignment,
@@ -8,7 +8,6 @@ from mer.face.align import (
     face_box,
     face_mask,
     frame_mask,
-    mean_landmarks,
     region_mask,
     transform,
 )
@@ -32,7 +31,6 @@ __all__ = [
     "face_box",
     "face_mask",
     "frame_mask",
-    "mean_landmarks",
     "region_mask",
     "transform",
 ]

@@ -1,7 +1,7 @@
-"""The canonical face: the mean shape that alignment, MTCNN's landmarks and the head's depth refer to.
+"""The mean face: the shape that alignment, MTCNN's landmarks and the depth of the head refer to.
 
-`canonical.npz` is the mean of 626 generated faces of SFHQ and SFHQ-T2I (David Beniaguev, MIT licence), computed by
-`benchmarks/canonical.py`. No photograph of a real person went into it.
+`canonical.npz` is the mean of 626 generated faces of SFHQ and SFHQ-T2I (David Beniaguev, MIT license), computed by
+`benchmarks/canonical.py`. No photograph of a real person was used.
 """
 
 from __future__ import annotations
@@ -22,13 +22,15 @@ def _load() -> NDArray[np.float32]:
 
 
 def canonical_landmarks() -> NDArray[np.float32]:
-    """The mean frontal face with a closed mouth, symmetric.
+    """The landmarks of the mean face, frontal, symmetric and with a closed mouth, in interocular distances.
+
+    :func:`mer.face.crop_landmarks` gives the same landmarks in pixels of the aligned crop.
 
     Returns
     -------
     float32 (478, 3)
-        MediaPipe's face-mesh points; x to the image's right, y down, z smaller is nearer. The origin is midway between
-        the outer corners of the eyes and the unit is the distance between them (points 33 and 263). A new array each
-        time.
+        MediaPipe's face-mesh points: x to the right of the image, y down, smaller z is nearer. The origin is midway
+        between the outer corners of the eyes (points 33 and 263), and the unit is the distance between them. Each call
+        returns a new array.
     """
     return _load().copy()

@@ -1,4 +1,4 @@
-"""Which faces are in a picture, and where their 478 points are."""
+"""Face detection: the faces in an image and their 478 landmarks, by one of two detectors."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from mer.face.mesh import find_meshes, load_mesh
 from mer.face.mtcnn import find_five_points, landmarks_from_five, load_mtcnn
 
-# Faces that fill a good part of the frame have scores above this; meshes in the wrong place were given 0.51 to 0.77.
-SURE = 0.8
+# Faces that are large in the frame have higher scores; misplaced meshes had scores of 0.51 to 0.77.
+CONFIDENT = 0.8
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,13 +22,13 @@ class Face:
     Attributes
     ----------
     landmarks : float32 (478, 3)
-        MediaPipe's face-mesh points with irises: x, y in pixels of the image, whole numbers at the centers of pixels;
-        z in the same unit, smaller is nearer. They may lie beyond the image's border. :mod:`mer.face.regions` says
-        which point is where.
+        MediaPipe's face-mesh points with irises: x and y in pixels of the image, with integers at the centers of
+        pixels; z in the same unit, smaller is nearer. Points may be outside the image. :mod:`mer.face.regions` lists
+        the points of each part of the face.
     box : float32 (4,)
         x0, y0, x1, y1 of the landmarks, pixels.
     score : float
-        The detector's confidence, 0 to 1; NaN where it gives none.
+        Confidence of the detector, 0 to 1; NaN if it gives none.
     """
 
     landmarks: NDArray[np.float32]
@@ -37,7 +37,7 @@ class Face:
 
 
 def detect_faces(image: np.ndarray, method: str = "mediapipe") -> list[Face]:
-    """The faces in an image, the largest first; an empty list where there is none.
+    """The faces in an image, the largest first.
 
     Parameters
     ----------
@@ -49,9 +49,9 @@ def detect_faces(image: np.ndarray, method: str = "mediapipe") -> list[Face]:
     Raises
     ------
     ValueError
-        For another method, or for something that is not an image.
+        For an unknown method, or an array that is not an image.
     ImportError, FileNotFoundError
-        Where the detector cannot run; the message says what to do.
+        If the detector cannot run; the message says what to do.
 
     Examples
     --------
@@ -66,20 +66,21 @@ def detect_faces(image: np.ndarray, method: str = "mediapipe") -> list[Face]:
 
 
 def detect_mediapipe(image: NDArray[np.uint8]) -> list[Face]:
-    """MediaPipe's face mesh, the default: 478 points measured in the image, in some 20 ms.
+    """MediaPipe's face mesh, the default: 478 points measured in the image, in about 20 ms.
 
-    Its own detector overlooks faces that are small in the frame, or puts them in the wrong place. So where it is sure
-    of none, MTCNN looks again, and the mesh is put on a part of the image around each face that it finds. Faces that
-    both see come before those that the mesh is not sure of.
+    The detector of the face mesh misses or misplaces faces that are small in the frame. If it is not confident of any
+    face, MTCNN detects faces, and the mesh is fitted to the part of the image around each of them. If this finds no
+    face either, the faces with low confidence are returned.
     """
     first = [_face(landmarks, score) for landmarks, score in find_meshes(image)]
-    sure = [face for face in first if not face.score < SURE]  # a task file tells no score
-    if sure or _fault("mtcnn"):
-        return sure or first
-    return _second_look(image) or first
+    confident = [face for face in first if not face.score < CONFIDENT]  # NaN with a task file, which gives no score
+    if confident or _fault("mtcnn"):
+        return confident or first
+    return _detect_with_both(image) or first
 
 
-def _second_look(image: NDArray[np.uint8]) -> list[Face]:
+def _detect_with_both(image: NDArray[np.uint8]) -> list[Face]:
+    """Faces that MTCNN detects and to which the face mesh can be fitted."""
     faces = []
     for _, box, score in find_five_points(image):
         part, corner = _surroundings(image, box)
@@ -94,11 +95,11 @@ def _second_look(image: NDArray[np.uint8]) -> list[Face]:
 
 
 def detect_mtcnn(image: NDArray[np.uint8]) -> list[Face]:
-    """MTCNN: five points found in the image, the other landmarks guessed.
+    """MTCNN: five points measured in the image, from which the other landmarks are estimated.
 
-    The 478 points are those of the mean face, turned and scaled onto the two eyes, the nose and the corners of the
-    mouth. That is enough to align a face, and to place regions on it to within a few percent of the interocular
-    distance; it shows no raised brow and no open mouth. Needs no MediaPipe and finds small faces by itself.
+    The 478 points are those of the mean face, rotated and scaled to fit the two eyes, the nose and the corners of the
+    mouth. They suffice to align a face, and to locate its regions to within a few percent of the interocular distance,
+    but show no raised brow and no open mouth. This detector does not need MediaPipe and finds small faces.
     """
     return [_face(landmarks_from_five(points), score) for points, _, score in find_five_points(image)]
 
@@ -111,15 +112,15 @@ _LOADERS: dict[str, Callable[[], object]] = {"mediapipe": load_mesh, "mtcnn": lo
 
 
 def check_detector(method: str) -> None:
-    """`ValueError` for a name that is not in :data:`DETECTORS`; `ImportError` or `OSError` if it cannot run here."""
+    """`ValueError` for a name not in :data:`DETECTORS`; `ImportError` or `OSError` if the detector cannot run."""
     if method not in DETECTORS:
-        raise ValueError(f"no face detector {method!r}; there are {', '.join(DETECTORS)}")
+        raise ValueError(f"unknown face detector {method!r}; expected {', '.join(DETECTORS)}")
     if method in _LOADERS:
         _LOADERS[method]()
 
 
 def detector_status() -> dict[str, str]:
-    """For each of :data:`DETECTORS` why it cannot run here, in one line; the empty string where it can."""
+    """Detector -> why it cannot run, in one line, or an empty string if it can."""
     return {name: _fault(name) for name in DETECTORS}
 
 
@@ -137,7 +138,7 @@ def _face(landmarks: NDArray[np.float32], score: float) -> Face:
 
 
 def _surroundings(image: NDArray[np.uint8], box: NDArray[np.float64]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """A square of twice the box's size around it, black beyond the image's border; and its corner in the image."""
+    """The square around a box with twice its size, black outside the image, and the position of its corner."""
     side = max(8, round(2 * float(max(box[2] - box[0], box[3] - box[1]))))
     left, top = (round(float(middle) - side / 2) for middle in (box[:2] + box[2:]) / 2)
     part = np.zeros((side, side, 3), np.uint8)
@@ -156,7 +157,7 @@ def _as_rgb(image: np.ndarray) -> NDArray[np.uint8]:
         or image.shape[2:] not in ((), (1,), (3,))
     ):
         raise ValueError(
-            f"an image has to be uint8 (height, width, 3) RGB or (height, width) gray, not {image.dtype} {image.shape}"
+            f"the image is {image.dtype} {image.shape}; expected uint8 (height, width, 3), RGB, or (height, width)"
         )
     if image.shape[2:] != (3,):
         image = np.repeat(image.reshape(*image.shape[:2], 1), 3, axis=2)

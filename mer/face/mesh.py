@@ -1,8 +1,8 @@
-"""Face-mesh landmarks by MediaPipe: the models inside the 0.10.14 wheel, or a `face_landmarker.task` of the user's.
+"""Face-mesh landmarks by MediaPipe, with the models in its 0.10.14 wheel or the user's `face_landmarker.task`.
 
-The mesh is of Kartynnik et al., "Real-time facial surface geometry from monocular video on mobile GPUs", 2019, the
-irises of Ablavatski et al., "Real-time pupil tracking from monocular video for digital puppetry", 2020. Each picture is
-taken by itself, without tracking, so that the same picture gives the same landmarks.
+The mesh is that of Kartynnik et al., "Real-time facial surface geometry from monocular video on mobile GPUs", 2019; the
+irises are those of Ablavatski et al., "Real-time pupil tracking from monocular video for digital puppetry", 2020. There
+is no tracking, so the same image always gives the same landmarks.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ _PACKAGE = "mediapipe==0.10.14"
 _GRAPH = "mediapipe/modules/face_landmark/face_landmark_front_cpu.binarypb"
 
 Meshes = list[tuple[NDArray[np.float32], float]]  # landmarks (478, 3) in pixels, and the detector's confidence
-_one_at_a_time = threading.Lock()  # a MediaPipe graph takes one picture after the other
+_one_at_a_time = threading.Lock()  # a MediaPipe graph is not thread-safe
 
 
 def find_meshes(image: NDArray[np.uint8]) -> Meshes:
     """The faces in an RGB image, in no particular order.
 
-    MediaPipe's short-range detector, which starts the mesh, sees faces whose interocular distance is some 7 % of the
-    image's longer side, and larger ones.
+    MediaPipe's short-range detector finds faces whose interocular distance is at least about 7 % of the longer side of
+    the image.
     """
     with _one_at_a_time:
         return load_mesh()(image)
 
 
 def load_mesh() -> Callable[[NDArray[np.uint8]], Meshes]:
-    """The landmark finder of this process; `ImportError` or `FileNotFoundError` says why there is none."""
-    # Keyed by process: a graph has threads, which do not survive a fork.
+    """The landmark function of this process; `ImportError` or `FileNotFoundError` if it cannot be loaded."""
+    # Cached per process, since the threads of a graph do not survive a fork.
     return _load(os.environ.get(VARIABLE, ""), os.getpid())
 
 
@@ -56,16 +56,14 @@ def _load(task: str, _process: int) -> Callable[[NDArray[np.uint8]], Meshes]:
         raise ImportError(explain_import_error(error, "MediaPipe", _PACKAGE)) from error
     if not task and not hasattr(mediapipe, "solutions"):
         raise ImportError(
-            f"mediapipe {mediapipe.__version__} brings no face-mesh models: take `--align mtcnn`, or name "
-            f"MediaPipe's own face_landmarker.task in the environment variable {VARIABLE}"
+            f"mediapipe {mediapipe.__version__} has no face-mesh models: use `--align mtcnn`, or set the environment "
+            f"variable {VARIABLE} to the path of MediaPipe's face_landmarker.task"
         )
     if task and not Path(task).is_file():
-        raise FileNotFoundError(
-            f"{VARIABLE} names {task}, which is not there; it has to be a face_landmarker.task file"
-        )
+        raise FileNotFoundError(f"{VARIABLE} is {task}, which does not exist; set it to a face_landmarker.task file")
     with _quiet():
         find = _with_task(mediapipe, Path(task)) if task else _with_models_of_wheel(mediapipe)
-        find(np.zeros((64, 64, 3), np.uint8))  # loads the models, which is when they print
+        find(np.zeros((64, 64, 3), np.uint8))  # loads the models, which print then
     return find
 
 
@@ -73,7 +71,7 @@ def _with_models_of_wheel(mediapipe: Any) -> Callable[[NDArray[np.uint8]], Meshe
     from mediapipe.python.solution_base import SolutionBase
 
     warnings.filterwarnings("ignore", message="SymbolDatabase.GetPrototype", category=UserWarning)
-    # What mediapipe.solutions.face_mesh.FaceMesh runs; but it keeps the detections, and their scores, to itself.
+    # The graph of mediapipe.solutions.face_mesh.FaceMesh, which does not return the scores of detections.
     graph = SolutionBase(
         binary_graph_path=_GRAPH,
         side_inputs={"num_faces": MAX_FACES, "with_attention": True, "use_prev_landmarks": False},
@@ -82,17 +80,18 @@ def _with_models_of_wheel(mediapipe: Any) -> Callable[[NDArray[np.uint8]], Meshe
 
     def find(image: NDArray[np.uint8]) -> Meshes:
         out = graph.process({"image": image})
-        found = [_in_pixels(face.landmark, image) for face in out.multi_face_landmarks or []]
-        if not found:
+        meshes = [_in_pixels(face.landmark, image) for face in out.multi_face_landmarks or []]
+        if not meshes:
             return []
         centers, scores = [], []
         for detection in out.face_detections:
             box = detection.location_data.relative_bounding_box
             centers.append([box.xmin + box.width / 2, box.ymin + box.height / 2])
             scores.append(detection.score[0])
-        # A detection without a mesh is dropped on the way, so each mesh is given the score of the nearest one.
-        where = np.array(centers) * [image.shape[1], image.shape[0]]
-        return [(mesh, float(scores[np.linalg.norm(where - mesh[:, :2].mean(0), axis=1).argmin()])) for mesh in found]
+        # Some detections have no mesh, so each mesh gets the score of the nearest detection.
+        points = np.array(centers) * [image.shape[1], image.shape[0]]
+        nearest = [np.linalg.norm(points - mesh[:, :2].mean(0), axis=1).argmin() for mesh in meshes]
+        return [(mesh, float(scores[k])) for mesh, k in zip(meshes, nearest)]
 
     return find
 
@@ -101,7 +100,7 @@ def _with_task(mediapipe: Any, task: Path) -> Callable[[NDArray[np.uint8]], Mesh
     from mediapipe.tasks import python as tasks
     from mediapipe.tasks.python import vision
 
-    # Read here: on some systems MediaPipe takes a path for one relative to itself.
+    # As bytes, since on some systems MediaPipe resolves a path relative to its own folder.
     options = vision.FaceLandmarkerOptions(
         base_options=tasks.BaseOptions(model_asset_buffer=task.read_bytes()),
         running_mode=vision.RunningMode.IMAGE,
@@ -110,40 +109,40 @@ def _with_task(mediapipe: Any, task: Path) -> Callable[[NDArray[np.uint8]], Mesh
     try:
         landmarker = vision.FaceLandmarker.create_from_options(options)
     except (RuntimeError, ValueError) as error:
-        raise ValueError(f"{VARIABLE} names {task}, which is not a face_landmarker.task file ({error})") from error
+        raise ValueError(f"{VARIABLE} is {task}, which is not a face_landmarker.task file ({error})") from error
 
     def find(image: NDArray[np.uint8]) -> Meshes:
         out = landmarker.detect(mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=image))
-        # This interface tells no confidence; it has left out the faces below one half.
+        # This interface returns no confidence; it omits faces below 0.5.
         return [(_in_pixels(face, image), float("nan")) for face in out.face_landmarks]
 
     return find
 
 
 def _in_pixels(landmarks: Any, image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """MediaPipe's shares of the image as pixels; depth is a share of the width.
+    """MediaPipe's normalized landmarks in pixels; depth is normalized by the width.
 
-    A landmark at `x * width` is in the coordinates of OpenCV, whole numbers at the centers of pixels: landmarks of a
-    mirrored image tell, whose x add up to `width - 1` as the image gets small.
+    `x * width` has integers at the centers of pixels, as in OpenCV: landmarks of an image and of its mirror image add
+    up to `width - 1`, which is measurable in small images.
     """
     height, width = image.shape[:2]
     points = np.array([(point.x, point.y, point.z) for point in landmarks], np.float32)
     if points.shape != (N_LANDMARKS, 3):
-        raise ValueError(f"the face landmarker gives {len(points)} points; expected {N_LANDMARKS}, with the irises")
+        raise ValueError(f"the face landmarker returns {len(points)} points; expected {N_LANDMARKS}, with irises")
     return points * np.array([width, height, width], np.float32)
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what C++ code writes to stderr off the screen: MediaPipe reports each model that it loads."""
+    """Suppress what C++ code writes to stderr: MediaPipe reports each model that it loads."""
     try:
         saved = os.dup(2)
-    except OSError:  # no stderr at all, as under pythonw
+    except OSError:  # no stderr, as under pythonw
         yield
         return
     try:
-        with open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
+        with open(os.devnull, "wb") as null:
+            os.dup2(null.fileno(), 2)
         yield
     finally:
         os.dup2(saved, 2)

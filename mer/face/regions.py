@@ -1,14 +1,14 @@
-"""Which of the 478 face-mesh points belong to which part of the face.
+"""The parts of the face, as indices of the 478 face-mesh points.
 
-Left and right are the subject's own: in a picture that is not mirrored, the subject's right eye is on the image's left,
-at smaller x. Points are listed left and right in the same order, so that `REGIONS["left_brow"][i]` is the mirror image
-of `REGIONS["right_brow"][i]`. Except for the oval, a region's area in an image is the convex hull of its points.
+Left and right are the subject's: in an image that is not mirrored, the subject's right eye is on the left, at smaller
+x. Left and right regions have the same order, so that `REGIONS["left_brow"][i]` mirrors `REGIONS["right_brow"][i]`. The
+area of a region is the convex hull of its points, except that the oval is a polygon.
 """
 
 from __future__ import annotations
 
 # fmt: off
-# Around the face, clockwise in the image from the top of the forehead: a polygon.
+# The outline of the face, clockwise in the image from the top of the forehead.
 OVAL = (
     10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
     152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
@@ -21,7 +21,7 @@ REGIONS: dict[str, tuple[int, ...]] = {
     "forehead": (10, 109, 67, 103, 54, 68, 104, 69, 108, 151, 338, 297, 332, 284, 298, 333, 299, 337),
     "right_brow": (70, 63, 105, 66, 107, 55, 65, 52, 53, 46),
     "left_brow": (300, 293, 334, 296, 336, 285, 295, 282, 283, 276),
-    # Between the brows, where the corrugator pulls (action unit 4).
+    # Between the brows, where the corrugator acts (action unit 4).
     "glabella": (9, 107, 55, 193, 168, 8, 336, 285, 417),
     # The opening between the lids; the lids with the fold around them; the iris, its center first.
     "right_eye": (33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7),
@@ -46,9 +46,9 @@ REGIONS: dict[str, tuple[int, ...]] = {
 }
 # fmt: on
 
-# The subject's right first. The interocular distance of mer is between the outer corners of the eyes.
+# The subject's right first. In mer, the interocular distance is between the outer corners of the eyes.
 OUTER_EYE_CORNERS = (33, 263)
 INNER_EYE_CORNERS = (133, 362)
 MOUTH_CORNERS = (61, 291)
-# On the bone, or nearly so: expressions hardly move the corners of the eyes, the bridge of the nose and the temples.
+# Points that expressions hardly move: corners of the eyes, bridge of the nose and temples.
 STABLE = (*OUTER_EYE_CORNERS, *INNER_EYE_CORNERS, 168, 6, 197, 195, 122, 351, 127, 356)

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from mer.decflow.lite import MULTIPLE
 from mer.decflow.networks import build, predict
 from mer.decflow.prior import CHANNELS, STRIDE, face_map, initial_flows
-from mer.face import detect_faces, mean_landmarks
+from mer.face import crop_landmarks, detect_faces
 from mer.utils.torch_setup import one_thread
 
 BATCH = 8  # clips that go through the flow network at a time where no gradient is needed
@@ -244,7 +244,7 @@ def pair_row(pair: NDArray) -> NDArray[np.float32]:
     onset, apex = np.ascontiguousarray(pair, np.uint8)
     side = _check_side(onset)
     faces = detect_faces(onset)
-    landmarks = faces[0].landmarks if faces else mean_landmarks((side, side))
+    landmarks = faces[0].landmarks if faces else crop_landmarks(side)
     arrays = {
         "onset": onset.transpose(2, 0, 1),
         "apex": apex.transpose(2, 0, 1),

@@ -21,7 +21,7 @@ from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from mer.face.align import BOX, face_box
+from mer.face.align import face_box
 from mer.features import resize
 from mer.utils.torch_setup import one_thread
 
@@ -67,7 +67,7 @@ def centered_box(flow: np.ndarray, crop: str = "auto") -> np.ndarray:
     if crop not in CROPS:
         raise ValueError(f"no crop {crop!r}; there are {', '.join(CROPS)}")
     aligned = crop == "aligned" or (crop == "auto" and has_margins(flow))
-    field = face_box(flow, BOX, SIDE) if aligned else resize(flow, SIDE)
+    field = face_box(flow, size=SIDE) if aligned else resize(flow, SIDE)
     return field - np.median(field, axis=(0, 1))
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from mer.face.align import BOX, CROP_SCALE, Box
+from mer.face.align import CROP_SCALE, FACE_BOX, Box
 from mer.synth.unit_motions import UnitMotions, head_flow
 
 
@@ -23,7 +23,7 @@ class Recording:
     Attributes
     ----------
     box : tuple of float
-        What the crop shows, as :data:`mer.face.align.BOX`.
+        What the crop shows, as :data:`mer.face.align.FACE_BOX`.
     blur : float
         Standard deviation of the smoothing, interocular distances.
     noise, head, border : float
@@ -43,7 +43,7 @@ class Recording:
 
 def draw_recording(rng: np.random.Generator, size: int, hardship: float = 1.0) -> Recording:
     """A person's recording; `hardship` is a factor of all that spoils it."""
-    left, top, right, bottom = BOX
+    left, top, right, bottom = FACE_BOX
     wide = rng.normal(0, 0.08)
     box = (left - wide + rng.normal(0, 0.03), top + rng.normal(0, 0.12), right + wide + rng.normal(0, 0.03),
            bottom + rng.normal(0, 0.10))  # fmt: skip

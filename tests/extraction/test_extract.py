@@ -240,7 +240,7 @@ def test_a_method_that_fails_is_a_status(sample_videos, tmp_path):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"align": "dlib"}, "no face detector 'dlib'; there are mediapipe, mtcnn"),
+        ({"align": "dlib"}, "unknown face detector 'dlib'; expected mediapipe, mtcnn"),
         ({"face": "tallest"}, "unknown choice of face"),
         ({"size": 8}, "expected 32 to 2048"),
         ({"method": "magic"}, "magic"),

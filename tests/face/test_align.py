@@ -17,18 +17,18 @@ from mer.face import (
     region_mask,
     transform,
 )
-from mer.face.align import BOX, face_box
+from mer.face.align import FACE_BOX, face_box
 from mer.face.regions import OUTER_EYE_CORNERS, OVAL, STABLE
 
 
 def face(scale=80.0, roll=0.0, yaw=0.0, pitch=0.0, at=(300.0, 200.0)):
-    """The canonical face in an image: `scale` pixels between the eyes, turned by degrees, its origin `at` a place."""
+    """The mean face in an image: `scale` pixels between the eyes, rotated by degrees, its origin `at` a point."""
     turn = Rotation.from_euler("zxy", [roll, pitch, yaw], degrees=True).as_matrix()
     return scale * canonical_landmarks().astype(np.float64) @ turn.T + [*at, 0.0]
 
 
 def texture(seed=0, waves=20, finest=0.25):
-    """An analytic picture, `f(x, y)`: waves of up to `finest` cycles per pixel, stronger where they are longer."""
+    """An analytic image, `f(x, y)`: waves of up to `finest` cycles per pixel, longer ones being stronger."""
     rng = np.random.default_rng(seed)
     frequency = np.exp(rng.uniform(np.log(0.005), np.log(finest), waves))
     angle, phase = rng.uniform(0, 2 * np.pi, (2, waves))
@@ -49,7 +49,7 @@ def as_uint8(image):
 
 
 def translation_between(a, b, border=12):
-    """Where the content of `a` went in `b`, `(dx, dy)`, by Gauss-Newton on all pixels."""
+    """The translation `(dx, dy)` of the content from `a` to `b`, by Gauss-Newton on all pixels."""
     a, b = a.astype(np.float64), b.astype(np.float64)
     inner = (slice(border, -border),) * 2
     moved = np.zeros(2)
@@ -66,7 +66,7 @@ def translation_between(a, b, border=12):
 
 @pytest.mark.parametrize("size", [64, 224, 301])
 @pytest.mark.parametrize("roll", [0, 45, -45, 120])
-def test_the_canonical_face_comes_to_its_place(size, roll):
+def test_the_mean_face_is_aligned_to_its_position(size, roll):
     alignment = align(face(roll=roll), size)
     assert alignment.matrix.shape == (2, 3)
     assert alignment.size == size
@@ -77,16 +77,22 @@ def test_the_canonical_face_comes_to_its_place(size, roll):
     np.testing.assert_allclose(linear @ linear.T, np.eye(2) * np.linalg.det(linear), atol=1e-9)  # a similarity
 
 
-def test_the_whole_face_is_inside_with_room_for_motion():
+def test_the_whole_face_is_in_the_crop_with_a_margin():
     placed = crop_landmarks(224)[:, :2]
     assert placed.min() > 0.1 * 224
     assert placed.max() < 0.9 * 224
     assert np.ptp(placed[:, 1]) > 0.7 * 224
 
 
+def test_landmarks_in_a_crop_that_is_not_square_are_in_its_middle():
+    np.testing.assert_array_equal(crop_landmarks((224, 224)), crop_landmarks(224))
+    np.testing.assert_array_equal(crop_landmarks((224, 300)), crop_landmarks(224) + np.float32([38, 0, 0]))
+    np.testing.assert_array_equal(crop_landmarks((300, 224)), crop_landmarks(224) + np.float32([0, 38, 0]))
+
+
 @pytest.mark.parametrize("yaw", [-40, -20, 20, 40])
 @pytest.mark.parametrize("pitch", [-20, 0, 20])
-def test_a_turned_head_stays_inside_at_the_same_scale(yaw, pitch):
+def test_a_turned_head_is_in_the_crop_at_the_same_scale(yaw, pitch):
     turned = face(yaw=yaw, pitch=pitch, roll=10)
     alignment = align(turned)
     placed = transform(turned, alignment.matrix)[list(OVAL), :2]
@@ -95,20 +101,20 @@ def test_a_turned_head_stays_inside_at_the_same_scale(yaw, pitch):
     assert alignment.scale == pytest.approx(align(face()).scale, rel=1e-3)
 
 
-def test_inverse():
+def test_the_inverse_maps_the_crop_to_the_image():
     alignment = align(face(roll=30))
     there = transform(face(), alignment.matrix)
     np.testing.assert_allclose(transform(there, alignment.inverse), face(), atol=1e-3)
 
 
 @pytest.mark.parametrize("bad", [33, 356, 168])
-def test_one_wrong_landmark_does_no_harm(bad):
+def test_one_wrong_landmark_hardly_changes_the_alignment(bad):
     rng = np.random.default_rng(0)
     points = face(roll=12) + rng.normal(0, 0.8, (478, 3))
     good = transform(points, align(points).matrix)
-    spoiled = points.copy()
-    spoiled[bad, :2] += [90, -40]
-    moved = transform(points, align(spoiled).matrix) - good
+    disturbed = points.copy()
+    disturbed[bad, :2] += [90, -40]
+    moved = transform(points, align(disturbed).matrix) - good
     assert np.abs(moved[:, :2]).max() < 4  # of 224 pixels
 
 
@@ -121,7 +127,7 @@ def test_an_expression_does_not_move_the_crop():
     np.testing.assert_array_equal(align(smiling).matrix, align(points).matrix)
 
 
-def test_mirrored_face_gives_the_mirrored_crop():
+def test_a_mirrored_face_gives_the_mirrored_crop():
     pairs = np.linalg.norm(
         canonical_landmarks()[:, None] - canonical_landmarks() * np.float32([-1, 1, 1]), axis=2
     ).argmin(1)
@@ -139,11 +145,11 @@ def test_mirrored_face_gives_the_mirrored_crop():
         (np.zeros((468, 3)), 224, r"\(468, 3\).*\(478, 3\)"),
         (np.zeros((478, 2)), 224, r"\(478, 2\)"),
         (np.full((478, 3), np.nan), 224, "not finite"),
-        (np.ones((478, 3)), 224, "one place"),
+        (np.ones((478, 3)), 224, "one point"),
         (face(), 8, "too small"),
     ],
 )
-def test_what_cannot_be_aligned(landmarks, size, message):
+def test_invalid_landmarks_and_sizes_are_refused(landmarks, size, message):
     with pytest.raises(ValueError, match=message):
         align(landmarks, size)
 
@@ -182,8 +188,8 @@ def test_motion_in_the_image_is_motion_in_the_crop_times_the_scale(eyes):
         np.testing.assert_allclose(translation_between(before, after), expected, atol=0.01)
 
 
-def test_crop_shows_what_is_there_and_averages_when_it_shrinks():
-    """Against the analytic picture: exact where it is enlarged, and no moiré where it is made smaller."""
+def test_the_crop_equals_the_image_and_is_averaged_if_smaller():
+    """Compared with the analytic image: exact if enlarged, without moiré if reduced."""
     f = texture(finest=0.2)
     y, x = np.mgrid[:330, :300].astype(np.float64)
     alignment = align(face(scale=75.0, roll=17, at=(150, 130)))
@@ -194,10 +200,12 @@ def test_crop_shows_what_is_there_and_averages_when_it_shrinks():
 
     stripes = as_uint8(128 + 100 * np.sin(2 * np.pi * 0.43 * np.arange(1200)))[None].repeat(1100, 0)
     small = crop(stripes, align(face(scale=350.0, at=(600, 400))))
-    assert small.astype(float).std() < 14  # finer than its pixels: nearly even. Sampling points gives 70
+    assert (
+        small.astype(float).std() < 14
+    )  # sampling single points gives 70
 
 
-def test_crop_of_color_gray_and_a_view(astronaut):
+def test_crops_of_color_gray_and_noncontiguous_images(astronaut):
     alignment = align(face(scale=60, at=(230, 110)))
     color = crop(astronaut, alignment)
     assert color.shape == (224, 224, 3)
@@ -206,7 +214,7 @@ def test_crop_of_color_gray_and_a_view(astronaut):
     np.testing.assert_array_equal(crop(astronaut[:, :, ::-1], alignment), color[..., ::-1])
 
 
-def test_beyond_the_border_the_image_goes_on_and_the_mask_says_so():
+def test_the_border_is_repeated_outside_the_image_and_masked():
     image = np.full((200, 300, 3), 90, np.uint8)
     alignment = align(face(scale=80, at=(20, 100)))  # half of it left of the image
     assert (crop(image, alignment) == 90).all()
@@ -221,7 +229,7 @@ def test_beyond_the_border_the_image_goes_on_and_the_mask_says_so():
 # --- masks ---
 
 
-def test_face_mask_is_the_oval():
+def test_the_face_mask_is_the_oval():
     points = crop_landmarks(224)
     mask = face_mask(points, 224)
     assert mask.shape == (224, 224)
@@ -236,16 +244,16 @@ def test_face_mask_is_the_oval():
     assert mask[:20].sum() == mask[-15:].sum() == 0
 
 
-def test_face_mask_across_the_border_and_of_another_shape():
+def test_face_masks_across_the_border_and_of_other_shapes():
     points = crop_landmarks(224)
     whole = face_mask(points, (224, 224))
     moved = face_mask(points - [100, 0, 0], (224, 150))
-    assert (moved[:, :124] != whole[:, 100:]).sum() <= 3  # OpenCV rounds an edge that it cuts
+    assert (moved[:, :124] != whole[:, 100:]).sum() <= 3  # OpenCV rounds an edge that it clips
     assert moved[:, 124:].sum() == 0
     assert face_mask(points + [1000, 0, 0], 224).sum() == 0
 
 
-def test_region_masks_lie_in_the_face_on_their_side():
+def test_region_masks_are_in_the_face_on_their_side():
     points = crop_landmarks(224)
     oval = face_mask(points, 224)
     for name in REGIONS:
@@ -257,17 +265,17 @@ def test_region_masks_lie_in_the_face_on_their_side():
             assert columns.max() < 112
         if name.startswith("left_"):
             assert columns.min() > 111
-    with pytest.raises(ValueError, match=r"no region 'ear'.*nose"):
+    with pytest.raises(ValueError, match=r"unknown region 'ear'.*nose"):
         region_mask(points, "ear", 224)
 
 
 @pytest.mark.parametrize("side", [56, 224])
-def test_eyes_come_where_the_box_has_them(side):
-    """A field that holds its own coordinates says where each pixel of the box was."""
+def test_the_eyes_are_at_their_position_in_the_face_box(side):
+    """A field of coordinates shows the source of each pixel of the box."""
     y, x = np.mgrid[:side, :side].astype(np.float32)
     box = face_box(np.dstack([x, y]), size=28)
     eyes = crop_landmarks(side)[[33, 263], :2]
-    left, top, right, bottom = BOX
+    left, top, right, bottom = FACE_BOX
     column = 28 * (np.array([-0.5, 0.5]) - left) / (right - left) - 0.5
     row = 28 * (0 - top) / (bottom - top) - 0.5
     for k in (0, 1):
@@ -275,5 +283,5 @@ def test_eyes_come_where_the_box_has_them(side):
         np.testing.assert_allclose(seen, eyes[k], atol=0.3)
 
 
-def test_values_keep_their_unit():
+def test_the_values_in_the_face_box_are_those_of_the_field():
     assert face_box(np.full((56, 56, 2), 3.0)) == pytest.approx(3.0)

@@ -16,7 +16,7 @@ def mirror_pairs():
     return linear_sum_assignment(cdist(FACE, FACE * [-1, 1, 1]))[1]
 
 
-def test_origin_unit_and_axes():
+def test_origin_unit_and_axes_of_the_mean_face():
     assert FACE.shape == (478, 3)
     assert FACE.dtype == np.float32
     right, left = FACE[list(OUTER_EYE_CORNERS)]
@@ -26,16 +26,16 @@ def test_origin_unit_and_axes():
     assert chin[1] > FACE[0, 1] > tip[1] > 0 > top[1]
     assert tip[2] == FACE[:, 2].min()  # the tip of the nose is nearest
     assert FACE[[234, 454], 2].min() > 0.4  # the ears are furthest
-    # Facing the camera: the profile from forehead to chin stands upright.
+    # The face is frontal: the line from forehead to chin is vertical.
     assert abs(np.degrees(np.arctan2(chin[2] - top[2], chin[1] - top[1]))) < 10
 
 
-def test_a_new_array_each_time():
+def test_each_call_returns_a_new_array():
     canonical_landmarks()[:] = 0
     assert canonical_landmarks()[4, 2] < -0.3
 
 
-def test_symmetric():
+def test_the_mean_face_is_symmetric():
     pairs = mirror_pairs()
     np.testing.assert_allclose(FACE[pairs] * [-1, 1, 1], FACE, atol=1e-6)
     assert pairs[33] == 263
@@ -59,14 +59,14 @@ def test_left_and_right_regions_are_mirror_images_and_on_the_subjects_side():
     assert set(pairs[list(STABLE)]) == set(STABLE)
 
 
-def test_oval_goes_round_the_face_once():
+def test_the_oval_is_a_closed_outline_of_the_face():
     polygon = FACE[list(OVAL), :2]
     angle = np.unwrap(np.arctan2(*(polygon - [0, 0.3]).T[::-1]))
     assert (np.diff(angle) > 0).all()
     assert ConvexHull(FACE[:, :2]).volume == pytest.approx(ConvexHull(polygon).volume, rel=1e-3)
 
 
-def test_brows_above_eyes_above_cheeks_above_chin():
+def test_the_order_of_regions_from_top_to_bottom():
     order = ["forehead", "right_brow", "right_eye", "right_cheek", "mouth", "chin"]
     heights = [FACE[list(REGIONS[name]), 1].mean() for name in order]
     assert heights == sorted(heights)
@@ -74,8 +74,8 @@ def test_brows_above_eyes_above_cheeks_above_chin():
 
 @pytest.mark.assets
 @pytest.mark.parametrize("folder", ["london_neutral", "canada"])
-def test_fits_people_it_was_not_made_from(assets, folder):
-    """The rms distance of a real face from the mean, after a similarity in 3-D, is small against the eye distance."""
+def test_the_mean_face_fits_other_people(assets, folder):
+    """After a similarity in 3-D, the rms distance of real faces from the mean is a few percent of the eye distance."""
     table = json.loads((assets / "faces" / folder / "landmarks478.json").read_text())
     center = FACE - FACE.mean(0)
     for face in table.values():

@@ -38,7 +38,7 @@ def turned(image, degrees, center):
 
 
 @pytest.mark.parametrize("method", DETECTORS)
-def test_one_face(astronaut, method):
+def test_the_face_in_a_photograph(astronaut, method):
     [face] = detect_faces(astronaut, method)
     assert isinstance(face, Face)
     assert face.landmarks.shape == (478, 3)
@@ -55,21 +55,21 @@ def test_one_face(astronaut, method):
 
 
 @pytest.mark.parametrize("method", DETECTORS)
-def test_same_picture_same_landmarks(astronaut, method):
+def test_the_same_image_gives_the_same_landmarks(astronaut, method):
     first = detect_faces(astronaut, method)[0].landmarks
-    detect_faces(astronaut[:, ::-1], method)  # another in between leaves no trace
+    detect_faces(astronaut[:, ::-1], method)  # another image in between has no effect
     np.testing.assert_array_equal(detect_faces(astronaut.copy(), method)[0].landmarks, first)
 
 
-def test_detectors_agree(astronaut):
-    """Aligned by the five points of MTCNN, the face comes to nearly the same place as by the face mesh."""
+def test_both_detectors_give_nearly_the_same_alignment(astronaut):
+    """The five points of MTCNN align the face nearly as the face mesh does."""
     points = detect_faces(astronaut)[0].landmarks
     by_mesh = transform(points, align(points).matrix)
     by_five = transform(points, align(detect_faces(astronaut, "mtcnn")[0].landmarks).matrix)
     assert np.linalg.norm((by_mesh - by_five)[:, :2], axis=1).max() < 12  # of 224 pixels
 
 
-def test_the_public_face_mesh_says_the_same(astronaut):
+def test_the_landmarks_are_those_of_the_public_face_mesh(astronaut):
     """Our graph differs from `mediapipe.solutions.face_mesh.FaceMesh` only in what it reports."""
     import mediapipe
 
@@ -82,7 +82,7 @@ def test_the_public_face_mesh_says_the_same(astronaut):
 
 
 @pytest.mark.parametrize("method", DETECTORS)
-def test_gray_odd_sized_and_other_memory_layouts(astronaut, method):
+def test_gray_images_odd_sizes_and_other_memory_layouts(astronaut, method):
     [color] = detect_faces(astronaut, method)
     gray = cv2.cvtColor(astronaut, cv2.COLOR_RGB2GRAY)
     for image in (gray, gray[..., None], astronaut[:333, :401], astronaut[:331, :399][::1, ::1, :]):
@@ -92,11 +92,11 @@ def test_gray_odd_sized_and_other_memory_layouts(astronaut, method):
 
 @pytest.mark.parametrize("method", DETECTORS)
 @pytest.mark.parametrize("shape", [(1, 1), (7, 300), (300, 7), (24, 24), (101, 99)])
-def test_no_face_in_small_and_empty_pictures(method, shape):
+def test_no_face_in_small_and_uniform_images(method, shape):
     assert detect_faces(np.full((*shape, 3), 128, np.uint8), method) == []
 
 
-def test_largest_first(astronaut):
+def test_the_largest_face_is_first(astronaut):
     near = astronaut[20:220, 120:320]
     image = np.full((200, 360, 3), 128, np.uint8)
     image[20:180, :160] = cv2.resize(np.ascontiguousarray(near), (160, 160), interpolation=cv2.INTER_AREA)
@@ -110,7 +110,7 @@ def test_largest_first(astronaut):
 
 @pytest.mark.parametrize("method", DETECTORS)
 @pytest.mark.parametrize("degrees", [-45, -20, 45])
-def test_tilted_head_is_set_upright(astronaut, method, degrees):
+def test_a_tilted_head_is_aligned_upright(astronaut, method, degrees):
     upright = detect_faces(astronaut)[0].landmarks
     center = tuple(float(value) for value in upright[:, :2].mean(0))
     image, matrix = turned(astronaut, degrees, center)
@@ -122,23 +122,23 @@ def test_tilted_head_is_set_upright(astronaut, method, degrees):
     assert np.linalg.norm((face.landmarks - true)[list(STABLE), :2], axis=1).mean() < tolerance
 
 
-def test_mirrored_picture_gives_the_mirrored_crop(astronaut):
+def test_a_mirrored_image_gives_the_mirrored_crop(astronaut):
     plain, mirrored = (np.ascontiguousarray(image) for image in (astronaut, astronaut[:, ::-1]))
     crops = [crop(image, align(detect_faces(image)[0].landmarks)).astype(float) for image in (plain, mirrored)]
     difference = np.abs(crops[0] - crops[1][:, ::-1])[40:180, 50:174]
-    assert difference.mean() < 12  # the crops lie within a pixel or two of each other
+    assert difference.mean() < 12  # the crops differ by a pixel or two
 
 
-def test_face_partly_outside(astronaut):
+def test_a_face_partly_outside_the_image(astronaut):
     whole = detect_faces(astronaut)[0].landmarks
     cut = np.ascontiguousarray(astronaut[:, int(whole[33, 0]) - 8 :])  # starts right beside an eye
     [face] = detect_faces(cut)
-    assert face.box[0] < 0  # the landmarks go on where the image ends
+    assert face.box[0] < 0  # landmarks may be outside the image
     assert crop(cut, align(face.landmarks)).shape == (224, 224, 3)
 
 
-def test_small_face_in_a_large_frame(astronaut):
-    """The face mesh's own detector overlooks it; the second look does not, and measures it as well."""
+def test_a_small_face_in_a_large_frame(astronaut):
+    """The detector of the face mesh misses it; MTCNN finds it, and the mesh is as accurate."""
     large = detect_faces(astronaut)[0].landmarks
     frame = np.random.default_rng(0).integers(90, 110, (1080, 1920, 3), dtype=np.uint8)
     frame[500:1012, 1300:1812] = astronaut
@@ -149,21 +149,21 @@ def test_small_face_in_a_large_frame(astronaut):
     assert 0.9 < face.score <= 1
 
 
-def test_where_the_mesh_is_not_sure_the_second_look_decides(astronaut, monkeypatch):
+def test_mtcnn_is_asked_if_the_mesh_is_not_confident(astronaut, monkeypatch):
     [face] = detect_faces(astronaut)
-    astray = face.landmarks + np.float32([40, 0, 0])
-    looks = iter([[(astray, 0.6)], [(face.landmarks, 0.9)]])
-    monkeypatch.setattr(detect, "find_meshes", lambda image: next(looks))
+    misplaced = face.landmarks + np.float32([40, 0, 0])
+    results = iter([[(misplaced, 0.6)], [(face.landmarks, 0.9)]])
+    monkeypatch.setattr(detect, "find_meshes", lambda image: next(results))
     monkeypatch.setattr(detect, "_surroundings", lambda image, box: (image, np.zeros(2, np.float32)))
     [decided] = detect_faces(astronaut)
     np.testing.assert_array_equal(decided.landmarks, face.landmarks)
-    # Neither sees it well: better an unsure face than none.
-    monkeypatch.setattr(detect, "find_meshes", lambda image: [(astray, 0.6)])
+    # If MTCNN finds none, the face with low confidence is returned.
+    monkeypatch.setattr(detect, "find_meshes", lambda image: [(misplaced, 0.6)])
     monkeypatch.setattr(detect, "find_five_points", lambda image: [])
-    assert [unsure.score for unsure in detect_faces(astronaut)] == [0.6]
+    assert [face.score for face in detect_faces(astronaut)] == [0.6]
 
 
-def test_without_mtcnn_a_small_face_is_no_crash(astronaut, monkeypatch):
+def test_without_mtcnn_the_mesh_is_used_alone(astronaut, monkeypatch):
     def missing():
         raise ImportError("MTCNN is not installed")
 
@@ -175,7 +175,7 @@ def test_without_mtcnn_a_small_face_is_no_crash(astronaut, monkeypatch):
         detect_faces(astronaut, "mtcnn")
 
 
-def test_a_detector_of_ones_own(astronaut, monkeypatch):
+def test_a_detector_can_be_added(astronaut, monkeypatch):
     face = Face(np.zeros((478, 3), np.float32), np.zeros(4, np.float32), 1.0)
     monkeypatch.setitem(DETECTORS, "mine", lambda image: [face])
     assert detect_faces(astronaut, "mine") == [face]
@@ -192,24 +192,24 @@ def test_a_detector_of_ones_own(astronaut, monkeypatch):
         np.zeros(20, np.uint8),
     ],
 )
-def test_what_is_not_an_image(image):
+def test_other_arrays_are_refused(image):
     with pytest.raises(ValueError, match=r"uint8 \(height, width, 3\)"):
         detect_faces(image)
 
 
-def test_unknown_method(astronaut):
-    with pytest.raises(ValueError, match=r"no face detector 'dlib'; there are mediapipe, mtcnn"):
+def test_an_unknown_detector_is_an_error(astronaut):
+    with pytest.raises(ValueError, match=r"unknown face detector 'dlib'; expected mediapipe, mtcnn"):
         detect_faces(astronaut, "dlib")
 
 
-def test_import_is_quick_and_loads_no_detector():
+def test_importing_loads_no_detector():
     code = "import sys, mer.face; print([m for m in ('torch', 'mediapipe', 'matplotlib', 'cv2') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 
 @pytest.mark.slow
-def test_nothing_on_stderr():
+def test_detection_prints_nothing_to_stderr():
     code = "from skimage.data import astronaut; from mer.face import detect_faces; detect_faces(astronaut())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr == ""
@@ -234,7 +234,7 @@ def test_landmarks_of_the_photographs(assets, folder):
 
 
 @pytest.mark.assets
-def test_mtcnn_stands_where_the_mesh_stands(assets):
+def test_landmarks_of_mtcnn_are_near_those_of_the_mesh(assets):
     table = json.loads((assets / "faces" / "canada" / "landmarks478.json").read_text())
     for name in sorted(table)[:4]:
         expected = np.array(table[name]["lm"])
@@ -259,7 +259,7 @@ def test_the_face_of_a_video_is_found_in_every_frame(assets, clip):
 @pytest.mark.assets
 @pytest.mark.slow
 @pytest.mark.parametrize("method", DETECTORS)
-def test_no_face_where_there_is_none(assets, method):
+def test_no_face_in_a_video_without_faces(assets, method):
     found = [len(detect_faces(frame, method)) for frame in frames(assets / "videos" / "no_face.mp4")]
     assert len(found) == 95
     assert sum(found) == 0
@@ -267,7 +267,7 @@ def test_no_face_where_there_is_none(assets, method):
 
 @pytest.mark.assets
 @pytest.mark.parametrize("method", DETECTORS)
-def test_no_face_where_one_might_be_seen(assets, method):
-    """Frames in which a detector with lower demands sees a face, in the letters and clouds."""
+def test_no_face_in_frames_that_resemble_faces(assets, method):
+    """Frames with letters and clouds in which a lower threshold would give faces."""
     chosen = [frame for number, frame in enumerate(frames(assets / "videos" / "no_face.mp4")) if number in (0, 76, 87)]
     assert [detect_faces(frame, method) for frame in chosen] == [[], [], []]

@@ -1,4 +1,4 @@
-"""Which MediaPipe the face mesh comes from, and what is said where none will do."""
+"""The versions of MediaPipe that provide the face mesh, and the errors if none is usable."""
 
 import sys
 from types import ModuleType, SimpleNamespace
@@ -13,7 +13,7 @@ LIBGL = "libGL.so.1: cannot open shared object file: No such file or directory"
 
 
 @pytest.fixture(autouse=True)
-def _afresh(monkeypatch):
+def _clear_cache(monkeypatch):
     monkeypatch.delenv(mesh.VARIABLE, raising=False)
     mesh._load.cache_clear()
     yield
@@ -22,16 +22,16 @@ def _afresh(monkeypatch):
 
 @pytest.fixture
 def new_mediapipe(monkeypatch):
-    """A mediapipe as for Python 3.13: the tasks interface and no models. It finds the canonical face everywhere."""
+    """A fake mediapipe as on Python 3.13, with the tasks interface and no models; it finds the mean face everywhere."""
 
     class FaceLandmarker:
-        made: list = []  # noqa: RUF012
+        calls: list = []  # noqa: RUF012
 
         @classmethod
         def create_from_options(cls, options):
             if options.base_options.model_asset_buffer == b"not a model":
                 raise RuntimeError("Unable to open zip archive.")
-            cls.made.append(options)
+            cls.calls.append(options)
             return cls()
 
         def detect(self, image):
@@ -64,20 +64,20 @@ def new_mediapipe(monkeypatch):
     return FaceLandmarker
 
 
-def broken(name, message, folder, monkeypatch):
-    """Let `import name` raise an ImportError with this message."""
+def break_import(name, message, folder, monkeypatch):
+    """Make `import name` raise an ImportError with this message."""
     (folder / f"{name}.py").write_text(f"raise ImportError({message!r})\n")
     monkeypatch.syspath_prepend(str(folder))
     monkeypatch.delitem(sys.modules, name, raising=False)
 
 
-def test_models_of_the_wheel_are_loaded_once(astronaut):
+def test_the_models_of_the_wheel_are_loaded_once(astronaut):
     detect_faces(astronaut)
     assert mesh.load_mesh() is mesh.load_mesh()
     assert mesh._load.cache_info().misses == 1
 
 
-def test_a_task_file_of_the_users(new_mediapipe, monkeypatch, tmp_path, astronaut):
+def test_a_task_file_of_the_user_is_used(new_mediapipe, monkeypatch, tmp_path, astronaut):
     task = tmp_path / "face_landmarker.task"
     task.write_bytes(b"a model")
     monkeypatch.setenv(mesh.VARIABLE, str(task))
@@ -85,32 +85,30 @@ def test_a_task_file_of_the_users(new_mediapipe, monkeypatch, tmp_path, astronau
     expected = canonical_landmarks() * (0.2 * 512) + [256, 200, 0]
     np.testing.assert_allclose(face.landmarks, expected, atol=1e-3)
     assert np.isnan(face.score)
-    [options] = new_mediapipe.made
+    [options] = new_mediapipe.calls
     assert options.base_options.model_asset_buffer == b"a model"
     assert options.running_mode == "image"
     assert options.num_faces > 1
     assert detector_status()["mediapipe"] == ""
 
 
-def test_new_mediapipe_without_a_task_file(new_mediapipe, astronaut):
-    with pytest.raises(
-        ImportError, match=r"mediapipe 1\.2\.2 brings no face-mesh models.*--align mtcnn.*MER_FACE_LAND"
-    ):
+def test_a_new_mediapipe_without_a_task_file_is_an_error(new_mediapipe, astronaut):
+    with pytest.raises(ImportError, match=r"mediapipe 1\.2\.2 has no face-mesh models.*--align mtcnn.*MER_FACE_LAND"):
         detect_faces(astronaut)
     assert "MER_FACE_LANDMARKER" in detector_status()["mediapipe"]
     assert detector_status()["mtcnn"] == ""
     assert len(detect_faces(astronaut, "mtcnn")) == 1
 
 
-def test_task_file_that_is_not_there(monkeypatch, tmp_path, astronaut):
+def test_a_missing_task_file_is_an_error(monkeypatch, tmp_path, astronaut):
     monkeypatch.setenv(mesh.VARIABLE, str(tmp_path / "gone.task"))
-    with pytest.raises(FileNotFoundError, match=r"MER_FACE_LANDMARKER names .*gone\.task, which is not there"):
+    with pytest.raises(FileNotFoundError, match=r"MER_FACE_LANDMARKER is .*gone\.task, which does not exist"):
         detect_faces(astronaut)
     assert "gone.task" in detector_status()["mediapipe"]
 
 
 @pytest.mark.parametrize("which", ["real", "fake"])
-def test_file_that_is_no_task(which, request, monkeypatch, tmp_path, astronaut):
+def test_another_file_is_not_a_task(which, request, monkeypatch, tmp_path, astronaut):
     if which == "fake":
         request.getfixturevalue("new_mediapipe")
     task = tmp_path / "letter.task"
@@ -120,7 +118,7 @@ def test_file_that_is_no_task(which, request, monkeypatch, tmp_path, astronaut):
         detect_faces(astronaut)
 
 
-def test_landmarker_without_irises(new_mediapipe, monkeypatch, tmp_path, astronaut):
+def test_a_landmarker_without_irises_is_an_error(new_mediapipe, monkeypatch, tmp_path, astronaut):
     task = tmp_path / "old.task"
     task.write_bytes(b"a model")
     monkeypatch.setenv(mesh.VARIABLE, str(task))
@@ -129,11 +127,11 @@ def test_landmarker_without_irises(new_mediapipe, monkeypatch, tmp_path, astrona
         "detect",
         lambda self, image: SimpleNamespace(face_landmarks=[[SimpleNamespace(x=0.0, y=0.0, z=0.0)] * 468]),
     )
-    with pytest.raises(ValueError, match=r"gives 468 points; expected 478"):
+    with pytest.raises(ValueError, match=r"returns 468 points; expected 478"):
         detect_faces(astronaut)
 
 
-def test_mediapipe_missing(monkeypatch, astronaut):
+def test_a_missing_mediapipe_is_an_error(monkeypatch, astronaut):
     monkeypatch.setitem(sys.modules, "mediapipe", None)
     with pytest.raises(
         ImportError, match=r"MediaPipe is not installed; run `python -m pip install mediapipe==0\.10\.14`"
@@ -141,16 +139,16 @@ def test_mediapipe_missing(monkeypatch, astronaut):
         detect_faces(astronaut)
 
 
-def test_system_libraries_missing(monkeypatch, tmp_path, astronaut):
-    broken("mediapipe", LIBGL, tmp_path, monkeypatch)
+def test_missing_system_libraries_are_named(monkeypatch, tmp_path, astronaut):
+    break_import("mediapipe", LIBGL, tmp_path, monkeypatch)
     with pytest.raises(ImportError, match=r"MediaPipe cannot load \(libGL.*apt-get install libgl1 libglib2\.0-0"):
         detect_faces(astronaut)
     assert "libgl1" in detector_status()["mediapipe"]
 
 
-def test_opencv_cannot_load(monkeypatch, tmp_path):
+def test_an_opencv_that_cannot_load_is_an_error(monkeypatch, tmp_path):
     assert opencv.import_cv2() is sys.modules["cv2"]
-    broken("cv2", LIBGL, tmp_path, monkeypatch)
+    break_import("cv2", LIBGL, tmp_path, monkeypatch)
     with pytest.raises(ImportError, match=r"OpenCV cannot load \(libGL.*apt-get install libgl1 libglib2\.0-0"):
         opencv.import_cv2()
     monkeypatch.setitem(sys.modules, "cv2", None)
@@ -160,21 +158,21 @@ def test_opencv_cannot_load(monkeypatch, tmp_path):
         opencv.import_cv2()
 
 
-def test_mtcnn_missing(monkeypatch, astronaut):
+def test_a_missing_mtcnn_is_an_error(monkeypatch, astronaut):
     mtcnn._load.cache_clear()
     monkeypatch.setitem(sys.modules, "facenet_pytorch", None)
     with pytest.raises(
         ImportError, match=r"MTCNN is not installed; run `python -m pip install facenet-pytorch==2\.5\.3`"
     ):
         detect_faces(astronaut, "mtcnn")
-    assert detect_faces(np.zeros((480, 640, 3), np.uint8)) == []  # the face mesh does without
+    assert detect_faces(np.zeros((480, 640, 3), np.uint8)) == []  # the face mesh works without it
     assert detector_status()["mediapipe"] == ""
 
 
-def test_a_task_that_does_not_print(capfd):
+def test_output_of_cpp_code_is_suppressed(capfd):
     with mesh._quiet():
         import os
 
         os.write(2, b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\n")
-    sys.stderr.write("heard\n")
-    assert capfd.readouterr().err == "heard\n"
+    sys.stderr.write("shown\n")
+    assert capfd.readouterr().err == "shown\n"

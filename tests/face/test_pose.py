@@ -15,7 +15,7 @@ def placed(yaw=0.0, pitch=0.0, roll=0.0, scale=80.0, translation=(300.0, 200.0, 
 
 
 @pytest.mark.parametrize("angles", [(0, 0, 0), (25, 0, 0), (0, -20, 0), (0, 0, 100), (-30, 15, -170)])
-def test_exact(angles):
+def test_an_exact_similarity_is_recovered(angles):
     points, scale, rotation, translation = placed(*angles)
     for fitted in (fit_pose(points, POINTS), similarities(POINTS, points, np.ones(len(POINTS)))):
         assert fitted[0] == pytest.approx(scale)
@@ -23,26 +23,26 @@ def test_exact(angles):
         np.testing.assert_allclose(fitted[2], translation, atol=1e-6)
 
 
-def test_many_at_once_and_weights():
+def test_batches_and_weights():
     points, *truth = placed(10, 5, 20)
-    spoiled = points.copy()
-    spoiled[3] += 50
+    disturbed = points.copy()
+    disturbed[3] += 50
     weight = np.ones((2, len(POINTS)))
     weight[1, 3] = 0
-    scale, rotation, _ = similarities(np.stack([POINTS] * 2), np.stack([spoiled] * 2), weight)
+    scale, rotation, _ = similarities(np.stack([POINTS] * 2), np.stack([disturbed] * 2), weight)
     assert abs(scale[0] - truth[0]) > 0.5
     assert scale[1] == pytest.approx(truth[0])
     np.testing.assert_allclose(rotation[1], truth[1], atol=1e-9)
 
 
-def test_never_a_mirror_image():
+def test_the_fit_is_never_a_reflection():
     mirrored = POINTS * [-80, 80, 80]
     assert np.linalg.det(fit_pose(mirrored, POINTS)[1]) == pytest.approx(1)
 
 
 @pytest.mark.parametrize("distance", [30, 300, 1e5])
 @pytest.mark.parametrize("bad", range(0, len(STABLE), 3))
-def test_a_wrong_point_has_no_say(bad, distance):
+def test_an_outlier_hardly_changes_the_fit(bad, distance):
     rng = np.random.default_rng(bad)
     points, scale, rotation, _ = placed(10, -5, 15)
     points += rng.normal(0, 0.8, points.shape)  # 1 % of the interocular distance
@@ -51,5 +51,5 @@ def test_a_wrong_point_has_no_say(bad, distance):
     fitted = fit_pose(points, POINTS)
     assert fitted[0] == pytest.approx(scale, rel=0.03)
     moved = (fitted[0] * POINTS @ fitted[1].T + fitted[2]) - (clean[0] * POINTS @ clean[1].T + clean[2])
-    assert np.abs(moved).max() < 2.5  # pixels; what losing one of twelve points can do
+    assert np.abs(moved).max() < 2.5  # pixels; the effect of losing one of twelve points
     assert np.degrees(np.arccos((np.trace(fitted[1].T @ rotation) - 1) / 2)) < 5

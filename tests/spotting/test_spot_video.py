@@ -31,7 +31,7 @@ def test_a_folder_of_frames_needs_its_rate(tmp_path: Path, astronaut: np.ndarray
     [
         ({"method": "nope"}, "nope"),
         ({"face": "upper"}, "unknown choice of face"),
-        ({"align": "nobody"}, "no face detector"),
+        ({"align": "nobody"}, "unknown face detector"),
         ({"fps": 2}, "at least 5"),
         ({"fps": 30, "rate": 1}, "rate is 1"),
     ],
