@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mer.cli.extract_flow import Align, Face
+from mer.cli.options import DETECTORS, METHODS, Device, Face, Fps
 
 
 def analyze(
@@ -16,48 +16,56 @@ def analyze(
     model: Annotated[
         Path | None,
         typer.Option(
-            help="A file of `mer train classifier`, for the emotion.", show_default="networks that saw no real label"
+            help="Classifier that names the emotion, a file of `mer train classifier`.",
+            show_default="networks trained on rendered faces only",
         ),
     ] = None,
-    method: Annotated[str | None, typer.Option(help="Flow method.", show_default="the model's own, or decflow")] = None,
-    fps: Annotated[
-        float | None, typer.Option(help="Frames a second, for a folder of frames, or where the file says it wrongly.")
+    method: Annotated[
+        str | None,
+        typer.Option(help=f"Optical-flow method: {METHODS}.", show_default="the model's own, or decflow"),
     ] = None,
-    face: Annotated[Face, typer.Option(help="Which face, where there are several.")] = Face.largest,
+    fps: Fps = None,
+    face: Face = "largest",
     align: Annotated[
-        Align | None, typer.Option(help="Face detector.", show_default="the model's own, or mediapipe")
+        str | None,
+        typer.Option(help=f"Face detector: {DETECTORS}.", show_default="the model's own, or mediapipe"),
     ] = None,
     size: Annotated[
         int | None,
-        typer.Option(min=32, max=2048, help="Side of the aligned crop.", show_default="the model's own, or 224"),
+        typer.Option(
+            min=32, max=2048, help="Side of the aligned face crop, pixels.", show_default="the model's own, or 224"
+        ),
     ] = None,
-    with_faces: Annotated[bool, typer.Option("--with-faces/--no-faces", help="Show the frames in the report.")] = True,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda, for methods that are networks.")] = "auto",
+    with_faces: Annotated[
+        bool, typer.Option("--with-faces/--no-faces", help="Show the frames of the video in the report.")
+    ] = True,
+    device: Device = "auto",
 ) -> None:
-    """Find the expressions in one video, measure and read each, and write a report.
+    """Find the expressions in one video, measure them, and write a report.
 
-    Prints onset, apex, offset and the emotion of each, and writes report.html, intervals.csv, units.csv, curve.csv,
-    run.json and a flow folder. The report shows the face, for your own eyes; --no-faces leaves it out.
+    Prints the onset, apex, offset and emotion of each expression. Writes report.html, intervals.csv, units.csv,
+    curve.csv, run.json and a flow folder. The report shows the face; use --no-faces before you share it.
 
     Example: `mer analyze me.mp4`
     """
     from mer.spotting.analyze_video import analyze as run
     from mer.utils.progress import track
 
-    found = run(
-        video, out, model=model, method=method, fps=fps, face=face.value, align=align.value if align else None,
-        size=size, with_faces=with_faces, device=device, track=track,
+    analysis = run(
+        video, out, model=model, method=method, fps=fps, face=face, align=align, size=size, with_faces=with_faces,
+        device=device, track=track,
     )  # fmt: skip
-    for note in found.record["notes"]:
+    for note in analysis.record["notes"]:
         typer.echo(note)
-    if len(found.intervals):
-        table = found.intervals[["onset", "apex", "offset", "onset_time", "seconds", "kind", "strength", "emotion"]]
+    if len(analysis.intervals):
+        table = analysis.intervals[["onset", "apex", "offset", "onset_time", "seconds", "kind", "strength", "emotion"]]
         typer.echo(table.to_string(index=False, float_format=lambda value: f"{value:.2f}"))
-        if not found.record["model"]["labeled"]:
+        if not analysis.record["model"]["labeled"]:
             typer.echo(
-                "The emotion is a guess by networks that have seen no real label; --model FILE takes a fitted one."
+                "The emotions are guesses of networks that were trained without labeled clips; "
+                "to use your own classifier, add --model FILE."
             )
     else:
         typer.echo("No expression was found; the report shows the curve.")
-    typer.echo(f"report: {found.report}")
-    raise typer.Exit(0 if (found.intervals["status"] == "ok").all() else 1)
+    typer.echo(f"report: {analysis.report}")
+    raise typer.Exit(0 if (analysis.intervals["status"] == "ok").all() else 1)

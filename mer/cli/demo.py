@@ -7,15 +7,17 @@ from typing import Annotated
 
 import typer
 
+from mer.cli.options import Workers
+
 
 def demo(
-    folder: Annotated[Path, typer.Argument(help="Where everything is written.")] = Path("demo"),
-    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
+    folder: Annotated[Path, typer.Argument(help="Folder for all results.")] = Path("demo"),
+    workers: Workers = 2,
 ) -> None:
-    """Make a small synthetic sample set, run the whole chain on it, and say where the report is.
+    """Run the whole pipeline on a small synthetic data set: faces, flow, classifier, report.
 
-    The clips are one photograph moved by drawn action units: they show that the chain works, and say nothing about
-    accuracy on people.
+    The clips show one photograph that is warped by synthetic action units. They test the installation; the scores say
+    nothing about real people.
 
     Example: `mer demo`
     """
@@ -30,21 +32,23 @@ def demo(
     from mer.flow import load_flow
     from mer.report.figures import plot_flow
     from mer.synth.sample_set import NOTE, make_sample_set
+    from mer.utils.folder_lock import lock_folder
     from mer.utils.progress import track
 
     videos, flows, report = folder / "videos", folder / "flows", folder / "report"
-    typer.echo(f"1/4  drawing a sample set in {videos}\n     {NOTE}")
-    make_sample_set(videos, track=track)
-    typer.echo(f"2/4  faces, alignment, apex and flow of each clip, into {flows}")
-    table = extract_flow(videos, flows, workers=workers, track=track)
-    typer.echo(f"3/4  leave-one-subject-out with svm-hoof on the expression flow, into {report}")
-    result = evaluate(flows, protocol="loso", model="svm-hoof", workers=workers, track=track)
-    result.save(report)
-    print_result(result)
-    strongest = table[(table["status"] == "ok") & (table["label"] == "positive")].iloc[0]
-    picture = folder / "flow.png"
-    plot_flow(load_flow(flows / strongest["path"]))
-    plt.savefig(picture, dpi=110, bbox_inches="tight")
-    typer.echo(f"4/4  the flow of {strongest['subject']}/{strongest['clip']}: {picture}")
-    typer.echo(f"\nThe report: {report / 'report.html'}")
+    with lock_folder(folder):
+        typer.echo(f"1/4  make a sample set: {videos}\n     {NOTE}")
+        make_sample_set(videos, track=track)
+        typer.echo(f"2/4  detect and align faces, find the apex, estimate flow: {flows}")
+        table = extract_flow(videos, flows, workers=workers, track=track)
+        typer.echo(f"3/4  evaluate svm-hoof, leave-one-subject-out, on the expression flow: {report}")
+        result = evaluate(flows, protocol="loso", model="svm-hoof", workers=workers, track=track)
+        result.save(report)
+        print_result(result)
+        strongest = table[(table["status"] == "ok") & (table["label"] == "positive")].iloc[0]
+        picture = folder / "flow.png"
+        plot_flow(load_flow(flows / strongest["path"]))
+        plt.savefig(picture, dpi=110, bbox_inches="tight")
+    typer.echo(f"4/4  plot the flow of {strongest['subject']}/{strongest['clip']}: {picture}")
+    typer.echo(f"\nreport: {report / 'report.html'}")
     raise typer.Exit(0 if (table["status"] == "ok").all() else 1)

@@ -9,20 +9,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mer.cli.options import DATASETS
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
 
 def doctor(
-    root: Annotated[Path | None, typer.Argument(help="With --dataset: the folder of that database.")] = None,
-    dataset: Annotated[str | None, typer.Option(help="Check a copy of this database: casme2, samm, ...")] = None,
-    annotations: Annotated[Path | None, typer.Option(help="Its sheet, if not in or beside ROOT.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Write every row of the copy, with its status, to this CSV.")] = None,
+    root: Annotated[Path | None, typer.Argument(help="Folder of the database to check; needs --dataset.")] = None,
+    dataset: Annotated[str | None, typer.Option(help=f"Database to check: {DATASETS}.")] = None,
+    annotations: Annotated[
+        Path | None, typer.Option(help="Annotation sheet of the database.", show_default="in or beside ROOT")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Write every clip with its status to this CSV file.")] = None,
 ) -> None:
-    """Check the installation, or a copy of a database: what is there, and what to do about what is not.
+    """Check the installation, or your copy of a database, and say how to fix what is missing.
 
-    The exit status is 1 where something that the defaults need is missing, or where the copy is not as published.
+    The exit status is 1 if the default settings cannot run, or if the copy differs from the published database.
 
     Example: `mer doctor` or `mer doctor --dataset casme2 CASME2/ --out rows.csv`
     """
@@ -30,9 +34,9 @@ def doctor(
 
     console = Console()
     if dataset is None and (root is not None or annotations is not None or out is not None):
-        raise typer.BadParameter("name the database as well: mer doctor --dataset casme2 CASME2/")
+        raise typer.BadParameter("name the database: mer doctor --dataset casme2 CASME2/")
     if dataset is not None and root is None:
-        raise typer.BadParameter(f"give the folder of the database: mer doctor --dataset {dataset} ROOT")
+        raise typer.BadParameter(f"name the folder of the database: mer doctor --dataset {dataset} ROOT")
     if dataset is not None and root is not None:
         fine = _check_dataset(console, dataset, root, annotations, out)
     else:
@@ -62,7 +66,7 @@ def _check_dataset(console: Console, name: str, root: Path, annotations: Path | 
     findings = list(check_copy(database, copy))
     table = _table(console)
     for finding in findings:
-        table.add_row(*map(Text, finding))  # as text: names of folders may hold brackets
+        table.add_row(*map(Text, finding))  # not markup: folder names may contain brackets
     console.print(f"{database.title} in {root}", markup=False, highlight=False)
     console.print(table)
     edition = nearest(database, copy.samples)
@@ -75,9 +79,9 @@ def _check_dataset(console: Console, name: str, root: Path, annotations: Path | 
     if out is not None:
         with write_whole(out) as file:
             copy.samples.to_csv(file, index=False, lineterminator="\n")
-        console.print(f"every row: {out}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"every clip: {out}", markup=False, highlight=False, soft_wrap=True)
     elif any(finding.state in ("WRONG", "differs") for finding in findings):
-        console.print("--out FILE.csv writes every row with its status and message", highlight=False)
+        console.print("to list every clip with its status and message, add --out FILE.csv", highlight=False)
     console.print(sentence, highlight=False, soft_wrap=True)
     return fine
 
@@ -85,20 +89,20 @@ def _check_dataset(console: Console, name: str, root: Path, annotations: Path | 
 def _check_installation(console: Console) -> bool:
     table = _table(console)
     fine = True
-    for needed, ok, what, detail in _findings():
-        fine &= ok or not needed
-        table.add_row("ok" if ok else "MISSING" if needed else "not here", what, detail)
+    for required, ok, part, detail in _installation_checks():
+        fine &= ok or not required
+        table.add_row("ok" if ok else "MISSING" if required else "not installed", part, detail)
     console.print(table)
     return fine
 
 
-def _findings() -> Iterator[tuple[bool, bool, str, str]]:
-    """`(needed by the defaults, works, what, detail)`"""
+def _installation_checks() -> Iterator[tuple[bool, bool, str, str]]:
+    """Yield `(required by the default settings, works, part, detail)`."""
     import os
 
     from mer.extraction.flow_folder import versions
 
-    yield True, _python() >= (3, 10), f"Python {platform.python_version()}", "3.10 and newer"
+    yield True, _python() >= (3, 10), f"Python {platform.python_version()}", "3.10 or newer"
     for library, release in versions().items():
         yield True, release != "not installed", library, release
     yield True, *_opencv()
@@ -133,16 +137,15 @@ def _python() -> tuple[int, int]:
 def _opencv() -> tuple[bool, str, str]:
     from importlib.metadata import PackageNotFoundError, version
 
+    from mer.utils.opencv import import_cv2
+
     try:
-        import cv2
+        has_tvl1 = hasattr(import_cv2(), "optflow")
     except ImportError as error:
-        return False, "OpenCV", f"{error}; in a slim container: apt-get install libgl1 libglib2.0-0"
-    has_tvl1 = hasattr(cv2, "optflow")
+        return False, "OpenCV", str(error)
     try:
         version("opencv-python")
-        clash = (
-            "opencv-python stands beside opencv-contrib-python and shares its folder: uninstall both, reinstall contrib"
-        )
+        clash = "opencv-python overwrites opencv-contrib-python: uninstall both, then install opencv-contrib-python"
     except PackageNotFoundError:
         clash = ""
     return has_tvl1, "OpenCV with TV-L1", clash or ("works" if has_tvl1 else "reinstall opencv-contrib-python")

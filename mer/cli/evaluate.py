@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mer.models.registry import MODELS
+from mer.cli.options import MODELS, Cluster, Component
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -18,40 +17,36 @@ if TYPE_CHECKING:
 SCORES = {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy"}
 
 
-class Component(str, Enum):
-    expression = "expression"
-    facial = "facial"
-    head = "head"
-
-
 def evaluate(
     flows: Annotated[
-        Path, typer.Argument(help="A flow folder, of `mer extract-flow`; for a spotting protocol, one of `mer spot`.")
+        Path, typer.Argument(help="A folder of `mer extract-flow`, or of `mer spot` for a spotting protocol.")
     ] = Path("flows"),
-    protocol: Annotated[str, typer.Option(help="A name of `mer protocols`, or a .yaml file of your own.")] = "loso",
+    protocol: Annotated[str, typer.Option(help="A protocol of `mer protocols`, or a .yaml file of your own.")] = "loso",
     model: Annotated[
-        str, typer.Option(help=f"{', '.join(MODELS)}. Of several, as a,b, each fold chooses.")
+        str, typer.Option(help=f"Classifier: {MODELS}. With several, as a,b, each fold chooses one.")
     ] = "svm-hoof",
-    component: Annotated[Component, typer.Option(help="Which flow the classifier sees.")] = Component.expression,
-    seeds: Annotated[int, typer.Option(min=1, help="Runs with different random numbers.")] = 5,
+    component: Component = "expression",
+    seeds: Annotated[int, typer.Option(min=1, help="Number of runs with different random numbers.")] = 5,
     report: Annotated[
         Path | None, typer.Option(help="Folder for the results.", show_default="results/PROTOCOL-MODEL-COMPONENT")
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes.", show_default="1; all cores for networks")
+        int | None, typer.Option(min=1, help="Number of processes.", show_default="1; all cores for neural networks")
     ] = None,
-    cluster: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="A Dask scheduler whose workers fit, or its .json file.")
-    ] = None,
+    cluster: Cluster = None,
     megc_csv: Annotated[
-        Path | None, typer.Option(help="The organizers' own list of clips, where the protocol has one.")
+        Path | None, typer.Option(help="The organizers' list of clips, if the protocol has one.")
     ] = None,
     grid: Annotated[
         list[str] | None,
-        typer.Option(help="Values to choose from in each fold on training people, as C=0.5,1,2; may be repeated."),
+        typer.Option(
+            help="Values of a hyperparameter, such as C=0.5,1,2; each fold chooses one on its training people. "
+            "Repeat for several."
+        ),
     ] = None,
     oracle_epoch: Annotated[
-        bool, typer.Option("--oracle-epoch", help="Also show what epochs picked on test people would score; no result.")
+        bool,
+        typer.Option("--oracle-epoch", help="Also score the best epoch on the test people, which is not a result."),
     ] = False,
     with_faces: Annotated[
         bool,
@@ -60,11 +55,11 @@ def evaluate(
         ),
     ] = False,
 ) -> None:
-    """Test a classifier on people that it has not seen, under a protocol.
+    """Evaluate a classifier on unseen people, under a protocol.
 
-    Prints UF1, UAR and accuracy with 95 % intervals over people, and writes predictions, scores, the confusion matrix
-    and a report. A clip whose flow failed counts as wrong; if there is one, the exit status is 1. Ended and run again,
-    it goes on where it stopped.
+    Prints UF1, UAR and accuracy with 95 % confidence intervals over people. Writes predictions, scores, the confusion
+    matrix and a report. Clips without flow count as wrong, and the exit status is then 1. An interrupted run resumes if
+    you repeat the command.
 
     Example: `mer evaluate flows/ --protocol loso --model svm-hoof`
     """
@@ -72,28 +67,31 @@ def evaluate(
 
     from mer.evaluation.evaluate_folder import evaluate as run
     from mer.evaluation.protocols.protocol import find_protocol
+    from mer.utils.folder_lock import lock_folder
     from mer.utils.progress import track
 
-    if find_protocol(protocol).spotting:
-        _evaluate_spotting(flows, protocol, report)
+    rules = find_protocol(protocol)
+    if rules.spotting:
+        _evaluate_spotting(flows, protocol, report or Path("results") / rules.name)
         return
-    folder = report or Path("results") / f"{find_protocol(protocol).name}-{model}-{component.value}"
-    result = run(
-        flows,
-        protocol=protocol,
-        model=model.split(",") if "," in model else model,
-        component=component.value,
-        seeds=seeds,
-        workers=workers,
-        cluster=cluster,
-        track=track,
-        megc_csv=megc_csv,
-        grid=_grid(grid or []),
-        oracle_epoch=oracle_epoch,
-        keep=folder / ".folds",
-    )
-    page = result.save(folder, with_faces)
-    shutil.rmtree(folder / ".folds", ignore_errors=True)
+    folder = report or Path("results") / f"{rules.name}-{model}-{component}"
+    with lock_folder(folder):
+        result = run(
+            flows,
+            protocol=protocol,
+            model=model.split(",") if "," in model else model,
+            component=component,
+            seeds=seeds,
+            workers=workers,
+            cluster=cluster,
+            track=track,
+            megc_csv=megc_csv,
+            grid=_grid(grid or []),
+            oracle_epoch=oracle_epoch,
+            keep=folder / ".folds",
+        )
+        page = result.save(folder, with_faces)
+        shutil.rmtree(folder / ".folds", ignore_errors=True)
     print_result(result)
     typer.echo(f"report: {page}")
     for clip in result.failed.to_dict("records"):
@@ -102,35 +100,37 @@ def evaluate(
     raise typer.Exit(1 if len(result.failed) else 0)
 
 
-def _evaluate_spotting(folder: Path, protocol: str, report: Path | None) -> None:
+def _evaluate_spotting(folder: Path, protocol: str, out: Path) -> None:
     from mer.spotting import evaluate_spotting
+    from mer.utils.folder_lock import lock_folder
 
-    result = evaluate_spotting(folder, protocol)
-    out = result.save(report or Path("results") / result.protocol.name)
+    with lock_folder(out):
+        result = evaluate_spotting(folder, protocol)
+        result.save(out)
     typer.echo(result.scores.to_string(index=False, float_format=lambda value: f"{value:.4f}"))
     for note in result.notes:
         typer.echo(f"note: {note}", err=True)
-    typer.echo(f"intervals matched, scores and logs: {out}")
+    typer.echo(f"matched intervals, scores and logs: {out}")
 
 
 def _grid(texts: list[str]) -> dict[str, list]:
-    """`C=0.5,1` -> `{"C": [0.5, 1]}`, with numbers and truth values as YAML reads them."""
+    """`C=0.5,1` -> `{"C": [0.5, 1]}`, with numbers and booleans as in YAML."""
     import yaml
 
     grid = {}
     for text in texts:
         name, equals, values = text.partition("=")
         if not equals or not values:
-            raise ValueError(f"--grid is {text!r}; expected a parameter and its values, as C=0.5,1,2")
+            raise ValueError(f"--grid is {text!r}; expected a parameter and its values, such as C=0.5,1,2")
         try:
             grid[name.strip()] = [yaml.safe_load(value) for value in values.split(",")]
         except yaml.YAMLError as error:
-            raise ValueError(f"--grid is {text!r}; {values!r} are no values") from error
+            raise ValueError(f"--grid is {text!r}; {values!r} are not valid values") from error
     return grid
 
 
 def print_result(result: Result) -> None:
-    """Print the scores, and the confusion matrix as a mean over the seeds."""
+    """Print the scores, and the confusion matrix averaged over the seeds."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -139,13 +139,13 @@ def print_result(result: Result) -> None:
     if not console.is_terminal:
         console.width = 120
     style = box.SIMPLE_HEAD if console.is_terminal else None
-    gap = " " if console.width >= 100 else "\n"  # where the line is too short, the interval stands below its score
+    gap = " " if console.width >= 100 else "\n"  # on a narrow terminal, the interval goes below its score
 
     if result.run.get("note"):
         console.print(f"About these data: {result.run['note']}", markup=False)
     if result.protocol.units:
         console.print(_unit_table(result, Table(title=str(result), box=style), gap))
-        console.print("With 95 % intervals over people. Failed clips count as wrong.\n", highlight=False)
+        console.print("With 95 % confidence intervals over people. Failed clips count as wrong.\n", highlight=False)
         return
     scores = Table(
         "",
@@ -164,7 +164,7 @@ def print_result(result: Result) -> None:
     constant = result.scores["constant"]
     scores.add_row(f"always {constant['class']}", "", "", *(f"{constant[key]:.3f}" for key in SCORES))
     console.print(scores)
-    console.print("With 95 % intervals over people. Failed clips count as wrong.", highlight=False)
+    console.print("With 95 % confidence intervals over people. Failed clips count as wrong.", highlight=False)
     if "oracle" in result.scores:
         oracle = result.scores["oracle"]
         found = ", ".join(f"{label} {oracle[key]:.3f} ({oracle[f'{key}_gain']:+.3f})" for key, label in SCORES.items())

@@ -2,44 +2,41 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-
-class Order(str, Enum):
-    rgb = "rgb"
-    bgr = "bgr"
-
-
-class Scaling(str, Enum):
-    minmax = "minmax"
-    centered = "centered"
+from mer.cli.options import Overwrite
 
 
 def import_flow(
-    images: Annotated[Path, typer.Argument(help="A folder of color images that hold u, v and strain.")],
-    table: Annotated[Path, typer.Option(help="A CSV or workbook with the subject, clip and label of each image.")],
-    out: Annotated[Path, typer.Option(help="Where the flow folder is written.")] = Path("flows"),
-    order: Annotated[Order, typer.Option(help="rgb: u is red and strain blue; bgr: the other way round.")] = Order.rgb,
+    images: Annotated[Path, typer.Argument(help="A folder of color images whose channels are u, v and strain.")],
+    table: Annotated[Path, typer.Option(help="CSV file or workbook with the subject, clip and label of each image.")],
+    out: Annotated[Path, typer.Option(help="Flow folder to write.")] = Path("flows"),
+    order: Annotated[
+        str, typer.Option(help="rgb if u is red and strain is blue; bgr if u is blue and strain is red.")
+    ] = "rgb",
     scaling: Annotated[
-        Scaling, typer.Option(help="minmax: each channel of each image by itself; centered: 128 is no motion in all.")
-    ] = Scaling.minmax,
-    dataset: Annotated[str, typer.Option(help="The database, where the table has no column for it.")] = "",
+        str,
+        typer.Option(
+            help="minmax if every channel of every image was scaled separately; centered if level 128 is zero motion."
+        ),
+    ] = "minmax",
+    dataset: Annotated[str, typer.Option(help="Name of the database, if the table has no column for it.")] = "",
     column: Annotated[
-        list[str] | None, typer.Option(help="A column whose header is not known, as subject=HEADER; may be repeated.")
+        list[str] | None,
+        typer.Option(help="Header of a column with an unusual name, such as subject=HEADER. Repeat for several."),
     ] = None,
-    labels: Annotated[str, typer.Option(help="Names for labels, as 0=negative,1=positive,2=surprise.")] = "",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier flow folder.")] = False,
+    labels: Annotated[str, typer.Option(help="Names for labels, such as 0=negative,1=positive,2=surprise.")] = "",
+    overwrite: Overwrite = False,
 ) -> None:
-    """Turn somebody else's published u/v/strain images and their table into a flow folder.
+    """Turn published u/v/strain images and their table into a flow folder.
 
-    An image is found by its name, `SUBJECT_CLIP.png`; stray blanks and capital letters do no harm. Its flow stands for
-    facial and expression flow, since no other is known. If a clip has no image, the exit status is 1.
+    Images are matched by name, `SUBJECT_CLIP.png`; blanks and capital letters are ignored. The imported flow is used as
+    facial flow and as expression flow, since the head flow is unknown. The exit status is 1 if a clip has no image.
 
-    Example: `mer import-flow images/ --table list.csv --out flows && mer evaluate flows --protocol megc2019`
+    Example: `mer import-flow images/ --table list.csv --out flows/`
     """
     from mer.extraction.import_flow import import_flow as run
     from mer.utils.progress import track
@@ -48,8 +45,8 @@ def import_flow(
         images,
         table,
         out,
-        order=order.value,
-        scaling=scaling.value,
+        order=order,
+        scaling=scaling,
         dataset=dataset,
         columns=_pairs(column or [], "--column subject=HEADER"),
         labels=_pairs(labels.split(",") if labels else [], "--labels 0=negative,1=positive"),
@@ -69,5 +66,5 @@ def _pairs(texts: list[str], example: str) -> dict[str, str]:
     """`a=b` -> `{"a": "b"}`."""
     pairs = [text.split("=", 1) for text in texts]
     if any(len(pair) < 2 for pair in pairs):
-        raise ValueError(f"expected pairs, as in {example}")
+        raise ValueError(f"expected NAME=VALUE, as in {example}")
     return {key.strip(): value.strip() for key, value in pairs}

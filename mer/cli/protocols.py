@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 def protocols(
     name: Annotated[
-        str | None, typer.Argument(help="A protocol, or a .yaml file of your own; without it, all.")
+        str | None, typer.Argument(help="A protocol, or a .yaml file of your own.", show_default="list all protocols")
     ] = None,
 ) -> None:
-    """List the protocols, or show one: its databases, classes, expected counts and source.
+    """List the evaluation protocols, or show the databases, classes, clip counts and source of one.
 
     Example: `mer protocols megc2019`
     """
@@ -33,23 +33,21 @@ def protocols(
     typer.echo(f"databases: {', '.join(protocol.databases) or 'any'}")
     if protocol.spotting:
         rules = protocol.spotting
-        then = ", then their emotions recognized" if rules["recognize"] else ""
-        typer.echo(
-            f"spots {' and '.join(rules['kinds'])}-expressions{then}; overlap at least {rules['iou']:g} of the union"
-        )
+        then = ", then recognized" if rules["recognize"] else ""
+        typer.echo(f"spotted: {' and '.join(rules['kinds'])}-expressions{then}; minimum IoU {rules['iou']:g}")
     if protocol.units:
-        typer.echo(f"action units, each present or absent: {', '.join(map(str, protocol.units))}")
+        typer.echo(f"action units, present or absent: {', '.join(map(str, protocol.units))}")
     elif protocol.classes or not protocol.spotting:
-        typer.echo(f"classes: {', '.join(protocol.classes) or 'the labels found'}")
+        typer.echo(f"classes: {', '.join(protocol.classes) or 'all labels in the data'}")
     if not protocol.spotting:
         typer.echo(f"tested: {_tested(protocol.split)}")
     for dataset, labels in protocol.labels.items():
         for value in dict.fromkeys(labels.values()):
             merged = ", ".join(label for label, to in labels.items() if to == value)
             where = "any database" if dataset == "*" else dataset
-            typer.echo(f"  {where}: {merged} {'left out' if value is None else f'-> {value}'}")
+            typer.echo(f"  {where}: {merged} {'excluded' if value is None else f'-> {value}'}")
     if protocol.counts:
-        typer.echo("expressions published:" if protocol.spotting else "clips expected:")
+        typer.echo("published expressions:" if protocol.spotting else "expected clips:")
         for dataset, counts in protocol.counts.items():
             people = f", of {protocol.people[dataset]} people" if dataset in protocol.people else ""
             names = {name: _or(number) for name, number in counts.items()}
@@ -61,7 +59,7 @@ def protocols(
         typer.echo(f"  all: {total}{people}")
     for entry in protocol.drop:
         typer.echo(
-            f"dropped: {entry['dataset']} {entry['subject']}/{entry['clip']}, {entry.get('why', '')}".rstrip(", ")
+            f"excluded: {entry['dataset']} {entry['subject']}/{entry['clip']}, {entry.get('why', '')}".rstrip(", ")
         )
     if protocol.list_sha256:
         typer.echo(f"organizers' list for --megc-csv, sha256: {protocol.list_sha256}")
@@ -70,14 +68,14 @@ def protocols(
 
 def _tested(split: Split) -> str:
     if split == "person":
-        return "one person at a time, all others train"
+        return "one person at a time, trained on all others"
     if split == "dataset":
-        return "one database at a time, all others train"
+        return "one database at a time, trained on all others"
     assert isinstance(split, dict)
     if "test" in split:
         return f"{', '.join(split['test'])}, trained on {', '.join(split['train'])}"
     folds = split["folds"]
-    return f"people in {folds if isinstance(folds, int) else len(folds)} folds, one fold at a time, all others train"
+    return f"{folds if isinstance(folds, int) else len(folds)} folds of people, one at a time, trained on all others"
 
 
 def _or(number: int | tuple[int, ...]) -> str:
@@ -85,6 +83,6 @@ def _or(number: int | tuple[int, ...]) -> str:
 
 
 def _total(numbers: Iterable[int | tuple[int, ...]]) -> str:
-    """The sum; the first of several numbers counts, the others are releases that differ."""
-    several = [(n,) if isinstance(n, int) else n for n in numbers]
-    return f"{sum(n[0] for n in several)}{' or more' if any(len(n) > 1 for n in several) else ''}"
+    """The sum. Where releases of a database differ, their counts are listed, and the first is summed."""
+    counts = [(n,) if isinstance(n, int) else n for n in numbers]
+    return f"{sum(n[0] for n in counts)}{' or more' if any(len(n) > 1 for n in counts) else ''}"

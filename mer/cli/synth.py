@@ -2,96 +2,81 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-
-class Preset(str, Enum):
-    ffn = "ffn"
-    micro = "micro"
-    benchmark = "benchmark"
-
-
-class Split(str, Enum):
-    all = "all"
-    train = "train"
-    val = "val"
-    test = "test"
-
-
-class FaceModelName(str, Enum):
-    makehuman = "makehuman"
-    ict = "ict"
-    flame = "flame"
+from mer.cli.options import FACE_MODELS, SPLITS, Cluster, Workers
 
 
 def synth(
-    out: Annotated[Path, typer.Argument(help="The folder to write; run again, it goes on where it stopped.")],
-    pairs: Annotated[int, typer.Option(min=1, help="Pairs of frames (presets ffn and micro).")] = 1000,
+    out: Annotated[Path, typer.Argument(help="Folder to write.")],
+    pairs: Annotated[int, typer.Option(min=1, help="ffn, micro: number of pairs of frames.")] = 1000,
     preset: Annotated[
-        Preset,
+        str,
         typer.Option(
-            help="ffn: large motion, FacialFlowNet's layout. micro: micro-expressions, same layout. "
+            help="ffn: large motion, in FacialFlowNet's layout. micro: micro-expressions, in the same layout. "
             "benchmark: videos and labels.csv for `mer extract-flow`."
         ),
-    ] = Preset.ffn,
+    ] = "ffn",
     face_model: Annotated[
-        FaceModelName, typer.Option(help="makehuman comes with mer[synth].")
-    ] = FaceModelName.makehuman,
+        str, typer.Option(help=f"Face model: {FACE_MODELS}. makehuman is installed with mer[synth].")
+    ] = "makehuman",
     face_model_path: Annotated[
-        Path | None, typer.Option(help="File or folder of the face model; ict and flame need it.")
+        Path | None, typer.Option(help="File or folder of the face model; required for ict and flame.")
     ] = None,
-    faces: Annotated[Path | None, typer.Option(help="A folder of portraits; without it, skin is generated.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes.")] = 0,
-    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
-    cluster: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="A Dask scheduler whose workers render, or its .json file.")
+    faces: Annotated[
+        Path | None, typer.Option(help="A folder of portraits to use as skin.", show_default="generated skin")
     ] = None,
-    size: Annotated[int, typer.Option(min=64, max=1024, help="Side of the pictures, pixels.")] = 256,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the random numbers; determines every byte.")] = 0,
+    workers: Workers = 1,
+    cluster: Cluster = None,
+    size: Annotated[int, typer.Option(min=64, max=1024, help="Side of the images, pixels.")] = 256,
     frames: Annotated[
-        int | None, typer.Option(help="2, 5, 10, 15 or 20 frames a sequence, instead of the preset's.")
+        int | None,
+        typer.Option(help="ffn, micro: frames per sequence, 2, 5, 10, 15 or 20.", show_default="set by the preset"),
     ] = None,
     head_motion: Annotated[
-        float, typer.Option(min=0, max=4, help="micro and benchmark: factor of the head's motion.")
+        float, typer.Option(min=0, max=4, help="micro, benchmark: factor of the head motion.")
     ] = 1.0,
     head_images: Annotated[
-        bool, typer.Option("--head-images", help="Also write each next frame with the head alone moved.")
+        bool,
+        typer.Option(
+            "--head-images", help="ffn, micro: also write the second frame of each pair with head motion only."
+        ),
     ] = False,
-    split: Annotated[
-        Split, typer.Option(help="ffn and micro: only the people of this split (who they are depends on names alone).")
-    ] = Split.all,
-    people: Annotated[int, typer.Option(min=1, help="benchmark: people.")] = 24,
-    clips: Annotated[int, typer.Option(min=1, help="benchmark: clips for each person and class.")] = 6,
+    split: Annotated[str, typer.Option(help=f"ffn, micro: render only people of this split: all, {SPLITS}.")] = "all",
+    people: Annotated[int, typer.Option(min=1, help="benchmark: number of people.")] = 24,
+    clips: Annotated[int, typer.Option(min=1, help="benchmark: clips per person and class.")] = 6,
     preview: Annotated[
-        bool, typer.Option("--preview", help="Also write preview.png and statistics.png (not benchmark).")
+        bool, typer.Option("--preview", help="ffn, micro: also write preview.png and statistics.png.")
     ] = False,
 ) -> None:
     """Render faces with exact facial, head and expression flow.
 
-    Everything is synthetic: results on it say nothing about accuracy on people.
+    All faces are synthetic: results on them say nothing about accuracy on real people. An interrupted run resumes if
+    you repeat the command.
 
-    Example: `mer synth rendered --preset micro --pairs 200 --preview`
+    Example: `mer synth rendered/ --preset micro --pairs 200 --preview`
     """
-    from mer.synth import BenchmarkSettings, make_benchmark
-    from mer.synth.flow_dataset import NOTE, Settings, make_dataset
+    from mer.synth import BenchmarkSettings, Settings, make_benchmark, make_dataset
+    from mer.synth.flow_dataset import NOTE
     from mer.utils.progress import track
 
     path = None if face_model_path is None else str(face_model_path)
     folder = None if faces is None else str(faces)
-    if preset is Preset.benchmark:
-        chosen = BenchmarkSettings(
-            people=people, clips=clips, head_motion=head_motion, face_model=face_model.value, face_model_path=path,
+    if preset == "benchmark":
+        benchmark = BenchmarkSettings(
+            people=people, clips=clips, head_motion=head_motion, face_model=face_model, face_model_path=path,
             faces=folder, seed=seed, size=size,
         )  # fmt: skip
-        make_benchmark(out, chosen, workers, track, cluster)
+        make_benchmark(out, benchmark, workers, track, cluster)
         typer.echo(f"{out / 'labels.csv'}: {people * 3 * clips} clips of {people} people. {NOTE}")
         return
     settings = Settings(
-        preset=preset.value, pairs=pairs, face_model=face_model.value, face_model_path=path, faces=folder, seed=seed,
-        size=size, frames=frames, head_motion=head_motion, head_images=head_images, split=split.value,
+        preset=preset, pairs=pairs, face_model=face_model, face_model_path=path, faces=folder, seed=seed, size=size,
+        frames=frames, head_motion=head_motion, head_images=head_images, split=split,
     )  # fmt: skip
     make_dataset(out, settings, workers, track, cluster)
     typer.echo(f"{out}: {pairs} pairs. {NOTE}")

@@ -2,53 +2,56 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mer.cli.evaluate import Component
+from mer.cli.options import FACE_MODELS, MODELS, Command, Component
 
-train = typer.Typer(help="Train a model and save it.", no_args_is_help=True)
+train = typer.Typer(no_args_is_help=True)
 
 
 @train.callback()
 def _train() -> None:
-    """Train a model and save it."""
+    """Train a classifier or a flow network.
+
+    Example: `mer train classifier flows/ --out model.npz`
+    """
 
 
-class Pretrain(str, Enum):
-    synth = "synth"
-
-
-@train.command()
+@train.command(cls=Command)
 def classifier(
     flows: Annotated[
-        Path | None, typer.Argument(help="Flow folder with labels; optional for zero-shot.", show_default=False)
+        Path | None,
+        typer.Argument(help="A flow folder with labels; optional for zero-shot models.", show_default=False),
     ] = None,
-    out: Annotated[Path, typer.Option(help="Output file, .npz.")] = Path("model.npz"),
-    model: Annotated[str, typer.Option(help="A name of `mer.MODELS`.")] = "svm-hoof",
-    protocol: Annotated[str, typer.Option(help="Protocol of the score on unseen people.")] = "loso",
-    component: Annotated[Component, typer.Option(help="Flow that the classifier reads.")] = Component.expression,
+    out: Annotated[Path, typer.Option(help="Model file to write, an .npz.")] = Path("model.npz"),
+    model: Annotated[str, typer.Option(help=f"Classifier: {MODELS}.")] = "svm-hoof",
+    protocol: Annotated[str, typer.Option(help="Protocol of the evaluation that precedes the final fit.")] = "loso",
+    component: Component = "expression",
     pretrain: Annotated[
-        Pretrain | None,
-        typer.Option(help="synth: train the networks of zero-shot or svm-hoof-synth from scratch on rendered clips."),
+        str | None, typer.Option(help="synth: first train the networks on rendered clips, instead of loading them.")
     ] = None,
     face_model: Annotated[
         list[str] | None,
-        typer.Option(help="Rendered faces: makehuman, ict=PATH, flame=PATH or drawn; repeat for several."),
+        typer.Option(
+            help=f"Faces to render: drawn, or NAME or NAME=PATH with one of {FACE_MODELS}. Repeat for several.",
+            show_default="makehuman",
+        ),
     ] = None,
-    people: Annotated[int, typer.Option(min=1, help="Rendered people, 12 clips each.")] = 1600,
-    networks: Annotated[int, typer.Option(min=1, help="Networks whose outputs are averaged.")] = 4,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes for the score.")] = None,
+    people: Annotated[int, typer.Option(min=1, help="Number of rendered people, 12 clips each.")] = 1600,
+    networks: Annotated[int, typer.Option(min=1, help="Number of networks whose predictions are averaged.")] = 4,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the random numbers.")] = 0,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Number of processes for the evaluation.", show_default=False)
+    ] = None,
 ) -> None:
-    """Fit a classifier to all clips and save it with its score on unseen people.
+    """Evaluate a classifier on unseen people, then fit it to all clips and save it.
 
     Example: `mer train classifier flows/ --model svm-hoof --out model.npz`
 
-    Without data: `mer train classifier --model zero-shot --pretrain synth --out model.npz`
+    Without any data: `mer train classifier --model zero-shot --pretrain synth --out model.npz`
     """
     from mer.cli.evaluate import print_result
     from mer.evaluation.train_classifier import train_classifier
@@ -56,11 +59,11 @@ def classifier(
 
     pairs = [entry.partition("=") for entry in face_model or ["makehuman"]]
     result = train_classifier(
-        out, model, flows, protocol, component.value, pretrain.value if pretrain else None,
+        out, model, flows, protocol, component, pretrain,
         [(name, path or None) for name, _, path in pairs if name != "drawn"], people, networks, seed, workers, track,
     )  # fmt: skip
     if result is None:
-        typer.echo("no score: there are no labeled clips")
+        typer.echo("not evaluated: no labeled clips were given")
     else:
         print_result(result)
     typer.echo(f"model: {out}")
@@ -68,7 +71,7 @@ def classifier(
 
 @train.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
 def decflow(context: typer.Context) -> None:
-    """Train a flow network. Equivalent to `python -m mer.decflow.train`; `--help` lists the flags.
+    """Train a flow network; takes the flags of `python -m mer.decflow.train`.
 
     Example: `mer train decflow --data faces/ --out run/`
     """

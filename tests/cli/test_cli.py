@@ -4,10 +4,9 @@ import sys
 
 import pytest
 
-from mer.cli import app, main
+from mer.cli import main
+from mer.cli.program import COMMANDS
 from tests.datasets.test_video import write_video
-
-COMMANDS = [command.name for command in app.registered_commands]
 
 
 @pytest.fixture
@@ -73,7 +72,7 @@ def test_an_interruption_says_how_to_go_on(mer, monkeypatch):
     def interrupt(**keywords):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mer.cli.app", interrupt)
+    monkeypatch.setattr("mer.cli.program.app", interrupt)
     status, _, err = mer("extract-flow", "videos")
     assert status == 130
     assert "run the same command again" in err

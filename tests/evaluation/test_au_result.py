@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import f1_score
 from typer.testing import CliRunner
 
-from mer.cli import app
+from mer.cli.program import app
 from mer.datasets.samples import read_samples, write_samples
 from mer.evaluation.compare import compare
 from mer.evaluation.evaluate_folder import evaluate

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from mer.cli import app
+from mer.cli.program import app
 from mer.datasets.samples import write_samples
 from mer.evaluation.compare import compare
 from mer.evaluation.evaluate_folder import evaluate

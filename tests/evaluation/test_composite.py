@@ -9,7 +9,7 @@ import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 from typer.testing import CliRunner
 
-from mer.cli import app
+from mer.cli.program import app
 from mer.datasets.identifiers import subject_name
 from mer.datasets.samples import conform, read_samples, write_samples
 from mer.evaluation.evaluate_folder import evaluate

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from mer.cli import app
+from mer.cli.program import app
 from mer.evaluation.train_classifier import train_classifier
 from mer.extraction.extract import extract_flow
 from mer.extraction.frame_files import load_clip, load_pair

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from mer.cli import app
+from mer.cli.program import app
 from mer.datasets.samples import SamplesError, read_samples, write_samples
 from mer.evaluation.evaluate_folder import evaluate
 from mer.evaluation.protocols.protocol import PROTOCOLS

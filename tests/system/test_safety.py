@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from mer.cli import app
+from mer.cli.program import app
 from mer.evaluation.evaluate_folder import evaluate
 from mer.extraction.extract import extract_flow
 from mer.extraction.import_flow import import_flow

@@ -1,0 +1,53 @@
+"""Options that several commands share, and help texts that list names from the registries."""
+
+from __future__ import annotations
+
+import re
+from importlib import import_module
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+
+class Command(TyperCommand):
+    """A command whose help texts list names: `{module:ATTRIBUTE}` stands for those in a registry.
+
+    The registry is imported only when the help is shown, so that `mer --help` stays fast.
+    """
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        for parameter in self.params:
+            if text := getattr(parameter, "help", None):
+                parameter.help = re.sub(r"{([\w.]+):(\w+)}", _names, text)  # type: ignore[attr-defined]
+        super().format_help(ctx, formatter)
+
+
+def _names(match: re.Match[str]) -> str:
+    return ", ".join(getattr(import_module(match[1]), match[2]))
+
+
+METHODS = "{mer.extraction.methods:METHODS}"
+DETECTORS = "{mer.face:DETECTORS}"
+FACES = "{mer.extraction.settings:FACES}"
+DATASETS = "{mer.datasets:DATASETS}"
+MODELS = "{mer.models.registry:MODELS}"
+COMPONENTS = "{mer.flow.files:COMPONENTS}"
+SPLITS = "{mer.datasets.person_split:SPLITS}"
+FACE_MODELS = "{mer.synth:FACE_MODELS}"
+
+Method = Annotated[str | None, typer.Option(help=f"Optical-flow method: {METHODS}.", show_default="decflow")]
+Align = Annotated[str, typer.Option(help=f"Face detector: {DETECTORS}.")]
+Face = Annotated[str, typer.Option(help=f"Which face to use if there are several: {FACES}.")]
+Component = Annotated[str, typer.Option(help=f"Flow component that the classifier sees: {COMPONENTS}.")]
+Device = Annotated[str, typer.Option(help="Device for neural networks: auto, cpu, cuda or cuda:1.")]
+Fps = Annotated[
+    float | None, typer.Option(help="Frames per second, for a folder of frames or a file that states it wrongly.")
+]
+Size = Annotated[int, typer.Option(min=32, max=2048, help="Side of the aligned face crop, pixels.")]
+Workers = Annotated[int, typer.Option(min=1, help="Number of processes; the result does not depend on it.")]
+Cluster = Annotated[
+    str | None,
+    typer.Option(metavar="ADDRESS", help="Use the workers of this Dask scheduler: its address or its .json file."),
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results that were made with other settings.")]
