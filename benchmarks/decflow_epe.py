@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mer.decflow.data.sources import known_landmarks, open_source
+from mer.decflow.data.sources import open_source, simulate_detection
 from mer.decflow.methods import decflow
 from mer.evaluation.flow_error import COLUMNS, NO_EXPRESSION, expression_size, flow_errors, summarize
 from mer.extraction.methods import estimate_flow
@@ -36,7 +36,7 @@ def compare(
         rng = np.random.default_rng([seed, n])
         pair = source(rng, size)
         truth = Flow.split(pair.facial, pair.head, pair.mask)
-        landmarks = known_landmarks(pair, rng)
+        landmarks = simulate_detection(pair, rng)
         for name, function in functions.items():
             flow = function(pair.onset, pair.apex, landmarks=landmarks)
             rows += [{"pair": n, "method": name, **row} for row in flow_errors(flow, truth)]

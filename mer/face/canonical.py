@@ -34,3 +34,11 @@ def canonical_landmarks() -> NDArray[np.float32]:
         returns a new array.
     """
     return _load().copy()
+
+
+@lru_cache(maxsize=1)
+def mirrored_landmarks() -> NDArray[np.intp]:
+    """For each of the 478 points, the index of its mirror image on the other side of the canonical face."""
+    points = canonical_landmarks()
+    distance = np.linalg.norm(points[:, None] - points[None] * [-1, 1, 1], axis=2)
+    return distance.argmin(axis=1)

@@ -1,4 +1,4 @@
-"""A pair of frames with its exact flows, and the batch of tensors that a network is trained on."""
+"""A pair of frames with exact flows, and the tensors that a network is trained on."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Pair:
     landmarks : float32 (478, 3) or None
         Of the onset.
     visible : uint8 (H, W) or None
-        0 where the apex hides what the onset shows; None where it is not known.
+        0 where a pixel of the onset is hidden in the apex; None if unknown.
     """
 
     onset: NDArray[np.uint8]
@@ -41,14 +41,19 @@ class Pair:
     visible: NDArray[np.uint8] | None = None
 
 
+def pixel_coordinates(size: int) -> NDArray[np.float64]:
+    """Coordinates `(size, size, 2)` of the pixels of a square frame, x first."""
+    return np.stack(np.meshgrid(np.arange(size), np.arange(size)), axis=-1).astype(np.float64)
+
+
 def to_tensors(pair: Pair, landmarks: Array) -> dict[str, Tensor]:
-    """What the networks and the losses read, for one pair; sides are multiples of 32.
+    """The inputs of the networks and of the loss for one pair, whose sides are multiples of 32.
 
     Returns
     -------
     dict
         `onset`, `apex` `(3, H, W)`; `facial`, `head` `(2, H, W)`; `mask`, `visible` `(1, H, W)`; `prior`
-        `(5, H/4, W/4)` drawn from `landmarks`; `start` `(4, H/4, W/4)`. All float32.
+        `(5, H/4, W/4)`, computed from `landmarks`; `start` `(4, H/4, W/4)`, the initial flows. All float32.
     """
     height, width = pair.mask.shape
     visible = np.ones((height, width), np.uint8) if pair.visible is None else pair.visible

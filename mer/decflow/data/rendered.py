@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from mer.decflow.data.degradation import degrade
 from mer.decflow.data.pairs import Pair
-from mer.decflow.data.warped_photos import Photo, read_photos, spoil
+from mer.decflow.data.warped_photos import Photo, read_photos
 
-IDENTITIES = 256  # generated people of a split; photographs have as many as there are people
+IDENTITIES = 256  # generated people per split
 
 
 class Rendered:
@@ -22,12 +23,12 @@ class Rendered:
     ----------
     model : str
         `makehuman`, `ict` or `flame`.
-    file : str or Path, optional
-        The face model's file, for those that mer does not bring.
-    faces : sequence of folders, optional
-        Portraits (with `landmarks478.json`) to take skin from; generated faces where not given.
     split : {"train", "val", "test"}
         No identity is in two splits.
+    file : str or Path, optional
+        File of the face model, for models that do not come with mer.
+    faces : sequence of folders, optional
+        Portraits (with `landmarks478.json`) whose skin is used; by default generated skin.
     large : float
         Share of pairs with FacialFlowNet's large motion; the others are micro-expressions.
     """
@@ -51,7 +52,7 @@ class Rendered:
         self._person = lru_cache(maxsize=IDENTITIES)(self._make_person)
 
     def _make_person(self, identity: int) -> tuple[Any, Any]:
-        """(portrait, head) of an identity; a photograph that cannot be used gives way to a generated face."""
+        """`(portrait, head)` of an identity; unusable photographs are replaced by a generated face."""
         from mer.synth.head import make_head
         from mer.synth.portrait import PortraitError, load_portrait
         from mer.synth.skin import generate_portrait
@@ -79,13 +80,15 @@ class Rendered:
             first, second = clip.states[start], clip.states[start + 1]
         else:
             first, second = micro_clip(head, self.name, rng, 2, head_motion=float(rng.choice([0, 1, 1, 2, 3]))).states
-        middle = (size * (0.5 + rng.normal(0, 0.02)), size * (0.36 + rng.normal(0, 0.02)))
-        camera = frame_camera(size, rng.uniform(0.36, 0.48) * size, middle)
+        center = (size * (0.5 + rng.normal(0, 0.02)), size * (0.36 + rng.normal(0, 0.02)))
+        camera = frame_camera(size, rng.uniform(0.36, 0.48) * size, center)
         background = draw_background(size, camera, portrait, rng, own=False)
         scene = Scene(head, self.name, background, camera, size)
         truth = label_pair(scene, first, second)
-        pictures = [np.clip(np.rint(render(scene, state)), 0, 255).astype(np.uint8) for state in (first, second)]
-        onset, apex = spoil(pictures, rng, light=0.03)  # the scene's own light changes too
+        frames = [np.clip(np.rint(render(scene, state)), 0, 255).astype(np.uint8) for state in (first, second)]
+        onset, apex = degrade(frames, rng, light=0.03)  # less than by default: the scene's light changes too
+            frames, rng, light=0.03
+        )  # less light than by default, since the scene's light changes too
         flow, visible = truth.flow, (truth.occlusion == 0).astype(np.uint8)
         return Pair(onset, apex, flow.facial, flow.head, flow.mask, landmarks_at(scene, first), visible)
 
@@ -96,11 +99,15 @@ def open_rendered(text: str, split: str) -> Rendered:
     model, _, file = specification.partition("=")
     folders: list[Path] = []
     if faces:
-        folder = Path(faces)
-        folders = [folder] if (folder / "landmarks478.json").exists() else []
-        folders = folders or sorted(table.parent for table in folder.glob("*/landmarks478.json"))
+        folders = face_folders(faces)
         if not folders:
-            raise FileNotFoundError(
-                f"{faces}: no landmarks478.json there or one level down; expected a folder of faces"
-            )
+            raise FileNotFoundError(f"{faces}: no faces (landmarks478.json there or one level down)")
     return Rendered(model, split, file or None, folders)
+
+
+def face_folders(folder: str | Path) -> list[Path]:
+    """The folder itself if it holds portraits with `landmarks478.json`, otherwise its subfolders that do."""
+    folder = Path(folder)
+    if (folder / "landmarks478.json").exists():
+        return [folder]
+    return sorted(table.parent for table in folder.glob("*/landmarks478.json"))

@@ -1,7 +1,7 @@
-"""Where training pairs come from: FacialFlowNet data on disk; rendered, warped or faceless pairs on the fly.
+"""Sources of training pairs: FacialFlowNet data on disk; rendered, warped or faceless pairs made on the fly.
 
-A source gives pair number `n` for a seed, the same each time, so that a training run needs no state of its data: it can
-be stopped, resumed and shared between processes without a pair drawn twice or lost.
+Pair number `n` of a seed is always the same, so a training run needs no state of its data: it can be stopped, resumed
+and split among processes without drawing a pair twice or losing one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch.utils.data import Dataset
 from mer.datasets.person_split import SPLITS
 from mer.decflow.data.augment import augment
 from mer.decflow.data.pairs import Pair, to_tensors
-from mer.decflow.data.rendered import open_rendered
+from mer.decflow.data.rendered import face_folders, open_rendered
 from mer.decflow.data.textures import generic_pair
 from mer.decflow.data.warped_photos import Motion, read_photos, warped_pair
 from mer.face.canonical import canonical_landmarks
@@ -26,7 +26,7 @@ from mer.face.regions import OUTER_EYE_CORNERS, OVAL
 
 
 class Source(Protocol):
-    """Pairs by number."""
+    """Draws a pair of `size` x `size` pixels."""
 
     def __call__(self, rng: np.random.Generator, size: int) -> Pair: ...
 
@@ -43,7 +43,7 @@ class WarpedPhotos:
 
 
 class OnDisk:
-    """A FacialFlowNet folder, the original or one made by `mer synth`, with augmentation."""
+    """A FacialFlowNet folder, original or made by `mer synth`, with augmentation."""
 
     def __init__(self, folder: str | Path, split: str) -> None:
         from mer.flow.facialflownet import read_facialflownet
@@ -53,33 +53,34 @@ class OnDisk:
     def __call__(self, rng: np.random.Generator, size: int) -> Pair:
         file = self.files[rng.integers(len(self.files))]
         onset, apex, flow = file.load()
-        hidden = file.occlusion()
-        pair = Pair(
-            onset, apex, flow.facial, flow.head, flow.mask, file.landmarks(),
-            None if hidden is None else (hidden == 0).astype(np.uint8),
-        )  # fmt: skip
+        occlusion = file.occlusion()
+        visible = None if occlusion is None else (occlusion == 0).astype(np.uint8)
+        pair = Pair(onset, apex, flow.facial, flow.head, flow.mask, file.landmarks(), visible)
         return augment(pair, rng, size)
 
 
 def open_source(path: str | Path, split: str) -> Source:
-    """The source at a path: a folder of faces (`landmarks478.json` in it or one level down), or FacialFlowNet data.
+    """The source of a name or path.
 
-    `render:MODEL[=FILE][@FACES]` is rendered on the fly; see :mod:`mer.decflow.data.rendered`. `generic` shows no faces at
-    all; see :mod:`mer.decflow.data.textures`.
+    Parameters
+    ----------
+    path : str or Path
+        A folder of faces (`landmarks478.json` in it or one level down); FacialFlowNet data;
+        `render:MODEL[=FILE][@FACES]`, rendered on the fly (:mod:`mer.decflow.data.rendered`); or `generic`, without
+        faces (:mod:`mer.decflow.data.textures`).
+    split : {"train", "val", "test"}
+        People whose pairs are drawn.
     """
     if split not in SPLITS:
         raise ValueError(f"no split {split!r}; there are {', '.join(SPLITS)}")
     if str(path) == "generic":
-        return generic_pair  # of nobody, so there is nothing to split
+        return generic_pair  # shows no people, so there is nothing to split
     if str(path).startswith("render:"):
         return open_rendered(str(path), split)
-    path = Path(path)
-    if (path / "landmarks478.json").exists():
-        return WarpedPhotos([path], split)
-    below = sorted(table.parent for table in path.glob("*/landmarks478.json"))
-    if below:
-        return WarpedPhotos(below, split)
-    if (path / "flow").is_dir():
+    folders = face_folders(path)
+    if folders:
+        return WarpedPhotos(folders, split)
+    if (Path(path) / "flow").is_dir():
         return OnDisk(path, split)
     raise FileNotFoundError(
         f"{path}: neither faces (landmarks478.json there or one level down) nor FacialFlowNet data (flow/facial/...)"
@@ -106,30 +107,31 @@ class Batches(Dataset):
     def __getitem__(self, n: int) -> dict[str, Tensor]:
         rng = np.random.default_rng([self.seed, n])
         pair = self.sources[n % len(self.sources)](rng, self.size)
-        return to_tensors(pair, known_landmarks(pair, rng))
+        return to_tensors(pair, simulate_detection(pair, rng))
 
 
-def known_landmarks(pair: Pair, rng: np.random.Generator) -> NDArray[np.float32]:
-    """The landmarks that the network is told: a detector's, with its error, or the mean face where there are none."""
-    landmarks = place_canonical(pair) if pair.landmarks is None or rng.random() < 0.25 else pair.landmarks
-    unit = np.linalg.norm(np.subtract(*landmarks[list(OUTER_EYE_CORNERS), :2]))
-    off = rng.normal(0, 0.012 * unit, 3) * [1, 1, 0]
-    return (landmarks + off + rng.normal(0, 0.004 * unit, landmarks.shape)).astype(np.float32)
+def simulate_detection(pair: Pair, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Landmarks as a network gets them: with a detector's error, or of the mean face (always if none are known)."""
+    landmarks = place_mean_face(pair) if pair.landmarks is None or rng.random() < 0.25 else pair.landmarks
+    interocular = np.linalg.norm(np.subtract(*landmarks[list(OUTER_EYE_CORNERS), :2]))
+    common_error = rng.normal(0, 0.012 * interocular, 3) * [1, 1, 0]
+    return (landmarks + common_error + rng.normal(0, 0.004 * interocular, landmarks.shape)).astype(np.float32)
 
 
-def place_canonical(pair: Pair) -> NDArray[np.float32]:
-    """The mean face, upright, where the pair's face is: by its eyes if they are known, else by the mask."""
+def place_mean_face(pair: Pair) -> NDArray[np.float32]:
+    """The mean face, upright, at the place of the pair's face: by the eyes if they are known, else by the mask."""
     points = canonical_landmarks()
     if pair.landmarks is not None:
         right, left = pair.landmarks[list(OUTER_EYE_CORNERS), :2]
-        unit, middle = np.linalg.norm(left - right), (left + right) / 2
+        interocular, origin = np.linalg.norm(left - right), (left + right) / 2
     else:
         rows, columns = np.nonzero(pair.mask)
         if not len(rows):
             rows, columns = np.array([0, pair.mask.shape[0] - 1]), np.array([0, pair.mask.shape[1] - 1])
         low, high = points[list(OVAL), :2].min(axis=0), points[list(OVAL), :2].max(axis=0)
-        unit = (rows.max() - rows.min()) / (high[1] - low[1])
-        middle = np.array([columns.min() + columns.max(), rows.min() + rows.max()]) / 2 - unit * (low + high) / 2
-    placed = points * unit
-    placed[:, :2] += middle
+        interocular = (rows.max() - rows.min()) / (high[1] - low[1])
+        center = np.array([columns.min() + columns.max(), rows.min() + rows.max()]) / 2
+        origin = center - interocular * (low + high) / 2
+    placed = points * interocular
+    placed[:, :2] += origin
     return placed.astype(np.float32)

@@ -6,11 +6,12 @@ import cv2
 import numpy as np
 import pytest
 
-from mer.decflow.data.augment import hide, mirror, mirrored_landmarks, resample, shake
-from mer.decflow.data.sources import Batches, open_source, place_canonical
-from mer.decflow.data.warped_photos import Motion, _bumps, _patches, _waves, read_photos, warped_pair
+from mer.decflow.data.augment import camera_shake, mirror, occlude, resample
+from mer.decflow.data.skin_motion import bumps, patches, waves
+from mer.decflow.data.sources import Batches, open_source, place_mean_face
+from mer.decflow.data.warped_photos import Motion, read_photos, warped_pair
 from mer.decflow.prior import cell_means, face_map
-from mer.face.canonical import canonical_landmarks
+from mer.face.canonical import canonical_landmarks, mirrored_landmarks
 from tests.decflow.faces import write_faces
 
 QUIET = Motion(noise=(0.01, 0.011), light=1e-6, coarse=0, still_head=0, still_face=0)
@@ -82,7 +83,7 @@ def test_scaled_pairs_still_explain_their_frames(faces):
 
 def test_what_a_patch_hides_is_not_visible(faces):
     pair = warped_pair(read_photos([faces], "train")[1], np.random.default_rng(1), 128, QUIET)
-    covered = hide(pair, np.random.default_rng(0))
+    covered = occlude(pair, np.random.default_rng(0))
     changed = (covered.apex != pair.apex).any(axis=2)
     assert changed.any()
     seen = pulled_back(changed.astype(np.float32), pair.facial) > 0.2
@@ -116,7 +117,7 @@ def test_the_face_map_reads_canonical_coordinates_at_the_landmarks():
 
 def test_the_mean_face_is_placed_by_the_mask_where_there_are_no_landmarks(faces):
     pair = warped_pair(read_photos([faces], "train")[0], np.random.default_rng(0), 128, QUIET)
-    placed = place_canonical(replace(pair, landmarks=None))
+    placed = place_mean_face(replace(pair, landmarks=None))
     assert np.linalg.norm(placed[:, :2] - pair.landmarks[:, :2], axis=1).mean() < 8
 
 
@@ -130,7 +131,7 @@ def test_a_camera_that_moves_takes_head_and_facial_flow_with_it(faces):
     rng = np.random.default_rng(3)
     pair = warped_pair(read_photos([faces], "train")[0], rng, 160, QUIET)
     scale, shift = np.full(2, 0.9), np.array([3.0, -2.0])
-    moved = resample(pair, scale, shift, 128, shake(rng, 128))
+    moved = resample(pair, scale, shift, 128, camera_shake(rng, 128))
     steady = resample(pair, scale, shift, 128)
     assert np.abs(moved.head - steady.head).mean() > 0.3
     assert error_within(moved, moved.facial) < 2
@@ -139,7 +140,7 @@ def test_a_camera_that_moves_takes_head_and_facial_flow_with_it(faces):
     assert np.abs(lengths[0] - lengths[1]).max() < 0.05 * lengths[1].max() + 1e-6
 
 
-@pytest.mark.parametrize("kind", [_bumps, _patches, _waves])
+@pytest.mark.parametrize("kind", [bumps, patches, waves])
 def test_each_kind_of_skin_motion_is_smooth(kind):
     y, x = np.mgrid[:64, :64].astype(float) * 2
     points = canonical_landmarks() * 50 + [64, 50, 0]
