@@ -1,7 +1,7 @@
 """Files that are complete or absent: written under a temporary name, then renamed in one step.
 
-Kept by hand: `atomicwrites` is no longer maintained, and its temporary files cannot be recognized and removed after a run
-was killed.
+Kept by hand: `atomicwrites` is no longer maintained, and its temporary files cannot be recognized and removed after a
+killed run.
 """
 
 from __future__ import annotations

@@ -38,4 +38,4 @@ def install(moved: Mapping[str, str]) -> None:
         Old dotted path -> new dotted path. Both import the same module object.
     """
     # First, since a leftover folder of an earlier checkout would otherwise be imported as a namespace package.
-    sys.meta_path.insert(0, _MovedModules(moved))  # type: ignore[arg-type]
+    sys.meta_path.insert(0, _MovedModules(moved))

@@ -1,3 +1,4 @@
+import json
 import shutil
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import pytest
 from mer.cli import main
 from mer.cli.program import COMMANDS
 from tests.datasets.test_video import write_video
+from tests.faults.test_interruptions import images
 
 
 @pytest.fixture
@@ -37,9 +39,13 @@ def test_help_and_version(mer):
     assert mer("--version")[1].startswith("mer ")
 
 
-def test_python_m_mer_is_the_same_program():
+def test_python_m_mer_is_the_same_program(tmp_path):
     done = subprocess.run([sys.executable, "-m", "mer", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("mer ")
+    folder, table = images(tmp_path)
+    arguments = ["import-flow", str(folder), "--table", str(table), "--out", str(tmp_path / "flows")]
+    subprocess.run([sys.executable, "-m", "mer", *arguments], capture_output=True, check=True)
+    assert json.loads((tmp_path / "flows" / "run.json").read_text())["command"] == ["mer", *arguments]
 
 
 @pytest.mark.parametrize(
@@ -68,7 +74,7 @@ def test_debug_shows_the_traceback(monkeypatch, tmp_path):
         main()
 
 
-def test_an_interruption_says_how_to_go_on(mer, monkeypatch):
+def test_an_interruption_says_how_to_resume(mer, monkeypatch):
     def interrupt(**keywords):
         raise KeyboardInterrupt
 

@@ -32,6 +32,15 @@ def test_scores_are_printed_and_the_report_is_written(flows, tmp_path, monkeypat
     assert "\x1b[" not in done.output
 
 
+def test_folds_of_a_killed_run_are_removed_with_the_next_report(flows, tmp_path):
+    (tmp_path / "out" / ".folds").mkdir(parents=True)
+    (tmp_path / "out" / ".folds" / "old.npz").touch()
+    (tmp_path / "other" / ".folds").mkdir(parents=True)
+    assert run("evaluate", flows, "--report", tmp_path / "out", "--model", "majority").exit_code == 0
+    assert not (tmp_path / "out" / ".folds").exists()
+    assert (tmp_path / "other" / ".folds").exists()
+
+
 def test_failed_clips_are_listed_with_exit_status_1(flows, tmp_path):
     table = write_drawn_flows(flows, people=3)
     table.loc[0, ["status", "message"]] = "no_face", "too dark"
