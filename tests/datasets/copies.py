@@ -13,6 +13,21 @@ CASME2_HEADER = ["Subject", "Filename", None, "OnsetFrame", "ApexFrame", "Offset
 SAMM_HEADER = ["Subject", "Filename", "Inducement Code", "Onset Frame", "Apex Frame", "Offset Frame", "Duration",
                "Micro", "Action Units", "Estimated Emotion", "Objective Classes", "Notes"]  # fmt: skip
 CASME3_HEADER = ["Subject", "Filename", "Onset", "Apex", "Offset", "AU", "Objective class", "emotion"]
+# subject, clip, onset, apex, offset, aus, label
+CASME2_ROWS = [
+    (1, "EP02_01f", 46, 59, 86, 12, "happiness"),
+    (1, "EP19_05f", 96, 101, 104, "4+7+L10", "disgust"),
+    (4, "EP12_01f", 261, "/", 321, "4+5", "disgust"),
+    (5, "EP09_05f", 69, 69, 123, "R2+15", "repression"),
+    (5, "EP16_04f", 141, 181, 181, "?", "Others"),
+]
+CASME2_CLEAN = [cell for cell in CASME2_HEADER if cell]
+# subject, clip, onset, apex, offset, aus, label, objective
+SAMM_ROWS = [
+    ("006", "006_1_2", 562, 588, 602, "4+7C ", "Anger", "III"),
+    ("010", "010_2_1", 192, 206, 228, "(R6 or R12)+R15", "Others", "VII"),
+    ("020", "020_4_2", 148, 151, 152, "4D+ref(6)+7C+43E", "Happiness", "I"),
+]
 
 
 def frames(folder: Path, numbers: Iterable[int], name: str = "img{}.jpg") -> Path:

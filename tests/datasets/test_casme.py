@@ -1,7 +1,5 @@
 from mer.datasets import load_dataset
-from tests.datasets.copies import book, frames
-from tests.datasets.test_casme2 import ROWS as CASME2_ROWS
-from tests.datasets.test_casme2 import casme2
+from tests.datasets.copies import CASME2_ROWS, book, casme2, frames
 
 HEADER = ["Subject", "Filename", None, "OnsetF", "ApexF1", "ApexF2", "OffsetF", None, "AU", "Emotion"]
 

@@ -3,16 +3,9 @@ import pytest
 
 from mer.datasets import DATASETS, load_dataset
 from mer.datasets.local_copy import read_copy
+from tests.datasets.copies import CASME2_CLEAN as CLEAN
 from tests.datasets.copies import CASME2_HEADER, book, casme2, frames
-
-ROWS = [
-    (1, "EP02_01f", 46, 59, 86, 12, "happiness"),
-    (1, "EP19_05f", 96, 101, 104, "4+7+L10", "disgust"),
-    (4, "EP12_01f", 261, "/", 321, "4+5", "disgust"),
-    (5, "EP09_05f", 69, 69, 123, "R2+15", "repression"),
-    (5, "EP16_04f", 141, 181, 181, "?", "Others"),
-]
-CLEAN = [cell for cell in CASME2_HEADER if cell]
+from tests.datasets.copies import CASME2_ROWS as ROWS
 
 
 @pytest.mark.parametrize("header", [CASME2_HEADER, CLEAN], ids=["blank columns", "cleaned"])

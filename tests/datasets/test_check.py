@@ -88,19 +88,6 @@ def test_wrong_arguments_give_one_message(mer, tmp_path, monkeypatch, arguments,
     assert message in " ".join(err.split())
 
 
-def test_the_facts_of_every_database_are_complete():
-    for name, database in DATASETS.items():
-        assert name == database.name
-        assert all(label == label.casefold() for label in database.labels)
-        assert database.fps > 0
-        assert database.layout
-        for edition in database.published:
-            assert set(edition.labels) <= set(database.labels) or not database.labels
-            assert edition.source
-    for name in ("casme", "casme2", "samm", "smic", "casme-sq", "samm-lv", "casme3", "mmew", "4dme", "dfme"):
-        assert name in DATASETS
-
-
 def test_the_documentation_lists_every_database_and_label():
     text = (Path(__file__).parents[2] / "docs" / "datasets.md").read_text(encoding="utf-8")
     rows = [line for line in text.splitlines() if line.startswith("| `")]

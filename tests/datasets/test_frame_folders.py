@@ -16,15 +16,23 @@ def test_a_person_is_found_under_any_spelling(tmp_path, folder):
     }
 
 
-@pytest.mark.parametrize("name", ["strip", "", "sub", "x1", "1a"])
-def test_other_text_is_not_a_person(name):
-    with pytest.raises(ValueError, match="not the name of a person such as 001"):
-        numbered_subject("", 3)(name)
+def test_blanks_at_the_ends_of_names_are_ignored(tmp_path):
+    frames(tmp_path / "sub01 " / "EP02_01f ", [46])
+    assert list(find_frames(tmp_path, IDENTIFY).folders) == [Place("sub01", "ep02_01f")]
 
 
-def test_trailing_zeros_are_kept():
-    assert numbered_subject("", 3)("010") == "010"
-    assert numbered_subject("", 3)("20") == "020"
+@pytest.mark.parametrize("name", ["CASMEⅡ", "CASMEⅱ", "ＣＡＳＭＥⅡ", "casmeII"])
+def test_patterns_match_special_characters(tmp_path, name):
+    frames(tmp_path / name / "sub01" / "EP1", [1])
+    frames(tmp_path / "CASME" / "sub02" / "EP1", [1])
+    assert [place.subject for place in find_frames(tmp_path, IDENTIFY, skip=r"casme ?(2|ii)").folders] == ["sub02"]
+    assert find_frames(tmp_path, IDENTIFY, prefer=(r"casmeii",)).used == f"{name}/sub01"
+
+
+def test_links_to_a_folder_above_end_the_search(tmp_path):
+    frames(tmp_path / "sub01" / "EP1", [1])
+    (tmp_path / "sub01" / "again").symlink_to(tmp_path, target_is_directory=True)
+    assert list(find_frames(tmp_path, IDENTIFY).folders) == [Place("sub01", "ep1")]
 
 
 def test_only_the_preferred_version_is_used(tmp_path):

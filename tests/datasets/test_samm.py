@@ -4,12 +4,7 @@ import pytest
 from mer.datasets import DATASETS, load_dataset, read_copy
 from mer.datasets.check import check_copy
 from tests.datasets.copies import SAMM_HEADER, book, frames, samm
-
-ROWS = [
-    ("006", "006_1_2", 562, 588, 602, "4+7C ", "Anger", "III"),
-    ("010", "010_2_1", 192, 206, 228, "(R6 or R12)+R15", "Others", "VII"),
-    ("020", "020_4_2", 148, 151, 152, "4D+ref(6)+7C+43E", "Happiness", "I"),
-]
+from tests.datasets.copies import SAMM_ROWS as ROWS
 
 
 def test_thirteen_rows_of_text_above_the_headers(tmp_path):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mer.datasets import DATASETS, load_dataset
+from mer.datasets import DATASETS, find_dataset, load_dataset
 from mer.datasets.identifiers import clip_key, subject_name
 from mer.evaluation.protocols.protocol import PROTOCOLS
 from tests.datasets.copies import casme2, casme3, frames, samm
@@ -95,3 +95,15 @@ def test_clips_and_people_match_the_organizers_list(tables):
 def test_people_have_one_name(name):
     subject = DATASETS[name].subject("7")
     assert subject_name(name, subject) == subject
+
+
+def test_all_databases_are_registered():
+    for name in ("casme", "casme2", "samm", "smic", "casme-sq", "samm-lv", "casme3", "mmew", "4dme", "dfme"):
+        assert find_dataset(name) is DATASETS[name]
+
+
+def test_an_unknown_database_and_a_missing_folder(tmp_path):
+    with pytest.raises(ValueError, match="unknown dataset 'casme4'; expected casme, casme2, samm"):
+        load_dataset("casme4", tmp_path)
+    with pytest.raises(FileNotFoundError, match="nowhere is not a folder; give the one that holds CASME II"):
+        load_dataset("casme2", tmp_path / "nowhere")
