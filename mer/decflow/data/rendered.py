@@ -87,8 +87,6 @@ class Rendered:
         truth = label_pair(scene, first, second)
         frames = [np.clip(np.rint(render(scene, state)), 0, 255).astype(np.uint8) for state in (first, second)]
         onset, apex = degrade(frames, rng, light=0.03)  # less than by default: the scene's light changes too
-            frames, rng, light=0.03
-        )  # less light than by default, since the scene's light changes too
         flow, visible = truth.flow, (truth.occlusion == 0).astype(np.uint8)
         return Pair(onset, apex, flow.facial, flow.head, flow.mask, landmarks_at(scene, first), visible)
 
