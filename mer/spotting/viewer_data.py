@@ -19,7 +19,7 @@ from mer.report.figures import flow_to_rgb
 from mer.report.pictures import jpeg, outline
 from mer.utils.progress import Track
 
-GRID = 24  # cells of the flow a side, each with a dart
+GRID = 24  # cells of the flow a side, each with an arrow
 INSIDE = 30  # frames of one expression, at most
 WITH_FLOW = 150  # frames of all expressions together, and with that the size of the page
 BETWEEN = 60  # frames outside of all expressions
