@@ -11,19 +11,21 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from mer.datasets.video import write_video
-from mer.synth.animation import EXPRESSIONS, MICRO, draw_light, draw_units, peak_motion
-from mer.synth.camera import draw_background, draw_lens, take
-from mer.synth.flow_dataset import cached_model
+from mer.synth.animation import draw_light, peak_motion
+from mer.synth.background import draw_background
+from mer.synth.camera import draw_image_quality, frame_camera, take_picture
+from mer.synth.expressions import FULL_EXPRESSIONS, MICRO_EXPRESSIONS, draw_units
+from mer.synth.face_model_registry import cached_face_model
 from mer.synth.head import Head, make_head
 from mer.synth.people import Person, draw_portrait
-from mer.synth.scene import Scene, State, frame_camera, render
+from mer.synth.scene import Scene, State, render
 
 MICRO_SECONDS = (0.16, 0.5)
 MACRO_SECONDS = (0.7, 3.0)
 GAP = 0.6  # seconds between two expressions, at least
 _PATTERNS = {
-    "micro": MICRO,
-    "macro": {name: patterns for name, patterns in EXPRESSIONS.items() if name not in ("neutral", "contempt")},
+    "micro": MICRO_EXPRESSIONS,
+    "macro": {name: patterns for name, patterns in FULL_EXPRESSIONS.items() if name not in ("neutral", "contempt")},
 }
 
 
@@ -284,18 +286,20 @@ def make_long_video(
     """
     rng = np.random.default_rng([settings.seed, 7, number])
     portrait = draw_portrait(person, 0, rng)
-    head = make_head(portrait, cached_model(settings.face_model, None))
+    head = make_head(portrait, cached_face_model(settings.face_model, None))
     size = settings.size
-    camera = frame_camera(size, size * rng.uniform(0.30, 0.36), (size * 0.5, size * 0.43))
+    camera = frame_camera(size * rng.uniform(0.30, 0.36), (size * 0.5, size * 0.43))
     background = draw_background(size, camera, portrait, rng, own=person is not None)
-    scene, lens = Scene(head, settings.face_model, background, camera, size), draw_lens(rng, 0.6)
+    scene, quality = Scene(head, settings.face_model, background, camera, size), draw_image_quality(rng, 0.6)
     clip = long_clip(
         head, settings.face_model, rng, settings.seconds, settings.fps, micro=settings.micro, macro=settings.macro,
         talk=settings.talk, head_motion=settings.head_motion,
     )  # fmt: skip
     path = Path(out) / f"s{number:02d}" / "video.mp4"
     if not path.exists():
-        write_video(path, (take(render(scene, state), lens, rng) for state in clip.states), size, settings.fps)
+        write_video(
+            path, (take_picture(render(scene, state), quality, rng) for state in clip.states), size, settings.fps
+        )
     return clip
 
 

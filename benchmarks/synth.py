@@ -23,11 +23,12 @@ import numpy as np
 
 from mer.synth import load_face_model
 from mer.synth.animation import ffn_clip, micro_clip
-from mer.synth.camera import draw_background, draw_lens, take
+from mer.synth.background import draw_background
+from mer.synth.camera import draw_image_quality, frame_camera, take_picture
 from mer.synth.flow_dataset import Settings, make_dataset, plan
 from mer.synth.head import make_head
 from mer.synth.people import draw_portrait, find_people
-from mer.synth.scene import Scene, frame_camera, label_pair, landmarks_at, render
+from mer.synth.scene import Scene, label_pair, landmarks_at, render
 from mer.synth.skin import draw_face
 
 SIZE = 256
@@ -51,11 +52,11 @@ def plausibility(args: argparse.Namespace) -> None:
             portrait = draw_portrait(job.person, job.use, rng)
             head = make_head(portrait, model)
             clip = ffn_clip(head, model.name, rng, 5) if preset == "ffn" else micro_clip(head, model.name, rng, 2)
-            camera = frame_camera(SIZE, SIZE * rng.uniform(0.28, 0.40), (SIZE / 2, 0.43 * SIZE))
+            camera = frame_camera(SIZE * rng.uniform(0.28, 0.40), (SIZE / 2, 0.43 * SIZE))
             scene = Scene(head, model.name, draw_background(SIZE, camera, portrait, rng, own=False), camera, SIZE)
-            lens = draw_lens(rng)
+            quality = draw_image_quality(rng)
             states = [clip.states[0], clip.states[-1]]
-            faces = [detect_faces(take(render(scene, state), lens, rng)) for state in states]
+            faces = [detect_faces(take_picture(render(scene, state), quality, rng)) for state in states]
             frames += 2
             found += sum(bool(f) for f in faces)
             if all(faces):

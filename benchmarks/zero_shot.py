@@ -34,14 +34,14 @@ from mer.models.synthetic_prior import zero_shot, zero_shot_strict
 from mer.models.zero_shot_classifier import WEIGHTS
 from mer.models.zero_shot_training import save_weights, train_networks
 from mer.synth import load_face_model
+from mer.synth.drawn_motions import drawn_motions
+from mer.synth.expressions import CLASS_COUNTS
 from mer.synth.flow_degradation import as_8bit_image
 from mer.synth.micro_flows import micro_flows, peak_length
 from mer.synth.unit_motions import (
-    CLASS_COUNTS,
     UNITS,
     UnitMotions,
     draw_intensities,
-    drawn_motions,
     expression_flow,
     face_motions,
     head_flow,

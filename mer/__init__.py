@@ -38,6 +38,8 @@ _MOVED = {
     "mer.result": "mer.evaluation.result",
     "mer.sample_set": "mer.synth.sample_set",
     "mer.samples": "mer.datasets.samples",
+    "mer.synth.benchmark": "mer.synth.video_benchmark",
+    "mer.synth.dataset": "mer.synth.flow_dataset",
     "mer.synth.facialflownet": "mer.flow.facialflownet",
     "mer.training": "mer.evaluation.train_classifier",
     "mer.unit_result": "mer.evaluation.au_result",

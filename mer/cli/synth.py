@@ -61,7 +61,7 @@ def synth(
     Example: `mer synth rendered/ --preset micro --pairs 200 --preview`
     """
     from mer.synth import BenchmarkSettings, Settings, make_benchmark, make_dataset
-    from mer.synth.flow_dataset import NOTE
+    from mer.synth.render_run import NOTE
     from mer.utils.progress import track
 
     path = None if face_model_path is None else str(face_model_path)

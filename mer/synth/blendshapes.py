@@ -1,7 +1,7 @@
-"""FACS action units, left and right, as shapes of each face model: one table, so that everything above speaks in AUs.
+"""FACS action units as blendshapes of each face model, so that all other code can speak of action units alone.
 
-Ekman, Friesen & Hager, "Facial Action Coding System", 2002. A unit is written as on annotation sheets: `12` on both
-sides, `L12` on the subject's left, `R12` on the right. Intensity runs from 0 to 1.
+Ekman, Friesen & Hager, "Facial Action Coding System", 2002. Units are written as on annotation sheets: `12` for both
+sides, `L12` for the subject's left, `R12` for the right. Intensities run from 0 to 1.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import numpy as np
 
 from mer.synth.face_model import FaceModel, FaceModelError
 
-# Shapes in ARKit's names at intensity 1; `*` stands for the side. Other models' names are derived below. The units' own
-# names are in `mer.datasets.action_units.FACS_NAMES`.
-ACTION_UNITS: dict[str, dict[str, float]] = {
+# Unit -> weights of ARKit's shapes at intensity 1; `*` stands for the side. The names of the units are in
+# `mer.datasets.action_units.FACS_NAMES`.
+UNIT_SHAPES: dict[str, dict[str, float]] = {
     "1": {"browInnerUp*": 1.0},
     "2": {"browOuterUp*": 1.0},
     "4": {"browDown*": 1.0},
@@ -41,34 +41,43 @@ ACTION_UNITS: dict[str, dict[str, float]] = {
     "34": {"cheekPuff*": 1.0},
     "45": {"eyeBlink*": 1.0},
 }
-SIDES = {"L": "Left", "R": "Right"}  # the subject's own
-# What a model calls a shape that ARKit names otherwise, before its sides are added.
+SIDES = {"L": "Left", "R": "Right"}  # the subject's
+# Shapes that a model splits or names differently, before the side is filled in.
 _OWN_SHAPES: dict[str, dict[str, dict[str, float]]] = {
     "ict": {"cheekSquint*": {"cheekRaiser*": 0.6, "cheekSquint*": 0.6}}
 }
 
 
+def has_sides(number: str) -> bool:
+    """Whether a unit can be shown on one side alone."""
+    return any("*" in shape for shape in UNIT_SHAPES[number])
+
+
 def parse_unit(unit: str) -> tuple[str, str]:
-    """`"L12"` to `("12", "L")`, `"12"` to `("12", "")`; `ValueError` for a unit that is not in the table."""
+    """Number and side of a unit: `"L12"` gives `("12", "L")`, `"12"` gives `("12", "")`.
+
+    Raises
+    ------
+    ValueError
+        If the unit is not in the table, or has no sides but a side is given.
+    """
     side = unit[:1] if unit[:1] in SIDES else ""
     number = unit[len(side) :]
-    if number not in ACTION_UNITS:
+    if number not in UNIT_SHAPES:
         raise ValueError(
-            f"no action unit {unit!r}; there are {', '.join(ACTION_UNITS)}, with L or R before for one side"
+            f"no action unit {unit!r}; choose from {', '.join(UNIT_SHAPES)}, with the prefix L or R for one side"
         )
-    if side and not any("*" in shape for shape in ACTION_UNITS[number]):
-        raise ValueError(f"action unit {number} has no sides, {unit!r} was asked for")
+    if side and not has_sides(number):
+        raise ValueError(f"action unit {number} has no sides; write {number!r} instead of {unit!r}")
     return number, side
 
 
 def shape_weights(units: Mapping[str, float], model: str) -> dict[str, float]:
-    """Action units with intensities as a model's shapes with weights, in ARKit's names (sides are `Left` and
-    `Right`).
-    """
+    """Weights of a model's shapes, by ARKit name, that show these units at these intensities."""
     weights: dict[str, float] = {}
     for unit, intensity in units.items():
         number, side = parse_unit(unit)
-        for pattern, share in ACTION_UNITS[number].items():
+        for pattern, share in UNIT_SHAPES[number].items():
             own = _OWN_SHAPES.get(model, {}).get(pattern, {pattern: 1.0})
             for shape, factor in own.items():
                 for name in (shape.replace("*", SIDES[s]) for s in (side or "LR")) if "*" in shape else (shape,):
@@ -77,10 +86,10 @@ def shape_weights(units: Mapping[str, float], model: str) -> dict[str, float]:
 
 
 def shape_offsets(model: FaceModel, shape: str) -> np.ndarray:
-    """Offsets `(V, 3)` of a shape by its ARKit name, however the model spells it.
+    """Vertex offsets `(V, 3)` of a shape by its ARKit name, whichever spelling the model uses.
 
-    A shape that the model has for both sides together is split along the middle of the face, with a soft edge as wide
-    as the nose.
+    If the model has one shape for both sides, it is split along the midline of the face, with a soft transition about
+    as wide as the nose. `FaceModelError` if the model lacks the shape.
     """
     for side in SIDES.values():
         if shape.endswith(side):
@@ -89,15 +98,13 @@ def shape_offsets(model: FaceModel, shape: str) -> np.ndarray:
                 if spelling in model.expressions:
                     return model.expressions[spelling]
             if stem in model.expressions:
-                x = model.vertices[:, 0]
-                middle = np.median(model.landmarks(model.vertices)[:, 0])
-                width = 0.06 * np.ptp(model.landmarks(model.vertices)[:, 0])
-                toward_left = 1 / (1 + np.exp(-np.clip((x - middle) / width, -30, 30)))
-                share = toward_left if side == "Left" else 1 - toward_left
-                return model.expressions[stem] * share[:, None]
+                x, landmark_x = model.vertices[:, 0], model.landmarks(model.vertices)[:, 0]
+                midline, width = np.median(landmark_x), 0.06 * np.ptp(landmark_x)
+                left = 1 / (1 + np.exp(-np.clip((x - midline) / width, -30, 30)))
+                return model.expressions[stem] * (left if side == "Left" else 1 - left)[:, None]
     if shape in model.expressions:
         return model.expressions[shape]
-    sides = [f"{shape}_{side}" for side in SIDES]
-    if all(name in model.expressions for name in sides):
-        return model.expressions[sides[0]] + model.expressions[sides[1]]
+    both = [f"{shape}_{side}" for side in SIDES]
+    if all(name in model.expressions for name in both):
+        return model.expressions[both[0]] + model.expressions[both[1]]
     raise FaceModelError(f"the face model {model.name!r} has no shape {shape!r}")

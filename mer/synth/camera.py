@@ -1,4 +1,4 @@
-"""What stands behind the head, and what a camera does to a picture: blur, noise, compression."""
+"""The pinhole camera, and what a real camera adds to a picture: blur, noise, compression."""
 
 from __future__ import annotations
 
@@ -7,85 +7,59 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from mer.synth.fit import Camera
-from mer.synth.portrait import Portrait
+DISTANCE = 10.0  # from camera to face in interocular distances: about 90 cm, usual for a portrait
+
+
+@dataclass(frozen=True, eq=False)
+class Camera:
+    """A pinhole at the origin that looks along z: `x = focal * X / Z + center_x`, in pixels, and likewise y."""
+
+    focal: float
+    center: tuple[float, float]
+
+    def project(self, points: np.ndarray) -> np.ndarray:
+        """Project points `(..., 3)`; the result `(..., 3)` holds x and y in pixels, and the depth z."""
+        depth = points[..., 2:]
+        return np.concatenate([self.focal * points[..., :2] / depth + np.asarray(self.center), depth], axis=-1)
+
+
+def frame_camera(interocular: float, center: tuple[float, float]) -> Camera:
+    """The camera that shows the resting face with this interocular distance, the eyes around `center`, in pixels."""
+    return Camera(DISTANCE * interocular, center)
 
 
 @dataclass(frozen=True)
-class Lens:
-    """A camera's faults.
+class ImageQuality:
+    """Imperfections of a camera's pictures.
 
     Attributes
     ----------
     blur : float
-        Standard deviation, pixels.
+        Standard deviation of the Gaussian blur, pixels.
     noise : float
-        Of the sensor, gray levels; the bright parts have up to twice as much.
-    quality : int
-        Of JPEG, up to 100.
+        Standard deviation of the sensor noise in dark areas, gray levels; bright areas have up to twice as much.
+    jpeg : int
+        Quality of the JPEG compression, up to 100; applied when a picture is written.
     """
 
     blur: float = 0.0
     noise: float = 0.0
-    quality: int = 95
+    jpeg: int = 95
 
 
-def draw_lens(rng: np.random.Generator, strength: float = 1.0) -> Lens:
-    """A camera as it may come."""
+def draw_image_quality(rng: np.random.Generator, strength: float = 1.0) -> ImageQuality:
+    """Draw random imperfections; `strength` multiplies blur and noise."""
     blur = float(rng.uniform(0, 0.7) * strength)
-    return Lens(blur if blur > 0.3 else 0.0, float(rng.uniform(0.3, 3.0) * strength), int(rng.integers(82, 97)))
+    return ImageQuality(blur if blur > 0.3 else 0.0, float(rng.uniform(0.3, 3.0) * strength), int(rng.integers(82, 97)))
 
 
-def take(picture: np.ndarray, lens: Lens, rng: np.random.Generator) -> np.ndarray:
-    """The picture as the sensor gives it, uint8 (H, W, 3); compression comes with the file."""
-    if lens.blur:
-        picture = cv2.GaussianBlur(picture, (0, 0), lens.blur)
-    if lens.noise:
-        # Noise that is partly the same in the three colors, as after demosaicing.
-        grain = rng.standard_normal(picture.shape, dtype=np.float32)
-        grain += rng.standard_normal(picture.shape[:2], dtype=np.float32)[..., None]
-        picture = picture + grain * (0.5 * lens.noise * (1 + picture.mean(axis=2, keepdims=True) / 255))
-    return np.clip(picture + 0.5, 0, 255).astype(np.uint8)
-
-
-def draw_background(size: int, camera: Camera, portrait: Portrait, rng: np.random.Generator, own: bool) -> np.ndarray:
-    """A background, uint8 (size, size, 3): the photograph's own with the person painted out, or a drawn one."""
-    if own:
-        return _own_background(size, camera, portrait)
-    n = int(rng.integers(2, 6))
-    tone = rng.uniform(40, 215) + rng.normal(0, 14, 3)
-    field = rng.normal(0, rng.uniform(3, 30), (n, n, 1)) + rng.normal(0, 7, (n, n, 3))
-    picture = cv2.resize(field.astype(np.float32), (size, size), interpolation=cv2.INTER_CUBIC)
-    y, x = np.mgrid[:size, :size].astype(np.float32) / size
-    kind = rng.random()
-    if kind < 0.25:  # lights out of focus
-        for _ in range(int(rng.integers(4, 16))):
-            spot = np.hypot(x - rng.random(), y - rng.random()) < rng.uniform(0.02, 0.09)
-            soft = cv2.GaussianBlur(spot.astype(np.float32), (0, 0), size / 90)
-            picture = picture + soft[..., None] * rng.uniform(10, 70) * rng.uniform(0.5, 1, 3)
-    elif kind < 0.5:  # shelves, panels, windows
-        for axis in (x, y):
-            for _ in range(int(rng.integers(0, 4))):
-                low, high = np.sort(rng.random(2))
-                picture = picture + ((axis > low) & (axis < high))[..., None] * rng.normal(0, 18, 3)
-        picture = cv2.GaussianBlur(picture, (0, 0), size / 256 * rng.uniform(0.6, 6))
-    grain = cv2.GaussianBlur(rng.standard_normal((size, size)).astype(np.float32), (0, 0), size / 256)
-    picture = picture + tone + grain[..., None] * rng.uniform(0, 6)
-    return np.clip(picture, 0, 255).astype(np.uint8)
-
-
-def _own_background(size: int, camera: Camera, portrait: Portrait) -> np.ndarray:
-    matte = cv2.dilate((portrait.matte > 0.03).astype(np.uint8), np.ones((9, 9), np.uint8))
-    _, nearest = cv2.distanceTransformWithLabels(matte, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    colors = np.zeros((nearest.max() + 1, 3), np.float32)
-    colors[nearest[matte == 0]] = portrait.image[matte == 0]
-    filled = colors[nearest]
-    soft = cv2.GaussianBlur(filled, (0, 0), 12)
-    share = cv2.GaussianBlur(matte.astype(np.float32), (0, 0), 4)[..., None]
-    filled = share * soft + (1 - share) * filled
-    unit = np.linalg.norm(portrait.landmarks[263, :2] - portrait.landmarks[33, :2])
-    middle = portrait.landmarks[[33, 263], :2].mean(axis=0)
-    zoom = camera.focal / 10 / unit
-    matrix = np.array([[zoom, 0, camera.center[0] - zoom * middle[0]], [0, zoom, camera.center[1] - zoom * middle[1]]])
-    view = cv2.warpAffine(filled, matrix, (size, size), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REFLECT)
-    return np.clip(view, 0, 255).astype(np.uint8)
+def take_picture(image: np.ndarray, quality: ImageQuality, rng: np.random.Generator) -> np.ndarray:
+    """Blur a rendered image (H, W, 3), add sensor noise, and round it to uint8."""
+    if quality.blur:
+        image = cv2.GaussianBlur(image, (0, 0), quality.blur)
+    if quality.noise:
+        # Half of the noise is shared by the three colors, as after demosaicing.
+        noise = rng.standard_normal(image.shape, dtype=np.float32)
+        noise += rng.standard_normal(image.shape[:2], dtype=np.float32)[..., None]
+        image = image + noise * (0.5 * quality.noise * (1 + image.mean(axis=2, keepdims=True) / 255))
+    return np.clip(image + 0.5, 0, 255).astype(np.uint8)

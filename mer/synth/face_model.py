@@ -1,4 +1,4 @@
-"""A face model: one skin surface, its expression shapes, and where the 478 landmarks lie on it."""
+"""A face model: a skin mesh, its expression shapes, and the position of the 478 landmarks on it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from mer.face.canonical import N_LANDMARKS
 
 
 class FaceModelError(ValueError):
-    """A face model file that cannot be used; the message says what is wrong with it."""
+    """The face model file cannot be used; the message gives the reason."""
 
 
 @dataclass(frozen=True, eq=False)
 class FaceModel:
-    """The skin of a head. x to the image's right, y down, z away from the camera, as landmarks have it; any unit.
+    """The skin of a head, in any unit of length. x points to the image's right, y down, z away from the camera.
 
     Attributes
     ----------
@@ -26,13 +26,13 @@ class FaceModel:
         The neutral face.
     triangles : int32 (T, 3)
     expressions : dict of str to float64 (V, 3)
-        Offsets at full strength, by the model's own names.
+        Vertex offsets of each expression shape at full strength, under the model's own names.
     identity : float64 (K, V, 3)
-        Offsets of the modes of identity, at one standard deviation; `K` may be 0.
-    corners : int32 (478, 3)
-        The vertices of the triangle that each landmark lies in; -1 where the model has no such point (the irises).
-    weights : float64 (478, 3)
-        The landmark's barycentric weights in it.
+        Vertex offsets of the identity modes at one standard deviation; `K` may be 0.
+    landmark_vertices : int32 (478, 3)
+        The vertices of the triangle that contains each landmark; -1 if the model lacks the landmark (the irises).
+    landmark_weights : float64 (478, 3)
+        Barycentric weights of each landmark in its triangle.
     """
 
     name: str
@@ -40,95 +40,110 @@ class FaceModel:
     triangles: np.ndarray
     expressions: dict[str, np.ndarray]
     identity: np.ndarray
-    corners: np.ndarray
-    weights: np.ndarray
+    landmark_vertices: np.ndarray
+    landmark_weights: np.ndarray
 
     @property
-    def marked(self) -> np.ndarray:
-        """Bool (478,): the landmarks that the model has."""
-        return self.corners[:, 0] >= 0
+    def has_landmark(self) -> np.ndarray:
+        """Bool (478,): which landmarks the model has."""
+        return self.landmark_vertices[:, 0] >= 0
 
     def landmarks(self, vertices: np.ndarray) -> np.ndarray:
-        """The landmarks on a surface of this topology, `(..., V, 3)` to `(..., n, 3)`, those of `marked` alone."""
-        corners, weights = self.corners[self.marked], self.weights[self.marked]
+        """The n landmarks that the model has, `(..., n, 3)`, on a mesh `(..., V, 3)` of the same topology."""
+        corners, weights = self.landmark_vertices[self.has_landmark], self.landmark_weights[self.has_landmark]
         return np.einsum("...nkd,nk->...nd", vertices[..., corners, :], weights)
 
+    def all_landmarks(self, vertices: np.ndarray) -> np.ndarray:
+        """The 478 landmarks `(478, 3)` on a mesh `(V, 3)`; those that the model lacks are 0."""
+        points = np.zeros((N_LANDMARKS, 3))
+        points[self.has_landmark] = self.landmarks(vertices)
+        return points
 
-def skin_of(
+
+def make_face_model(
     name: str,
     vertices: np.ndarray,
     triangles: np.ndarray,
     expressions: dict[str, np.ndarray],
     identity: np.ndarray,
-    corners: np.ndarray,
-    weights: np.ndarray,
+    landmark_vertices: np.ndarray,
+    landmark_weights: np.ndarray,
 ) -> FaceModel:
-    """The largest connected surface of a model as a :class:`FaceModel`; eyes, teeth and tongue are mer's own."""
+    """Check the arrays of a model and keep its largest connected surface: the skin.
+
+    Eyes, teeth and tongue are dropped, because :mod:`mer.synth.head` adds its own.
+
+    Raises
+    ------
+    FaceModelError
+        If shapes do not match, a triangle refers to a missing vertex, or a value is not finite.
+    """
     vertices, triangles = np.asarray(vertices, float), np.asarray(triangles, np.int64)
     count = len(vertices)
-    if (
-        vertices.ndim != 2
-        or vertices.shape[1] != 3
-        or triangles.ndim != 2
-        or triangles.shape[1] != 3
-        or not len(triangles)
-    ):
+    if vertices.shape[1:] != (3,) or triangles.shape[1:] != (3,) or not len(triangles):
         raise FaceModelError(
-            f"{name}: vertices {vertices.shape} and triangles {triangles.shape} are not (V, 3) and (T, 3)"
+            f"{name}: expected vertices (V, 3) and triangles (T, 3), got {vertices.shape} and {triangles.shape}"
         )
     if triangles.min() < 0 or triangles.max() >= count:
-        raise FaceModelError(f"{name}: a triangle names vertex {triangles.max()}, and there are {count}")
+        raise FaceModelError(f"{name}: a triangle refers to vertex {triangles.max()}, but there are only {count}")
     for key, offsets in expressions.items():
         if offsets.shape != vertices.shape:
-            raise FaceModelError(f"{name}: expression {key!r} is {offsets.shape}, the face {vertices.shape}")
+            raise FaceModelError(f"{name}: expression {key!r} has shape {offsets.shape}, expected {vertices.shape}")
     if identity.shape[1:] != vertices.shape:
-        raise FaceModelError(f"{name}: the modes of identity are {identity.shape}, expected (K, {count}, 3)")
+        raise FaceModelError(f"{name}: the identity modes have shape {identity.shape}, expected (K, {count}, 3)")
     if not all(np.isfinite(a).all() for a in (vertices, identity, *expressions.values())):
-        raise FaceModelError(f"{name}: holds numbers that are not finite; the file is damaged")
+        raise FaceModelError(f"{name}: contains values that are not finite; the file is damaged")
 
     edges = np.concatenate([triangles[:, :2], triangles[:, 1:]])
     graph = coo_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(count, count))
-    part = connected_components(graph, directed=False)[1]
-    keep = part == np.bincount(part).argmax()
-    number = np.where(keep, np.cumsum(keep) - 1, -1)
-    lost = (corners >= 0).all(axis=1) & (number[corners] < 0).any(axis=1)
-    corners = np.where((corners[:, :1] >= 0) & ~lost[:, None], number[corners], -1)
+    component = connected_components(graph, directed=False)[1]
+    keep = component == np.bincount(component).argmax()
+    new_index = np.where(keep, np.cumsum(keep) - 1, -1)
+    lost = (landmark_vertices >= 0).all(axis=1) & (new_index[landmark_vertices] < 0).any(axis=1)
+    landmark_vertices = np.where(
+        (landmark_vertices[:, :1] >= 0) & ~lost[:, None], new_index[landmark_vertices], -1
+    ).astype(np.int32)
     return FaceModel(
         name,
         vertices[keep],
-        number[triangles[keep[triangles].all(axis=1)]].astype(np.int32),
+        new_index[triangles[keep[triangles].all(axis=1)]].astype(np.int32),
         {key: np.asarray(offsets, float)[keep] for key, offsets in expressions.items()},
         np.asarray(identity, float)[:, keep],
-        corners.astype(np.int32),
-        weights,
+        landmark_vertices,
+        landmark_weights,
     )
+
+
+def no_landmarks() -> tuple[np.ndarray, np.ndarray]:
+    """Landmark vertices and weights of a model without landmarks."""
+    return np.full((N_LANDMARKS, 3), -1, np.int32), np.zeros((N_LANDMARKS, 3))
 
 
 def closest_points(points: np.ndarray, vertices: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The surface point nearest to each of `points`: the triangle's vertices `(n, 3)` and the weights in it
-    `(n, 3)`.
+    """For each of `points (n, 3)`, the closest point of a mesh: its triangle's vertices and barycentric weights.
+
+    Only the 24 triangles with the nearest centers are searched. Both results have the shape `(n, 3)`.
     """
     from scipy.spatial import cKDTree
 
-    around = (
-        cKDTree(vertices[triangles].mean(axis=1)).query(points, k=min(24, len(triangles)))[1].reshape(len(points), -1)
-    )
-    a, b, c = (vertices[triangles[around, k]] for k in range(3))
-    weights = _weights_on_triangle(points[:, None], a, b, c)
+    centers = vertices[triangles].mean(axis=1)
+    candidates = cKDTree(centers).query(points, k=min(24, len(triangles)))[1].reshape(len(points), -1)
+    a, b, c = (vertices[triangles[candidates, k]] for k in range(3))
+    weights = _closest_weights(points[:, None], a, b, c)
     distance = np.linalg.norm(np.einsum("nkc,cnkd->nkd", weights, np.stack([a, b, c])) - points[:, None], axis=-1)
     row, best = np.arange(len(points)), distance.argmin(axis=1)
-    return triangles[around[row, best]].astype(np.int32), weights[row, best]
+    return triangles[candidates[row, best]].astype(np.int32), weights[row, best]
 
 
-def _weights_on_triangle(p: np.ndarray, a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
-    """Barycentric weights of the point of each triangle nearest to `p`, `(..., 3)`."""
+def _closest_weights(p: np.ndarray, a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
+    """Barycentric weights `(..., 3)` of the point of each triangle that is closest to `p`."""
     ab, ac, ap = b - a, c - a, p - a
     d00, d01, d11 = (ab * ab).sum(-1), (ab * ac).sum(-1), (ac * ac).sum(-1)
     d20, d21 = (ap * ab).sum(-1), (ap * ac).sum(-1)
     area = np.maximum(d00 * d11 - d01 * d01, 1e-20)
     v, w = (d11 * d20 - d01 * d21) / area, (d00 * d21 - d01 * d20) / area
     inside = np.stack([1 - v - w, v, w], axis=-1)
-    # Outside, the nearest point lies on an edge.
+    # If the projection falls outside the triangle, the closest point lies on an edge.
     edges = []
     for start, end, (i, j) in ((a, b, (0, 1)), (b, c, (1, 2)), (c, a, (2, 0))):
         along = end - start
@@ -139,8 +154,3 @@ def _weights_on_triangle(p: np.ndarray, a: np.ndarray, b: np.ndarray, c: np.ndar
     distances = np.stack([d for d, _ in edges])
     on_edge = np.take_along_axis(np.stack([w for _, w in edges]), distances.argmin(0)[None, ..., None], axis=0)[0]
     return np.where((inside >= 0).all(-1, keepdims=True), inside, on_edge)
-
-
-def no_landmarks() -> tuple[np.ndarray, np.ndarray]:
-    """Corners and weights of a model on which no landmark is known yet."""
-    return np.full((N_LANDMARKS, 3), -1, np.int32), np.zeros((N_LANDMARKS, 3))

@@ -1,7 +1,7 @@
-"""Fit a face model to the landmarks of a portrait: pose, identity, expression, and then the rest by a smooth warp.
+"""Fit a face model to the landmarks of a portrait: pose, identity and expression, then a smooth warp for the rest.
 
-Everything happens in the portrait's space: a pinhole camera at the origin looks along z, a face stands `DISTANCE`
-interocular distances away, and that distance is the unit.
+All coordinates are in portrait space: a pinhole camera at the origin looks along z, the face is `DISTANCE` interocular
+distances away, and the interocular distance is the unit of length.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from scipy.interpolate import RBFInterpolator
 from scipy.optimize import lsq_linear
 
 from mer.synth.blendshapes import shape_offsets
+from mer.synth.camera import DISTANCE, Camera
 from mer.synth.face_model import FaceModel, FaceModelError
 
-DISTANCE = 10.0  # about 90 cm, a portrait's usual distance
-# Shapes that a quiet portrait may hold; the rest of them cannot be told from identity.
+# Shapes that a neutral portrait may show; the others cannot be separated from identity.
 _EXPRESSION = (
     "browDownLeft", "browDownRight", "browInnerUp", "browOuterUpLeft", "browOuterUpRight",
     "eyeBlinkLeft", "eyeBlinkRight",
@@ -27,34 +27,21 @@ _EXPRESSION = (
 
 
 @dataclass(frozen=True, eq=False)
-class Camera:
-    """A pinhole: `x = focal * X / Z + center_x`, in pixels, and likewise y."""
-
-    focal: float
-    center: tuple[float, float]
-
-    def project(self, points: np.ndarray) -> np.ndarray:
-        """Points in space `(..., 3)` to `(..., 3)`: x, y in pixels, and the depth."""
-        depth = points[..., 2:]
-        return np.concatenate([self.focal * points[..., :2] / depth + np.asarray(self.center), depth], axis=-1)
-
-
-@dataclass(frozen=True, eq=False)
 class Fit:
-    """A face model fitted to a portrait.
+    """A face model fitted to a portrait, in portrait space.
 
     Attributes
     ----------
     vertices : float64 (V, 3)
-        The model's surface in the portrait's space.
+        The model's mesh with the portrait's identity and expression.
     landmarks : float64 (478, 3)
-        The portrait's landmarks there.
+        The portrait's landmarks.
     camera : Camera
-        Of the portrait.
+        The portrait's camera.
     expression : dict of str to float
-        What the portrait's own expression was found to be, by shape.
+        Weights of the shapes that the portrait itself shows.
     offsets : function
-        A shape's name and the numbers of `n` vertices to the offsets of those on this face, `(n, 3)`.
+        `offsets(shape, vertex_ids)` gives the offsets `(n, 3)` of a shape at full strength at n vertices of this face.
     """
 
     vertices: np.ndarray
@@ -67,75 +54,83 @@ class Fit:
 def fit_face(model: FaceModel, landmarks: np.ndarray) -> Fit:
     """Fit `model` to `landmarks`, float32 (478, 3), pixels.
 
-    Pose, the modes of identity and the expression are found by bounded least squares with a prior; what they cannot
-    explain is taken up by a smooth warp of space, through which the expression shapes go too, so that on a face with
-    narrow eyes a blink moves the lid less.
-    """
-    if model.marked.sum() < 50:
-        raise FaceModelError(f"the face model {model.name!r} has only {model.marked.sum()} landmarks, too few to fit")
-    unit = float(np.linalg.norm(landmarks[263, :2] - landmarks[33, :2]))
-    middle = landmarks[[33, 263], :2].mean(axis=0)
-    camera = Camera(DISTANCE * unit, (float(middle[0]), float(middle[1])))
-    level = landmarks[[33, 263], 2].mean()
-    depth = DISTANCE + (landmarks[:, 2:] - level) / unit
-    target = np.concatenate([(landmarks[:, :2] - middle) / camera.focal * depth, depth], axis=1).astype(float)
-    goal = target[model.marked]
+    Bounded least squares with a prior finds pose, identity modes and expression. A smooth warp of space explains the
+    remaining distance to the landmarks. Expression shapes pass through the same warp, so that a blink moves the lid
+    less on a face with narrow eyes.
 
-    neutral = model.landmarks(model.vertices)
-    names, shapes = [], []
+    Raises
+    ------
+    FaceModelError
+        If the model has fewer than 50 landmarks.
+    """
+    n_landmarks = model.has_landmark.sum()
+    if n_landmarks < 50:
+        raise FaceModelError(f"the face model {model.name!r} has only {n_landmarks} landmarks; a fit needs 50")
+    interocular = float(np.linalg.norm(landmarks[263, :2] - landmarks[33, :2]))
+    eyes = landmarks[[33, 263], :2].mean(axis=0)
+    camera = Camera(DISTANCE * interocular, (float(eyes[0]), float(eyes[1])))
+    depth = DISTANCE + (landmarks[:, 2:] - landmarks[[33, 263], 2].mean()) / interocular
+    points = np.concatenate([(landmarks[:, :2] - eyes) / camera.focal * depth, depth], axis=1).astype(float)
+    target = points[model.has_landmark]
+
+    shapes: dict[str, np.ndarray] = {}
     for name in _EXPRESSION:
         try:
-            shape = shape_offsets(model, name)
+            shapes[name] = shape_offsets(model, name)
         except FaceModelError:
             continue
-        names.append(name)
-        shapes.append(shape)
-    basis = np.concatenate([model.identity, np.array(shapes).reshape(-1, *model.vertices.shape)])
-    marks = model.landmarks(basis)
-    modes = len(model.identity)
-    weight = np.sqrt(np.array([1.0, 1.0, 0.15]))  # depths from a picture are the least sure
-    coefficients = np.zeros(len(basis))
-    # A mode at one standard deviation counts as a landmark that is off by `tolerance` of the interocular distance.
-    tolerance = np.concatenate([np.full(modes, 0.15), np.full(len(names), 0.35)])
-    low = np.concatenate([np.full(modes, -2.5), np.zeros(len(names))])
-    high = np.concatenate([np.full(modes, 2.5), np.ones(len(names))])
-    for _ in range(3):
-        scale, turn, shift = similarity(neutral + np.tensordot(coefficients, marks, 1), goal)
-        if not len(basis):
-            break
-        columns = (scale * marks @ turn.T * weight).reshape(len(basis), -1).T
-        rest = ((goal - (scale * neutral @ turn.T + shift)) * weight).ravel()
-        columns = np.concatenate([columns, np.diag(tolerance)])
-        q, r = np.linalg.qr(columns)  # the same minimum from a tenth of the rows
-        coefficients = lsq_linear(r, np.concatenate([rest, np.zeros(len(basis))]) @ q, (low, high), max_iter=30).x
-    scale, turn, shift = similarity(neutral + np.tensordot(coefficients, marks, 1), goal)
-    fitted = scale * (model.vertices + np.tensordot(coefficients, basis, 1)) @ turn.T + shift
+    basis = np.concatenate([model.identity, np.array([*shapes.values()]).reshape(-1, *model.vertices.shape)])
+    neutral, basis_landmarks = model.landmarks(model.vertices), model.landmarks(basis)
+    coefficients = _fit_coefficients(neutral, basis_landmarks, target, len(model.identity))
+    scale, rotation, translation = similarity(neutral + np.tensordot(coefficients, basis_landmarks, 1), target)
+    fitted = scale * (model.vertices + np.tensordot(coefficients, basis, 1)) @ rotation.T + translation
 
-    found = model.landmarks(fitted)
-    residual = (goal - found) * [1.0, 1.0, 0.5]
-    warp = RBFInterpolator(found, residual, kernel="linear", smoothing=2e-3, degree=1)
-    moved = warp(fitted)
+    fitted_landmarks = model.landmarks(fitted)
+    residual = (target - fitted_landmarks) * [1.0, 1.0, 0.5]
+    warp = RBFInterpolator(fitted_landmarks, residual, kernel="linear", smoothing=2e-3, degree=1)
+    warped = warp(fitted)
 
-    def offsets(shape: str, rows: np.ndarray) -> np.ndarray:
-        raw = scale * shape_offsets(model, shape)[rows] @ turn.T
+    def offsets(shape: str, vertex_ids: np.ndarray) -> np.ndarray:
+        raw = scale * shape_offsets(model, shape)[vertex_ids] @ rotation.T
         active = np.abs(raw).max(axis=1) > 1e-6
         out = np.zeros_like(raw)
         if active.any():
-            at = rows[active]
-            out[active] = raw[active] + warp(fitted[at] + raw[active]) - moved[at]
+            ids = vertex_ids[active]
+            out[active] = raw[active] + warp(fitted[ids] + raw[active]) - warped[ids]
         return out
 
-    expression = {name: float(c) for name, c in zip(names, coefficients[modes:]) if c > 1e-3}
-    return Fit(fitted + moved, target, camera, expression, offsets)
+    expression = {name: float(c) for name, c in zip(shapes, coefficients[len(model.identity) :]) if c > 1e-3}
+    return Fit(fitted + warped, points, camera, expression, offsets)
+
+
+def _fit_coefficients(neutral: np.ndarray, basis: np.ndarray, target: np.ndarray, n_identity: int) -> np.ndarray:
+    """Coefficients of the basis landmarks `(K, n, 3)`, identity modes first, alternating with the pose three times."""
+    n_expression = len(basis) - n_identity
+    weight = np.sqrt(np.array([1.0, 1.0, 0.15]))  # depth estimated from a picture is the least reliable
+    coefficients = np.zeros(len(basis))
+    # The prior: a coefficient of 1 costs as much as one landmark that is off by this many interocular distances.
+    prior = np.concatenate([np.full(n_identity, 0.15), np.full(n_expression, 0.35)])
+    low = np.concatenate([np.full(n_identity, -2.5), np.zeros(n_expression)])
+    high = np.concatenate([np.full(n_identity, 2.5), np.ones(n_expression)])
+    for _ in range(3 if len(basis) else 0):
+        scale, rotation, translation = similarity(neutral + np.tensordot(coefficients, basis, 1), target)
+        columns = (scale * basis @ rotation.T * weight).reshape(len(basis), -1).T
+        residual = ((target - (scale * neutral @ rotation.T + translation)) * weight).ravel()
+        columns = np.concatenate([columns, np.diag(prior)])
+        q, r = np.linalg.qr(columns)  # the same minimum from a tenth of the rows
+        coefficients = lsq_linear(r, np.concatenate([residual, np.zeros(len(basis))]) @ q, (low, high), max_iter=30).x
+    return coefficients
 
 
 def similarity(source: np.ndarray, target: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-    """Scale, rotation and shift that take `source` to `target`, both `(n, 3)`, in least squares (Umeyama, TPAMI
-    1991).
+    """Scale, rotation and translation that map `source` to `target`, both `(n, 3)`, in least squares.
+
+    Umeyama, IEEE TPAMI 13, 1991. The weighted :func:`mer.face.pose.similarities` rounds differently, which would change
+    the bytes of rendered datasets.
     """
     a, b = source - source.mean(axis=0), target - target.mean(axis=0)
     u, s, vt = np.linalg.svd(b.T @ a)
     signs = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
-    turn = (u * signs) @ vt
+    rotation = (u * signs) @ vt
     scale = float((s * signs).sum() / (a * a).sum())
-    return scale, turn, target.mean(axis=0) - scale * turn @ source.mean(axis=0)
+    return scale, rotation, target.mean(axis=0) - scale * rotation @ source.mean(axis=0)

@@ -1,4 +1,4 @@
-"""The texture of a head, made from a portrait: skin and hair, eyes made whole, and the inside of a mouth."""
+"""The texture of a head, made from a portrait: skin and hair, completed eyes, and the inside of a mouth."""
 
 from __future__ import annotations
 
@@ -6,93 +6,97 @@ import cv2
 import numpy as np
 
 from mer.face.regions import REGIONS
+from mer.synth.nearest_fill import fill_from_nearest
 from mer.synth.portrait import Portrait
 
-MOUTH_PAGE = 192  # side of the page of the mouth, pixels
+MOUTH_PAGE = 192  # side of the mouth's page, pixels
 
 
-def make_texture(portrait: Portrait, unit: float) -> np.ndarray:
-    """The three pages side by side, float32 (h, 2 w + mouth, 4)."""
+def make_texture(portrait: Portrait, interocular: float) -> np.ndarray:
+    """The three pages side by side, float32 (h, 2 w + MOUTH_PAGE, 4): portrait, portrait with whole eyes, mouth.
+
+    `interocular` is the interocular distance in pixels.
+    """
     height, width = portrait.matte.shape
     person = _without_background(portrait.image, portrait.matte)
     page = np.dstack([person, portrait.matte * 255]).astype(np.float32)
     eyes = np.dstack([_whole_eyes(portrait), np.full((height, width), 255.0)]).astype(np.float32)
-    skin = np.median(portrait.image[_disc(portrait.matte.shape, portrait.landmarks[195], 0.15 * unit)], axis=0)
+    skin = np.median(portrait.image[_disc(portrait.matte.shape, portrait.landmarks[195], 0.15 * interocular)], axis=0)
     mouth = np.full((height, MOUTH_PAGE, 4), 255, np.float32)
     mouth[:MOUTH_PAGE, :, :3] = _mouth_page(skin)
     return np.ascontiguousarray(np.concatenate([page, eyes, mouth], axis=1))
 
 
 def _without_background(image: np.ndarray, matte: np.ndarray) -> np.ndarray:
-    """The person's own color at every pixel: where the matte is thin, that of the nearest pixel that is all person."""
-    solid = cv2.erode((matte > 0.9).astype(np.uint8), np.ones((3, 3), np.uint8))
-    _, label = cv2.distanceTransformWithLabels(1 - solid, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    colors = np.zeros((label.max() + 1, 3), np.float32)
-    colors[label[solid > 0]] = image[solid > 0]
-    spread = cv2.GaussianBlur(colors[label], (0, 0), 2)
+    """The person's own color at every pixel; where the matte is thin, the color of the nearest opaque pixel."""
+    opaque = cv2.erode((matte > 0.9).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    spread = cv2.GaussianBlur(fill_from_nearest(image.astype(np.float32), opaque), (0, 0), 2)
     own = np.clip((matte - 0.6) / 0.35, 0, 1)[..., None]
     return own * image + (1 - own) * spread
 
 
-def _disc(shape: tuple[int, ...], middle: np.ndarray, radius: float) -> np.ndarray:
+def _disc(shape: tuple[int, ...], center: np.ndarray, radius: float) -> np.ndarray:
     y, x = np.mgrid[: shape[0], : shape[1]]
-    return (x - middle[0]) ** 2 + (y - middle[1]) ** 2 <= radius**2
+    return (x - center[0]) ** 2 + (y - center[1]) ** 2 <= radius**2
 
 
 def _whole_eyes(portrait: Portrait) -> np.ndarray:
-    """The portrait with each eye continued under its lids: the iris by its own ring of colors, the white by its own."""
+    """The portrait with each eye continued under its lids: iris and white take their colors from the visible part."""
     out = portrait.image.astype(np.float32)
-    marks = portrait.landmarks
+    landmarks = portrait.landmarks
     for side in ("left", "right"):
-        iris = marks[list(REGIONS[f"{side}_iris"]), :2]
+        iris = landmarks[list(REGIONS[f"{side}_iris"]), :2]
         radius = float(np.linalg.norm(iris[1:] - iris[0], axis=1).mean())
         left, top = np.clip((iris[0] - 5 * radius).astype(int), 0, np.array(out.shape[1::-1]) - 8)
         window = (slice(top, top + int(10 * radius)), slice(left, left + int(10 * radius)))
         image = portrait.image[window]
-        rim, middle = marks[list(REGIONS[f"{side}_eye"]), :2] - [left, top], iris[0] - [left, top]
+        lids, center = landmarks[list(REGIONS[f"{side}_eye"]), :2] - [left, top], iris[0] - [left, top]
         y, x = np.mgrid[: image.shape[0], : image.shape[1]].astype(np.float32)
         opening = np.zeros(image.shape[:2], np.uint8)
-        cv2.fillPoly(opening, [np.round(rim * 16).astype(np.int32)], 1, shift=4)
-        shrink = max(1, round(0.10 * radius * 2))
-        trusted = cv2.erode(opening, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * shrink + 1, 2 * shrink + 1))) > 0
-        ring = np.hypot(x - middle[0], y - middle[1]) / radius
-        white = trusted & (ring > 1.25)
-        if white.sum() >= 6:
-            bright = image[white].astype(float)
-            white_color = np.median(bright[bright.sum(axis=1) >= np.median(bright.sum(axis=1))], axis=0)
-        else:
-            white_color = np.array([190.0, 180, 175])
-        colors = np.empty((12, 3))
-        for k in range(12):
-            belt = trusted & (ring >= k / 10) & (ring < (k + 1) / 10)
-            colors[k] = np.median(image[belt], axis=0) if belt.sum() > 2 else colors[k - 1] if k else [40, 30, 25]
-        edges = (np.arange(12) + 0.5) / 10
-        whole = np.stack(
-            [np.interp(ring, np.append(edges, 1.3), np.append(colors[:, c], white_color[c])) for c in range(3)], -1
-        )
-        # The lid above throws a shadow.
-        below = np.clip((y - rim[:, 1].min()) / (0.8 * radius), 0, 1)[..., None]
-        whole *= 0.72 + 0.28 * below
-        share = cv2.GaussianBlur(trusted.astype(np.float32), (0, 0), 0.6 * shrink)[..., None]
-        near = np.hypot(x - middle[0], (y - middle[1])) < 4 * radius
+        cv2.fillPoly(opening, [np.round(lids * 16).astype(np.int32)], 1, shift=4)
+        margin = max(1, round(0.10 * radius * 2))
+        kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * margin + 1, 2 * margin + 1))
+        visible = cv2.erode(opening, kernel) > 0
+        distance = np.hypot(x - center[0], y - center[1]) / radius
+        whole = _eye_colors(image, visible, distance)
+        # The upper lid casts a shadow.
+        whole *= 0.72 + 0.28 * np.clip((y - lids[:, 1].min()) / (0.8 * radius), 0, 1)[..., None]
+        share = cv2.GaussianBlur(visible.astype(np.float32), (0, 0), 0.6 * margin)[..., None]
+        near = np.hypot(x - center[0], (y - center[1])) < 4 * radius
         out[window] = np.where(near[..., None], share * image + (1 - share) * whole, image)
     return out
 
 
+def _eye_colors(image: np.ndarray, visible: np.ndarray, distance: np.ndarray) -> np.ndarray:
+    """Color `(h, w, 3)` of an eye without lids, from the distance to the iris' center in iris radii, `(h, w)`."""
+    white = visible & (distance > 1.25)
+    if white.sum() >= 6:
+        samples = image[white].astype(float)
+        white_color = np.median(samples[samples.sum(axis=1) >= np.median(samples.sum(axis=1))], axis=0)
+    else:
+        white_color = np.array([190.0, 180, 175])
+    rings = np.empty((12, 3))
+    for k in range(12):
+        ring = visible & (distance >= k / 10) & (distance < (k + 1) / 10)
+        rings[k] = np.median(image[ring], axis=0) if ring.sum() > 2 else rings[k - 1] if k else [40, 30, 25]
+    radii = np.append((np.arange(12) + 0.5) / 10, 1.3)
+    return np.stack([np.interp(distance, radii, np.append(rings[:, c], white_color[c])) for c in range(3)], -1)
+
+
 def _mouth_page(skin: np.ndarray) -> np.ndarray:
-    """Upper teeth, lower teeth and throat, float32 (192, 192, 3)."""
+    """Upper teeth, lower teeth and throat, from top to bottom, (192, 192, 3)."""
     n = MOUTH_PAGE
     v, u = np.mgrid[:n, :n] / (n - 1)
     gum = 0.55 * np.array([190.0, 95, 90]) + 0.15 * skin
     white = np.array([205.0, 195, 178])
+    across = (u - 0.5) * 2
     page = np.zeros((n, n, 3))
-    for row0, row1, gum_side, teeth in ((0.0, 0.34, -1, 8), (0.34, 0.67, 1, 10)):
-        inside = (v >= row0) & (v < row1)
-        across = (u - 0.5) * 2
-        slot = np.abs(((u - 0.5) * teeth) % 1 - 0.5)  # 0.5 in the gap between two teeth
-        gap = np.clip((slot - 0.42) / 0.08, 0, 1)
-        along = (v - row0) / (row1 - row0)
-        toward_gum = 1 - along if gum_side < 0 else along
+    for first_row, last_row, upper, teeth in ((0.0, 0.34, True, 8), (0.34, 0.67, False, 10)):
+        inside = (v >= first_row) & (v < last_row)
+        from_gap = np.abs(((u - 0.5) * teeth) % 1 - 0.5)  # 0.5 in the gap between two teeth
+        gap = np.clip((from_gap - 0.42) / 0.08, 0, 1)
+        along = (v - first_row) / (last_row - first_row)
+        toward_gum = 1 - along if upper else along
         arch = 0.42 - 0.08 * np.cos(((u - 0.5) * teeth) * 2 * np.pi)
         is_gum = np.clip((toward_gum - arch - 0.15) / 0.06, 0, 1)
         tooth = white * (1 - 0.45 * gap[..., None]) * (1 - 0.55 * across[..., None] ** 2)

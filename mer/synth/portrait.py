@@ -4,28 +4,30 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
 from mer.face.canonical import N_LANDMARKS
 
-PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
-_SIZE = 512  # larger photographs are reduced to this
-_FACE_OF_SIZE = 0.42  # distance of the outer face points as a share of it
+PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
+SIZE = 512  # side of a portrait, pixels
+_FACE_WIDTH = 0.42  # between the outermost points of the face, as a share of the side
 
 
 @dataclass(frozen=True, eq=False)
 class Portrait:
-    """A picture that a head can be made of.
+    """A picture from which a head can be made.
 
     Attributes
     ----------
     name : str
     image : uint8 (H, W, 3)
     matte : float32 (H, W)
-        How much of each pixel is the person, 0 to 1; the rest is background.
+        Share of each pixel that belongs to the person, 0 to 1; the rest is background.
     landmarks : float32 (478, 3)
     """
 
@@ -36,49 +38,77 @@ class Portrait:
 
 
 class PortraitError(ValueError):
-    """A picture that cannot be used as a portrait; the message says why."""
+    """The picture cannot be used as a portrait; the message gives the reason."""
 
 
 def find_pictures(folder: str | Path) -> list[Path]:
-    """The pictures in a folder and the folders in it, in the order of their names."""
+    """The pictures in a folder and its subfolders, sorted by path; `FileNotFoundError` if there are none."""
     folder = Path(folder)
     if not folder.is_dir():
         raise FileNotFoundError(f"no such folder: {folder}")
-    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURES and not p.name.startswith("."))
+    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURE_SUFFIXES and not p.name.startswith("."))
     if not files:
-        raise FileNotFoundError(f"no pictures ({', '.join(sorted(PICTURES))}) in {folder}")
+        raise FileNotFoundError(f"no pictures ({', '.join(sorted(PICTURE_SUFFIXES))}) in {folder}")
     return files
 
 
 def load_portrait(path: str | Path, landmarks: np.ndarray | None = None) -> Portrait:
-    """Read a photograph and find its landmarks and its matte.
+    """Read a photograph, bring it to a common size and pose, and compute its matte.
 
-    Landmarks that are not given come from `landmarks478.json` beside it (file name to `{"lm": 478 x [x, y, z]}`) where
-    there is one, and from :func:`mer.face.detect_faces` otherwise. `PortraitError` says why a picture cannot be used:
-    no face, eyes shut, mouth open (what lies behind the lips cannot be told from the skin), head turned away.
+    Parameters
+    ----------
+    path : str or Path
+    landmarks : (478, 3), optional
+        Pixels of the photograph. By default they are read from `landmarks478.json` beside the photograph (file name to
+        `{"lm": 478 x [x, y, z]}`) or, if there is no such file, detected by :func:`mer.face.detect_faces`.
+
+    Raises
+    ------
+    PortraitError
+        If the picture has no face, closed eyes, an open mouth (which hides the skin behind the lips), or a turned head.
     """
     path = Path(path)
     image = _read(path)
     if landmarks is None:
         landmarks = _find_landmarks(path, image)
-    fault = unsuitable(landmarks)
+    fault = portrait_fault(landmarks)
     if fault:
         raise PortraitError(f"{path}: {fault}")
-    image, landmarks = _frame(image, landmarks)
-    return Portrait(path.stem, image, matte_of(image, landmarks), landmarks)
+    image, landmarks = frame_portrait(image, landmarks)
+    return Portrait(path.stem, image, compute_matte(image, landmarks), landmarks)
 
 
-def unsuitable_picture(path: str | Path) -> tuple[str, np.ndarray | None]:
-    """Why a picture cannot be used (or an empty string), and its landmarks if they had to be found."""
+def picture_fault(path: str | Path) -> tuple[str, np.ndarray | None]:
+    """Why a picture cannot be used (or an empty string), and its landmarks if they had to be detected."""
     path = Path(path)
     try:
-        listed = _listed_landmarks(path)
+        listed = listed_landmarks(path)
         if listed is not None:
-            return unsuitable(listed), None
-        found = _find_landmarks(path, _read(path))
+            return portrait_fault(listed), None
+        detected = _find_landmarks(path, _read(path))
     except (PortraitError, OSError) as error:
         return str(error), None
-    return unsuitable(found), found
+    return portrait_fault(detected), detected
+
+
+def portrait_fault(landmarks: np.ndarray) -> str:
+    """Why a head cannot be made from a face with these landmarks, or an empty string."""
+
+    def distance(i: int, j: int) -> np.floating[Any]:
+        return np.linalg.norm(landmarks[i, :2] - landmarks[j, :2])
+
+    interocular = distance(263, 33)
+    opening = min(distance(159, 145) / distance(33, 133), distance(386, 374) / distance(263, 362))
+    turn = (landmarks[234, 2] - landmarks[454, 2]) / np.linalg.norm(landmarks[454] - landmarks[234])
+    if interocular < 40:
+        return f"the face is too small: {interocular:.0f} px between the eyes' outer corners, expected at least 40"
+    if distance(13, 14) / interocular > 0.05:
+        return "the mouth is open"
+    if opening < 0.16:
+        return "an eye is shut"
+    if abs(turn) > np.sin(np.deg2rad(15)):
+        return "the head is turned by more than 15 degrees"
+    return ""
 
 
 def _read(path: Path) -> np.ndarray:
@@ -90,7 +120,7 @@ def _read(path: Path) -> np.ndarray:
 
 
 def _find_landmarks(path: Path, image: np.ndarray) -> np.ndarray:
-    listed = _listed_landmarks(path)
+    listed = listed_landmarks(path)
     if listed is not None:
         return listed
     from mer.face import detect_faces
@@ -101,75 +131,51 @@ def _find_landmarks(path: Path, image: np.ndarray) -> np.ndarray:
     return np.asarray(faces[0].landmarks, np.float32)
 
 
-def unsuitable(landmarks: np.ndarray) -> str:
-    """Why a face cannot be made into a head, or an empty string."""
-    unit = np.linalg.norm(landmarks[263, :2] - landmarks[33, :2])
-    gap = np.linalg.norm(landmarks[13, :2] - landmarks[14, :2]) / unit
-    right = np.linalg.norm(landmarks[159, :2] - landmarks[145, :2]) / np.linalg.norm(
-        landmarks[33, :2] - landmarks[133, :2]
-    )
-    left = np.linalg.norm(landmarks[386, :2] - landmarks[374, :2]) / np.linalg.norm(
-        landmarks[263, :2] - landmarks[362, :2]
-    )
-    side = (landmarks[234, 2] - landmarks[454, 2]) / np.linalg.norm(landmarks[454] - landmarks[234])
-    if unit < 40:
-        return f"the face is too small: {unit:.0f} px between the outer corners of the eyes, at least 40 are needed"
-    if gap > 0.05:
-        return "the mouth is open"
-    if min(left, right) < 0.16:
-        return "an eye is shut"
-    if abs(side) > np.sin(np.deg2rad(15)):
-        return "the head is turned by more than 15 degrees"
-    return ""
-
-
-def _listed_landmarks(path: Path) -> np.ndarray | None:
-    listed = path.with_name("landmarks478.json")
-    if not listed.exists():
+def listed_landmarks(path: Path) -> np.ndarray | None:
+    """Landmarks (478, 3) of a picture from `landmarks478.json` beside it, or None if they are not listed."""
+    table = path.with_name("landmarks478.json")
+    if not table.exists():
         return None
     try:
-        entry = _read_list(str(listed), listed.stat().st_mtime_ns).get(path.name)
+        entry = _read_landmark_table(str(table), table.stat().st_mtime_ns).get(path.name)
         points = None if entry is None else np.array(entry["lm"], np.float32)
     except (ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
-        raise PortraitError(f"{listed}: not a list of landmarks ({error})") from error
+        raise PortraitError(f"{table}: not a list of landmarks ({error})") from error
     if points is not None and points.shape != (N_LANDMARKS, 3):
-        raise PortraitError(f"{listed}: {path.name} has landmarks of shape {points.shape}, expected ({N_LANDMARKS}, 3)")
+        raise PortraitError(f"{table}: {path.name} has landmarks of shape {points.shape}, expected ({N_LANDMARKS}, 3)")
     return points
 
 
-_lists: dict[tuple[str, int], dict] = {}
+@cache
+def _read_landmark_table(path: str, changed: int) -> dict[str, Any]:
+    return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
-def _read_list(path: str, changed: int) -> dict:
-    if (path, changed) not in _lists:
-        _lists[path, changed] = json.loads(Path(path).read_text(encoding="utf-8"))
-    return _lists[path, changed]
-
-
-def _frame(image: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Bring a photograph to a common frame: 512 px, the face upright in its middle, edges repeated."""
-    scale = _FACE_OF_SIZE * _SIZE / float(np.linalg.norm(landmarks[454, :2] - landmarks[234, :2]))
+def frame_portrait(image: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rotate, scale and crop a photograph to `SIZE`, the face upright in the center; edge pixels are repeated."""
+    scale = _FACE_WIDTH * SIZE / float(np.linalg.norm(landmarks[454, :2] - landmarks[234, :2]))
     dx, dy = landmarks[263, :2] - landmarks[33, :2]
     angle = np.arctan2(dy, dx)
     turn = scale * np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-    middle = landmarks[[33, 263, 152], :2].mean(axis=0)
-    shift = np.array([_SIZE / 2, _SIZE * 0.5]) - turn @ middle
-    matrix = np.column_stack([turn, shift])
-    if scale < 0.7:  # what will be lost must not fold into the picture
+    center = landmarks[[33, 263, 152], :2].mean(axis=0)
+    shift = np.array([SIZE / 2, SIZE * 0.5]) - turn @ center
+    if scale < 0.7:  # against aliasing
         image = cv2.GaussianBlur(image, (0, 0), 0.5 / scale)
-    framed = cv2.warpAffine(image, matrix, (_SIZE, _SIZE), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    matrix = np.column_stack([turn, shift])
+    framed = cv2.warpAffine(image, matrix, (SIZE, SIZE), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     points = np.column_stack([landmarks[:, :2] @ turn.T + shift, landmarks[:, 2] * scale])
     return framed, points.astype(np.float32)
 
 
-def matte_of(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-    """How much of each pixel is the person, float32 `(H, W)`: by MediaPipe's segmentation where it is there,
-    else GrabCut.
+def compute_matte(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    """Share of each pixel that belongs to the person, float32 `(H, W)`.
+
+    The person is segmented by MediaPipe, or by GrabCut if MediaPipe ships no segmentation model. A guided filter then
+    moves the edge to that of the picture, hair by hair (He, Sun & Tang, TPAMI 2013).
     """
     rough = _segment(image)
     if rough is None:
         rough = _grab_cut(image, landmarks)
-    # A guided filter takes the edge to where the picture has it, hair by hair (He, Sun & Tang, TPAMI 2013).
     guide = image.astype(np.float32) / 255
     fine = cv2.ximgproc.guidedFilter(guide, rough, 9, 1e-4) if hasattr(cv2, "ximgproc") else rough
     fine = np.clip((fine - 0.15) / 0.7, 0, 1)
@@ -177,18 +183,20 @@ def matte_of(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     return cv2.fillConvexPoly(np.ascontiguousarray(fine, np.float32), oval, 1.0)
 
 
-_segmenter: list = []
-
-
-def _segment(image: np.ndarray) -> np.ndarray | None:
+@lru_cache(maxsize=1)
+def _segmenter() -> Any:
+    """MediaPipe's segmentation of people, or None; newer releases of mediapipe do not include models."""
     try:
         import mediapipe
 
-        if not _segmenter:
-            _segmenter.append(mediapipe.solutions.selfie_segmentation.SelfieSegmentation(model_selection=0))
-    except (ImportError, AttributeError):  # newer releases of mediapipe carry no models
+        return mediapipe.solutions.selfie_segmentation.SelfieSegmentation(model_selection=0)
+    except (ImportError, AttributeError):
         return None
-    return np.asarray(_segmenter[0].process(image).segmentation_mask, np.float32).copy()
+
+
+def _segment(image: np.ndarray) -> np.ndarray | None:
+    segmenter = _segmenter()
+    return None if segmenter is None else np.array(segmenter.process(image).segmentation_mask, np.float32)
 
 
 def _grab_cut(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
@@ -202,6 +210,6 @@ def _grab_cut(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     labels[int(high[1]) :] = cv2.GC_PR_FGD
     cv2.fillConvexPoly(labels, cv2.convexHull(face.round().astype(np.int32)), int(cv2.GC_FGD))
     cv2.setRNGSeed(0)
-    whole = (0, 0, width, height)  # not looked at where labels are given
-    cv2.grabCut(image, labels, whole, np.zeros((1, 65)), np.zeros((1, 65)), 4, cv2.GC_INIT_WITH_MASK)
+    unused = (0, 0, width, height)  # OpenCV requires a rectangle but ignores it in this mode
+    cv2.grabCut(image, labels, unused, np.zeros((1, 65)), np.zeros((1, 65)), 4, cv2.GC_INIT_WITH_MASK)
     return np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.float32)

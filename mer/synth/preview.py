@@ -1,4 +1,4 @@
-"""Pictures of a rendered dataset: a contact sheet of pairs with their flow, and its statistics."""
+"""Figures of a rendered dataset: a contact sheet of pairs with their flow, and statistics."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from typing import Any
 import cv2
 import numpy as np
 
+from mer.face.canonical import canonical_landmarks
+from mer.face.regions import STABLE
 from mer.flow.facialflownet import SPLITS, PairFiles, read_facialflownet, read_records
+from mer.synth.fit import similarity
 from mer.utils.atomic_files import write_whole
 
 
 def flow_picture(field: np.ndarray, largest: float) -> np.ndarray:
-    """Flow as color: hue is the direction, strength of color the length, full at `largest` pixels; uint8 (H, W, 3)."""
+    """Flow as color, uint8 (H, W, 3): hue shows direction, saturation shows length, full at `largest` pixels."""
     length = np.linalg.norm(field, axis=-1)
     hue = (np.degrees(np.arctan2(field[..., 1], field[..., 0])) % 360) / 2
     hsv = np.dstack([hue, 255 * np.clip(length / max(largest, 1e-6), 0, 1), np.full(length.shape, 255.0)])
@@ -22,66 +25,63 @@ def flow_picture(field: np.ndarray, largest: float) -> np.ndarray:
 
 
 def _pairs(root: Path) -> list[PairFiles]:
-    found: list[PairFiles] = []
+    pairs: list[PairFiles] = []
     for split in SPLITS:
         if (root / "flow" / "facial" / split).is_dir():
-            found += read_facialflownet(root, split)
-    return found
+            pairs += read_facialflownet(root, split)
+    return pairs
 
 
 def contact_sheet(root: str | Path, path: str | Path, rows: int = 8) -> Path:
-    """Write pairs beside their facial, head and expression flow, each colored up to its own largest length.
+    """Draw pairs with their facial, head and expression flow; colors are scaled to the longest vector of each flow.
 
     Parameters
     ----------
     root : str or Path
         A folder in FacialFlowNet's layout.
     path : str or Path
-        The picture, PNG.
+        PNG file to write.
     rows : int
-        Pairs, spread evenly over the dataset.
+        Number of pairs, spread evenly over the dataset.
     """
     pairs = _pairs(Path(root))
-    chosen = [pairs[i] for i in np.unique(np.linspace(0, len(pairs) - 1, min(rows, len(pairs))).round().astype(int))]
-    lines = []
-    for pair in chosen:
-        first, second, flow = pair.load()
-        tiles = [first, second]
-        inside = flow.mask > 0
-        for name in ("facial", "head", "expression"):
-            field = getattr(flow, name)
-            lengths = np.linalg.norm(field, axis=-1)
-            largest = float(lengths[inside].max()) if inside.any() else float(lengths.max())
-            tile = flow_picture(field, largest)
-            text = f"{name}, up to {largest:.2f} px"
-            cv2.putText(
-                tile, text, (6, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.42 * len(tile) / 256, (40, 40, 40), 1, cv2.LINE_AA
-            )
-            tiles.append(tile)
-        units = ""
-        if pair.label is not None:
-            units = " ".join(json.loads(pair.label.read_text(encoding="utf-8"))["units"])
-        tiles[0] = first.copy()
-        cv2.putText(tiles[0], f"{pair.emotion} {units}", (6, len(first) - 8), cv2.FONT_HERSHEY_SIMPLEX,
-                    0.42 * len(first) / 256, (255, 255, 255), 1, cv2.LINE_AA)  # fmt: skip
-        lines.append(np.hstack(tiles))
-    return _write_png(Path(path), np.vstack(lines))
+    numbers = np.unique(np.linspace(0, len(pairs) - 1, min(rows, len(pairs))).round().astype(int))
+    return _write_png(Path(path), np.vstack([_row(pairs[i]) for i in numbers]))
+
+
+def _row(pair: PairFiles) -> np.ndarray:
+    first, second, flow = pair.load()
+    record = {} if pair.label is None else json.loads(pair.label.read_text(encoding="utf-8"))
+    caption = f"{pair.emotion} {' '.join(record.get('units', {}))}"
+    tiles = [_captioned(first.copy(), caption, len(first) - 8, (255, 255, 255)), second]
+    inside = flow.mask > 0
+    for name in ("facial", "head", "expression"):
+        field = getattr(flow, name)
+        lengths = np.linalg.norm(field, axis=-1)
+        largest = float(lengths[inside].max()) if inside.any() else float(lengths.max())
+        tiles.append(_captioned(flow_picture(field, largest), f"{name}, up to {largest:.2f} px", 16, (40, 40, 40)))
+    return np.hstack(tiles)
+
+
+def _captioned(tile: np.ndarray, text: str, y: int, color: tuple[int, int, int]) -> np.ndarray:
+    cv2.putText(tile, text, (6, y), cv2.FONT_HERSHEY_SIMPLEX, 0.42 * len(tile) / 256, color, 1, cv2.LINE_AA)
+    return tile
 
 
 def statistics(root: str | Path, path: str | Path, faces: str | Path | None = None, limit: int = 400) -> Path:
-    """Write figures of a dataset: motion, poses, action units, and expressions beside those of photographs.
+    """Draw statistics of a dataset: motion, head poses, action units, and expressions compared with photographs.
 
     Parameters
     ----------
     root : str or Path
         A folder made by `mer synth`.
     path : str or Path
-        The picture, PNG.
+        PNG file to write.
     faces : str, Path or None
-        A folder of portraits with `landmarks478.json` in it or one level down; their expressions stand beside the
-        rendered ones in the t-SNE of landmark shapes (van der Maaten & Hinton, JMLR 2008).
+        Folder of portraits with `landmarks478.json` in it or one level down; their expressions are added to the t-SNE
+        of landmark shapes (van der Maaten & Hinton, JMLR 2008).
     limit : int
-        Pairs, and frames in the t-SNE, at most.
+        Maximum number of pairs, and of frames in the t-SNE.
     """
     import matplotlib
 
@@ -113,7 +113,7 @@ def statistics(root: str | Path, path: str | Path, faces: str | Path | None = No
             counts[unit] = counts.get(unit, 0) + 1
     units = sorted(counts, key=lambda unit: (int(unit.lstrip("LR")), unit))
     axes[1, 0].bar(units, [counts[unit] for unit in units])
-    axes[1, 0].set(xlabel="action unit at the strongest", ylabel="sequences")
+    axes[1, 0].set(xlabel="action unit at the apex", ylabel="sequences")
     axes[1, 0].tick_params(axis="x", labelrotation=90, labelsize=7)
     _draw_tsne(axes[1, 1], root, records, faces, limit)
     figure.suptitle(f"{root.name}: {len(records)} sequences, {len(pairs)} pairs, synthetic")
@@ -124,17 +124,13 @@ def statistics(root: str | Path, path: str | Path, faces: str | Path | None = No
 
 
 def expression_shape(landmarks: np.ndarray) -> np.ndarray:
-    """Landmarks (n, 478, 3) as shapes without place, size and pose, relative to the mean face, (n, 3 * 468)."""
-    from mer.face.canonical import canonical_landmarks
-    from mer.face.regions import STABLE
-    from mer.synth.fit import similarity
-
+    """Landmarks (n, 478, 3) aligned to the canonical face and relative to it, (n, 3 * 468)."""
     face = canonical_landmarks()[:468].astype(float)
-    anchor, out = [*STABLE, 10, 234, 454], []
+    rigid, shapes = [*STABLE, 10, 234, 454], []
     for points in landmarks[:, :468].astype(float):
-        scale, turn, shift = similarity(points[anchor], face[anchor])
-        out.append((scale * points @ turn.T + shift - face).ravel())
-    return np.array(out)
+        scale, rotation, translation = similarity(points[rigid], face[rigid])
+        shapes.append((scale * points @ rotation.T + translation - face).ravel())
+    return np.array(shapes)
 
 
 def _draw_tsne(axes: Any, root: Path, records: list[dict[str, Any]], faces: str | Path | None, limit: int) -> None:
@@ -143,35 +139,34 @@ def _draw_tsne(axes: Any, root: Path, records: list[dict[str, Any]], faces: str 
 
     shapes, emotions = [], []
     for record in records[:: max(len(records) // limit, 1)]:
-        place = root / "label" / record["split"] / record["emotion"] / f"{record['sequence']}.npz"
-        with np.load(place, allow_pickle=False) as arrays:
+        file = root / "label" / record["split"] / record["emotion"] / f"{record['sequence']}.npz"
+        with np.load(file, allow_pickle=False) as arrays:
             shapes.append(arrays["landmarks"][record["apex"]])
         emotions.append(record["emotion"])
     photographs = []
-    for table in (
-        sorted({*Path(faces).glob("landmarks478.json"), *Path(faces).glob("*/landmarks478.json")}) if faces else []
-    ):
+    tables = {*Path(faces).glob("landmarks478.json"), *Path(faces).glob("*/landmarks478.json")} if faces else set()
+    for table in sorted(tables):
         photographs += [entry["lm"] for entry in json.loads(table.read_text(encoding="utf-8")).values()]
     photographs = photographs[:: max(len(photographs) // limit, 1)]
-    points = expression_shape(np.array([*shapes, *photographs], float))
-    if len(points) < 10:
+    features = expression_shape(np.array([*shapes, *photographs], float))
+    if len(features) < 10:
         axes.text(0.5, 0.5, "too few sequences for a t-SNE", ha="center")
         return
-    reduced = PCA(min(30, len(points) - 1), random_state=0).fit_transform(points)
-    flat = TSNE(perplexity=min(30, (len(points) - 1) / 3), random_state=0, init="pca").fit_transform(reduced)
+    reduced = PCA(min(30, len(features) - 1), random_state=0).fit_transform(features)
+    points = TSNE(perplexity=min(30, (len(features) - 1) / 3), random_state=0, init="pca").fit_transform(reduced)
     if photographs:
-        axes.scatter(*flat[len(shapes) :].T, s=6, color="0.7", label="photographs")
+        axes.scatter(*points[len(shapes) :].T, s=6, color="0.7", label="photographs")
     for emotion in sorted(set(emotions)):
-        mine = [i for i, e in enumerate(emotions) if e == emotion]
-        axes.scatter(*flat[mine].T, s=8, label=emotion)
-    axes.set(title="t-SNE of landmark shapes at the strongest", xticks=[], yticks=[])
+        members = [i for i, e in enumerate(emotions) if e == emotion]
+        axes.scatter(*points[members].T, s=8, label=emotion)
+    axes.set(title="t-SNE of landmark shapes at the apex", xticks=[], yticks=[])
     axes.legend(fontsize=7)
 
 
 def _write_png(path: Path, image: np.ndarray) -> Path:
-    done, data = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-    if not done:
-        raise OSError(f"{path}: the picture could not be encoded")
+    ok, data = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    if not ok:
+        raise OSError(f"{path}: the figure could not be encoded")
     with write_whole(path, "wb") as file:
         file.write(data.tobytes())
     return path

@@ -3,8 +3,9 @@ import pytest
 
 from mer.models.action_unit_reader import SIDED, UNITS_READ, WEIGHTS, action_units, fit_readout, read_units
 from mer.models.action_unit_reader import targets_of as sided
+from mer.synth.drawn_motions import drawn_motions
 from mer.synth.micro_flows import micro_flows
-from mer.synth.unit_motions import UNITS, drawn_motions, expression_flow
+from mer.synth.unit_motions import UNITS, expression_flow
 
 
 def clip(*units: str, strength: float = 0.3, size: int = 56) -> np.ndarray:

@@ -8,9 +8,10 @@ from mer.models import new_model
 from mer.models.synthetic_prior import svm_hoof_synth, zero_shot, zero_shot_strict
 from mer.models.zero_shot_classifier import CLASSES, WEIGHTS, ZeroShot, form_network, form_of_motion, load_weights
 from mer.models.zero_shot_training import save_weights, train_networks
+from mer.synth.drawn_motions import drawn_motions
 from mer.synth.flow_degradation import as_8bit_image
 from mer.synth.micro_flows import micro_flows
-from mer.synth.unit_motions import drawn_motions, expression_flow
+from mer.synth.unit_motions import expression_flow
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""One generated head for all tests of the renderer."""
+"""One generated portrait and its head for all tests of the renderer."""
 
 from __future__ import annotations
 
@@ -32,8 +32,9 @@ def head(portrait, makehuman):
 
 @pytest.fixture(scope="session")
 def scene(head):
-    from mer.synth.scene import Scene, frame_camera
+    from mer.synth.camera import frame_camera
+    from mer.synth.scene import Scene
 
     size = 192
     background = np.full((size, size, 3), (60, 90, 120), np.uint8)
-    return Scene(head, "makehuman", background, frame_camera(size, 64.0, (96.0, 82.0)), size)
+    return Scene(head, "makehuman", background, frame_camera(64.0, (96.0, 82.0)), size)

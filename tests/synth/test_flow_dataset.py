@@ -1,4 +1,4 @@
-"""Runs: resumable, the same bytes whatever the workers, harmless when they fail."""
+"""Runs resume, give the same bytes with any number of workers, and fail without damage."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from mer.flow.facialflownet import read_facialflownet, read_records
-from mer.synth import flow_dataset as dataset
+from mer.synth import flow_dataset
 from mer.synth.flow_dataset import Settings, make_dataset, plan
 from mer.synth.people import Person
 from mer.synth.portrait import PortraitError
@@ -33,7 +33,7 @@ def small(tmp_path_factory):
     return make_dataset(tmp_path_factory.mktemp("small") / "run", SMALL)
 
 
-def test_a_run_holds_what_it_says(small):
+def test_a_run_is_complete(small):
     records = list(read_records(small))
     assert len(records) == 3
     split = records[0]["split"]
@@ -48,10 +48,10 @@ def test_a_run_holds_what_it_says(small):
     assert len((small / "sequences.csv").read_text().splitlines()) == 4
 
 
-def test_a_killed_run_goes_on_and_gives_the_same_bytes(small, tmp_path, monkeypatch):
+def test_a_killed_run_resumes_with_the_same_bytes(small, tmp_path, monkeypatch):
     before = digest(small)
     other = tmp_path / "run"
-    real, calls = dataset._render_clip, []
+    real, calls = flow_dataset._render_clip, []
 
     def killed(*args, **kwargs):
         if len(calls) == 1:
@@ -59,7 +59,7 @@ def test_a_killed_run_goes_on_and_gives_the_same_bytes(small, tmp_path, monkeypa
         calls.append(1)
         return real(*args, **kwargs)
 
-    monkeypatch.setattr(dataset, "_render_clip", killed)
+    monkeypatch.setattr(flow_dataset, "_render_clip", killed)
     with pytest.raises(KeyboardInterrupt):
         make_dataset(other, SMALL)
     monkeypatch.undo()
@@ -67,7 +67,7 @@ def test_a_killed_run_goes_on_and_gives_the_same_bytes(small, tmp_path, monkeypa
     assert len(held) == 1
     make_dataset(other, SMALL)
     assert digest(other) == before
-    assert all(p.stat().st_mtime_ns == t for p, t in held.items())  # what was there is not made again
+    assert all(p.stat().st_mtime_ns == t for p, t in held.items())  # complete clips are not rendered again
 
 
 @pytest.mark.slow
@@ -78,7 +78,7 @@ def test_the_bytes_do_not_depend_on_the_workers(tmp_path):
     assert digest(tmp_path / "one") == digest(tmp_path / "two")
 
 
-def test_another_run_is_not_touched(small):
+def test_a_run_with_other_settings_is_not_touched(small):
     before = digest(small)
     with pytest.raises(ValueError, match=r"holds a run with other settings.*seed=3"):
         make_dataset(small, Settings(preset="micro", pairs=3, size=96, seed=4))
@@ -103,19 +103,19 @@ def test_a_foreign_folder_is_not_touched(tmp_path):
         (Settings(face_model="ict"), "--face-model-path"),
     ],
 )
-def test_wrong_settings(tmp_path, settings, message):
+def test_invalid_settings_are_reported(tmp_path, settings, message):
     with pytest.raises((ValueError, FileNotFoundError), match=message):
         make_dataset(tmp_path / "run", settings)
     assert not (tmp_path / "run").exists()
 
 
-def test_a_full_disk_is_told_before_the_work(tmp_path, monkeypatch):
+def test_a_small_disk_is_reported_before_the_work(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9, 10**6))
     with pytest.raises(OSError, match=r"10 pairs need about .* GB, the disk has 0.0 GB free"):
         make_dataset(tmp_path / "run", Settings(pairs=10))
 
 
-def test_a_disk_that_fills_up_leaves_whole_files(small, tmp_path, monkeypatch):
+def test_a_disk_that_fills_up_leaves_complete_files(small, tmp_path, monkeypatch):
     import errno
 
     from mer.flow import facialflownet
@@ -149,7 +149,7 @@ def test_identities_stay_in_one_split_and_the_pairs_add_up():
     assert min(counts) > 0
 
 
-def test_folders_and_pictures_that_cannot_be_used(tmp_path):
+def test_unusable_folders_and_pictures_are_reported(tmp_path):
     with pytest.raises(FileNotFoundError, match="no such folder"):
         make_dataset(tmp_path / "run", Settings(faces=str(tmp_path / "nowhere")))
     faces = tmp_path / "faces"
@@ -161,7 +161,7 @@ def test_folders_and_pictures_that_cannot_be_used(tmp_path):
         make_dataset(tmp_path / "run2", Settings(faces=str(faces)))
 
 
-def test_one_split_can_be_rendered_alone():
+def test_a_single_split_can_be_rendered():
     people = [Person(f"{k}.jpg", str(k)) for k in range(60)]
     settings = Settings(preset="micro", pairs=100, split="test")
     jobs = list(plan(settings, people))

@@ -16,7 +16,7 @@ def test_clips_follow_from_the_seed():
     assert first.people.tolist() == [0, 0, 1, 1, 2, 2]
 
 
-def test_people_do_not_depend_on_how_many_there_are():
+def test_people_do_not_depend_on_their_number():
     np.testing.assert_array_equal(micro_flows([], 2, 2).flows, micro_flows([], 3, 2).flows[:4])
 
 
@@ -26,7 +26,7 @@ def test_micro_expressions_are_small():
     assert 0.003 < np.median(peaks) < 0.06  # interocular distances: 0.3 to 6 pixels in a crop of 224
 
 
-def test_without_hardship_the_flow_is_the_expression():
+def test_without_hardship_the_corners_hardly_move():
     clips = micro_flows([], 6, 4, hardship=0)
     still = clips.intensities.max(1) == 0
     assert not still.any()
@@ -34,20 +34,19 @@ def test_without_hardship_the_flow_is_the_expression():
     assert (corners < 0.35 * np.abs(clips.flows).max((1, 2, 3))).all()
 
 
-def test_units_by_chance():
+def test_random_units_cover_the_table():
     clips = micro_flows([], 30, 4, any_units=True)
     assert set(clips.labels) == {""}
     shown = (clips.intensities > 0).any(0)
     assert shown.sum() > 0.9 * len(UNITS)
 
 
-def test_faces_of_a_model(makehuman):
-    pytest.importorskip("numba")
+def test_faces_of_a_model_can_be_used(makehuman):
     clips = micro_flows([makehuman], 4, 2)
     assert np.isfinite(clips.flows).all()
 
 
-def test_nobody_is_an_error():
+def test_zero_people_is_an_error():
     with pytest.raises(ValueError, match="at least 1"):
         micro_flows([], 0)
 
@@ -58,5 +57,5 @@ def test_the_aligned_crop_is_zero_around_the_face():
     assert not any(map(has_margins, box.flows))
     assert (box.labels == aligned.labels).all()
     assert (box.crop, aligned.crop) == ("box", "aligned")
-    with pytest.raises(ValueError, match="box and aligned"):
+    with pytest.raises(ValueError, match="box or aligned"):
         micro_flows([], 1, 1, crop="face")

@@ -2,16 +2,14 @@ import numpy as np
 import pytest
 
 from mer.face import crop_landmarks
-from mer.synth.animation import draw_units
-from mer.synth.flow_degradation import as_8bit_image
+from mer.synth.blendshapes import shape_offsets
+from mer.synth.drawn_motions import drawn_motions
+from mer.synth.expressions import CLASS_PATTERNS
 from mer.synth.unit_motions import (
-    CLASS_COUNTS,
-    PATTERNS,
     UNITS,
     UnitMotions,
     blended_motions,
     draw_intensities,
-    drawn_motions,
     expression_flow,
     face_motions,
     head_flow,
@@ -38,7 +36,7 @@ def around(field: np.ndarray, landmark: int) -> np.ndarray:
     return field[y - 2 : y + 3, x - 2 : x + 3].mean((0, 1))
 
 
-def test_units_move_what_they_are_named_after(person):
+def test_units_move_the_named_part_of_the_face(person):
     smile, raised, lowered = unit_flow(person, "L12", "R12"), unit_flow(person, "L2", "R2"), unit_flow(person, "L4")
     left, right = around(smile, 291), around(smile, 61)
     assert left[0] > 0.01  # the subject's left corner goes to the image's right, and up
@@ -55,27 +53,24 @@ def test_flow_is_the_sum_of_its_units(person):
     np.testing.assert_allclose(both, unit_flow(person, "L12") + unit_flow(person, "R4"), atol=1e-6)
 
 
-def test_many_clips_at_once_are_the_same_as_one_by_one(person):
+def test_a_batch_of_clips_equals_single_clips(person):
     rng = np.random.default_rng(1)
-    intensities = np.stack([draw_intensities(label, rng, 0.5) for label in PATTERNS])
+    intensities = np.stack([draw_intensities(label, rng, 0.5) for label in CLASS_PATTERNS])
     flows = expression_flow(person, intensities)
     assert flows.shape == (3, 56, 56, 2)
     np.testing.assert_allclose(flows[1], expression_flow(person, intensities[1]), atol=1e-6)
 
 
-def test_a_motion_of_the_head(person):
+def test_flow_of_a_head_motion(person):
     np.testing.assert_allclose(head_flow(person, [0.1, -0.2, 0, 0, 0, 0]), np.broadcast_to([0.1, -0.2], (56, 56, 2)))
     growth = head_flow(person, [0, 0, 0.01, 0, 0, 0])
     assert growth[28, -1, 0] > 0 > growth[28, 0, 0]
-    turn = head_flow(person, [0, 0, 0, 0, 0.1, 0])  # the nose is near, the sides are far: they part
+    turn = head_flow(person, [0, 0, 0, 0, 0.1, 0])  # the nose is nearer than the sides
     nose, side = around(turn, 4), around(turn, 234)
     assert nose[0] < side[0]
 
 
-def test_rendered_flow_is_that_of_the_landmarks(makehuman):
-    """The field at a landmark is where the model's own landmark goes."""
-    from mer.synth.blendshapes import shape_offsets
-
+def test_the_field_at_a_landmark_is_the_landmarks_motion(makehuman):
     person = face_motions(makehuman, np.random.default_rng(0), size=112, variety=0)
     marks = makehuman.landmarks(makehuman.vertices)
     moved = makehuman.landmarks(makehuman.vertices + shape_offsets(makehuman, "mouthSmileLeft"))
@@ -97,15 +92,6 @@ def test_a_mixture_lies_between_its_parts():
     assert ((mixed >= low - 1e-6) & (mixed <= high + 1e-6)).all()
 
 
-def test_patterns_can_be_read():
-    assert list(PATTERNS) == list(CLASS_COUNTS)
-    rng = np.random.default_rng(0)
-    for label, patterns in PATTERNS.items():
-        for pattern in patterns:
-            for unit in draw_units([pattern], rng):
-                assert unit in UNITS or f"L{unit}" in UNITS, (label, pattern)
-
-
 def test_intensities_stay_in_range():
     rng = np.random.default_rng(0)
     drawn = np.stack([draw_intensities("positive", rng, 3.0) for _ in range(50)])
@@ -113,13 +99,3 @@ def test_intensities_stay_in_range():
     assert drawn.max() <= 1
     smiles = drawn[:, [UNITS.index("L12"), UNITS.index("R12")]].any(1).mean()
     assert smiles > 0.8
-
-
-def test_published_images_lose_zero_and_scale():
-    rng = np.random.default_rng(0)
-    field = rng.normal(size=(28, 28, 2))
-    image = as_8bit_image(field)
-    assert (image == image.astype(int)).all()
-    assert np.ptp(image, axis=(0, 1)).tolist() == [255, 255]
-    np.testing.assert_array_equal(image, as_8bit_image(field * [3.0, 0.1] + [7, -2]))
-    assert as_8bit_image(np.zeros((28, 28, 2))).any() == np.False_

@@ -70,8 +70,9 @@ class Rendered:
 
     def __call__(self, rng: np.random.Generator, size: int) -> Pair:
         from mer.synth.animation import ffn_clip, micro_clip
-        from mer.synth.camera import draw_background
-        from mer.synth.scene import Scene, frame_camera, label_pair, landmarks_at, render
+        from mer.synth.background import draw_background
+        from mer.synth.camera import frame_camera
+        from mer.synth.scene import Scene, label_pair, landmarks_at, render
 
         portrait, head = self._person(int(rng.integers(len(self.photos) or IDENTITIES)))
         if rng.random() < self.large:
@@ -81,7 +82,7 @@ class Rendered:
         else:
             first, second = micro_clip(head, self.name, rng, 2, head_motion=float(rng.choice([0, 1, 1, 2, 3]))).states
         center = (size * (0.5 + rng.normal(0, 0.02)), size * (0.36 + rng.normal(0, 0.02)))
-        camera = frame_camera(size, rng.uniform(0.36, 0.48) * size, center)
+        camera = frame_camera(rng.uniform(0.36, 0.48) * size, center)
         background = draw_background(size, camera, portrait, rng, own=False)
         scene = Scene(head, self.name, background, camera, size)
         truth = label_pair(scene, first, second)

@@ -1,0 +1,19 @@
+"""Fill unknown pixels with the value of the nearest known one."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+
+def fill_from_nearest(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Replace each pixel of `values (H, W, ...)` by that of the nearest pixel of the bool mask `known (H, W)`.
+
+    OpenCV's distance transform takes a tenth of the time of :func:`scipy.ndimage.distance_transform_edt`; its distances
+    are approximate, which matters little here.
+    """
+    unknown = (~known).astype(np.uint8)
+    label = cv2.distanceTransformWithLabels(unknown, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)[1]
+    of_label = np.zeros((label.max() + 1, *values.shape[2:]), values.dtype)
+    of_label[label[known]] = values[known]
+    return of_label[label]
