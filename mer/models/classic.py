@@ -1,4 +1,4 @@
-"""Classifiers that are no networks: features of each clip, scaled by the training people, and a classifier."""
+"""Factories of classifiers other than neural networks: features of each clip, a scaler and a classifier."""
 
 from __future__ import annotations
 
@@ -32,22 +32,22 @@ from mer.features import (
 )
 from mer.models.per_clip import PerClip
 
-# A standardized feature beyond three deviations says little more than one at three, and would rule a kernel.
+# Standardized features are clipped at three standard deviations, so that no outlier dominates a kernel.
 _CLIP = {"a_min": -3, "a_max": 3}
 
 
 def majority() -> Pipeline:
-    """Always the most frequent class of the training clips: what a score has to beat."""
-    return Pipeline([("features", PerClip(_nothing)), ("classifier", DummyClassifier(strategy="most_frequent"))])
+    """Predicts the most frequent class of the training clips; the baseline for all scores."""
+    return Pipeline([("features", PerClip(_no_features)), ("classifier", DummyClassifier(strategy="most_frequent"))])
 
 
 def svm_linear(size: int = 28, C: float = 0.001) -> Pipeline:
-    """Linear support vector machine on the field itself."""
+    """Linear support vector machine on the flow field."""
     return _scaled(PerClip(_centered, {"size": size}), SVM("linear", C))
 
 
 def svm_hoof(size: int = 28, blocks: int = 7, bins: int = 8, C: float = 2.0) -> Pipeline:
-    """Support vector machine with a Gaussian kernel on orientation histograms: quick, and hard to beat."""
+    """Support vector machine with a Gaussian kernel on orientation histograms; fast and accurate."""
     return _scaled(PerClip(block_hoof, {"size": size, "blocks": blocks, "bins": bins}), SVM("rbf", C))
 
 
@@ -57,28 +57,28 @@ def svm_mdmo(bins: int = 8, beta: float = 0.8, C: float = 2.0) -> Pipeline:
 
 
 def svm_biwoof(blocks: int = 5, bins: int = 8, C: float = 2.0) -> Pipeline:
-    """Orientation histograms weighted by length and strain (Liong et al., 2018)."""
+    """Orientation histograms weighted by magnitude and strain (Liong et al., 2018)."""
     return _scaled(PerClip(_biwoof, {"blocks": blocks, "bins": bins}), SVM("rbf", C))
 
 
 def svm_lbptop(
     frames: int = 10, blocks: int = 5, radii: tuple[int, int, int] = (1, 1, 4), C: float = 0.001
 ) -> Pipeline:
-    """Dynamic texture of clips `(n, frames, H, W)`, gray (Zhao and Pietikäinen, 2007)."""
+    """LBP-TOP, a dynamic texture, of gray clips `(n, frames, H, W)` (Zhao and Pietikäinen, 2007)."""
     features = PerClip(_root_lbp_top, {"blocks": blocks, "radii": radii}, frames=frames)
     return _scaled(features, SVM("linear", C))
 
 
 def svm_3dhog(frames: int = 10, blocks: int = 4, times: int = 2, C: float = 0.001) -> Pipeline:
-    """Gradients in space and time of clips `(n, frames, H, W)`, gray (Polikovsky et al., 2009)."""
+    """Spatio-temporal gradients of gray clips `(n, frames, H, W)` (Polikovsky et al., 2009)."""
     return _scaled(PerClip(hog3d, {"blocks": blocks, "times": times}, frames=frames), SVM("linear", C))
 
 
 def logistic(features: str = "dct", size: int = 28, keep: int = 8, C: float = 0.01) -> Pipeline:
-    """Multinomial logistic regression on the coarse shape of the field.
+    """Multinomial logistic regression on the low frequencies of the field.
 
-    `features="dct"` takes the lowest `keep` x `keep` frequencies of u and v; `"pca"` the principal components
-    of the training people's fields, as many as hold 95 % of their variance.
+    `features="dct"` uses the lowest `keep` x `keep` frequencies of u and v; `"pca"` uses the principal components of
+    the training fields that explain 95 % of their variance.
     """
     regression = LogisticRegression(C=C, class_weight="balanced", max_iter=1000)
     if features == "dct":
@@ -91,9 +91,9 @@ def logistic(features: str = "dct", size: int = 28, keep: int = 8, C: float = 0.
 
 
 def gbm(random_state: int | None = None, regions: str = "grid", iterations: int = 50) -> Pipeline:
-    """Gradient-boosted trees on how each part of the face moves, and how its skin is stretched and turned.
+    """Gradient-boosted trees on statistics of motion, strain, divergence and rotation in each region of the face.
 
-    `regions="grid"` takes 5 x 5 windows; `"face"` the parts of the face, for flow on crops of `mer` itself.
+    `regions="grid"` uses 5 x 5 windows; `"face"` uses anatomical regions and requires flow on the aligned crops of mer.
     """
     if regions not in ("grid", "face"):
         raise ValueError(f"regions is {regions!r}; expected 'grid' or 'face'")
@@ -118,17 +118,16 @@ def _scaled(features: Any, classifier: BaseEstimator) -> Pipeline:
 
 
 class SVM(ClassifierMixin, BaseEstimator):
-    """scikit-learn's support vector machine, classes balanced, on a kernel computed as one product of matrices.
+    """Support vector machine with balanced classes, on a kernel matrix computed by a matrix product.
 
-    That is three to ten times as fast as `SVC(kernel="rbf", gamma="scale")` on rows as long as these, with the same
-    result.
+    On long rows this is three to ten times as fast as `SVC(kernel="rbf", gamma="scale")`, with the same result.
 
     Parameters
     ----------
     kernel : {"rbf", "linear"}
-        `"rbf"`, the Gaussian kernel, with scikit-learn's `gamma="scale"`.
+        `"rbf"` is the Gaussian kernel with scikit-learn's `gamma="scale"`.
     C : float
-        How much a training clip on the wrong side costs.
+        Penalty of margin violations, as in `sklearn.svm.SVC`.
     """
 
     def __init__(self, kernel: str = "rbf", C: float = 1.0) -> None:
@@ -150,17 +149,17 @@ class SVM(ClassifierMixin, BaseEstimator):
         return (linear_kernel if self.kernel == "linear" else _gaussian_kernel)(X, self.fitted_)
 
     def decision_function(self, X: np.ndarray) -> np.ndarray:
-        """Distances from the boundaries, `(n, n_classes)`; of two classes, `(n,)` towards the second."""
+        """Scores `(n, n_classes)`; for two classes `(n,)`, positive for the second."""
         check_is_fitted(self, "machine_")
         return self.machine_.decision_function(self._products(validate_data(self, X, reset=False)))
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:
-        """Softmax of the distances, `(n, n_classes)`: in the order of the answers, but not calibrated.
+        """Softmax of the decision function, `(n, n_classes)`; not calibrated.
 
-        What `SVC(probability=True)` does instead fits it five more times, on clips split without regard to people.
+        `SVC(probability=True)` would refit five times, on clips split without regard to people.
         """
-        distance = self.decision_function(X)
-        return softmax(np.column_stack([-distance, distance]) / 2 if distance.ndim == 1 else distance, axis=1)
+        score = self.decision_function(X)
+        return softmax(np.column_stack([-score, score]) / 2 if score.ndim == 1 else score, axis=1)
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         """The class of each row, `(n,)`."""
@@ -172,12 +171,12 @@ def _gaussian_kernel(X: np.ndarray, fitted: np.ndarray) -> np.ndarray:
     return rbf_kernel(X, fitted, gamma=1 / (fitted.shape[1] * (fitted.var() or 1)))
 
 
-def _nothing(flow: np.ndarray) -> np.ndarray:
+def _no_features(flow: np.ndarray) -> np.ndarray:
     return np.zeros(1, np.float32)
 
 
 def _centered(flow: np.ndarray, size: int = 28) -> np.ndarray:
-    """The field at `size` x `size`, less its median vector."""
+    """The field at `size` x `size`, minus its median vector."""
     field = resize(flow, size)
     return field - np.median(field, axis=(0, 1))
 
@@ -195,5 +194,6 @@ def _root_lbp_top(clip: np.ndarray, blocks: int, radii: tuple[int, int, int]) ->
 
 
 def _statistics(flow: np.ndarray, regions: str) -> np.ndarray:
-    size = 28 if regions == "grid" else 56
-    return region_statistics(resize(flow, size), grid_windows(size, 5) if regions == "grid" else region_windows(size))
+    if regions == "grid":
+        return region_statistics(resize(flow, 28), grid_windows(28, 5))
+    return region_statistics(resize(flow, 56), region_windows(56))

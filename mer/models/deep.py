@@ -1,20 +1,21 @@
-"""Networks as classifiers, with the settings that were published."""
+"""Factories of neural networks as classifiers, with their published settings.
+
+Further keyword arguments of each factory are those of :class:`TorchClassifier`, such as `device="cuda"`.
+"""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from sklearn.pipeline import Pipeline
 
 from mer.features import block_hoof, grid_windows, resize, strain
+from mer.models import networks
 from mer.models.flow_images import flow_image, parts_image
 from mer.models.per_clip import PerClip
 from mer.models.torch_classifier import TorchClassifier
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
 
 
 def ststnet(
@@ -28,15 +29,13 @@ def ststnet(
     shuffle: bool = False,
     **settings: Any,
 ) -> Pipeline:
-    """STSTNet as published; `scaling="metric"` keeps the strength of the motion (:func:`mer.models.flow_images.flow_image`).
+    """STSTNet: u, v and strain, 28 x 28.
 
-    Here and below, further settings are those of :class:`TorchClassifier`, such as `device="cuda"`.
+    `scaling="metric"` preserves the strength of the motion (:func:`mer.models.flow_images.flow_image`).
     """
-    network = partial(
-        TorchClassifier, _ststnet, epochs=epochs, learning_rate=learning_rate, batch_size=batch_size, shuffle=shuffle
-    )
+    published = {"learning_rate": learning_rate, "batch_size": batch_size, "shuffle": shuffle}
     image = PerClip(flow_image, {"size": size, "scaling": scaling})
-    return Pipeline([("features", image), ("classifier", network(random_state=random_state, **settings))])
+    return _classifier(image, networks.ststnet.STSTNet, random_state, published | settings, epochs=epochs)
 
 
 def off_apexnet(
@@ -45,14 +44,15 @@ def off_apexnet(
     """OFF-ApexNet: u and v, 28 x 28, in two streams."""
     published = {"learning_rate": 1e-4, "weight_decay": 1e-3, "batch_size": 256}
     image = PerClip(flow_image, {"size": 28, "scaling": scaling, "top": 1.0, "channels": 2})
-    return _classifier(image, _off_apexnet, random_state, published | settings, channels=2, epochs=epochs)
+    network = networks.shallow.OffApexNet
+    return _classifier(image, network, random_state, published | settings, channels=2, epochs=epochs)
 
 
 def sssnet(random_state: int | None = None, *, scaling: str = "minmax", epochs: int = 200, **settings: Any) -> Pipeline:
     """SSSNet: u, v and strain, 64 x 64."""
     published = {"learning_rate": 1e-4, "weight_decay": 1e-3, "batch_size": 32}
     image = PerClip(flow_image, {"size": 64, "scaling": scaling, "top": 1.0})
-    return _classifier(image, _sssnet, random_state, published | settings, epochs=epochs)
+    return _classifier(image, networks.shallow.sssnet, random_state, published | settings, epochs=epochs)
 
 
 def rcn_a(
@@ -61,21 +61,22 @@ def rcn_a(
     """RCN-A: u, v and strain, 60 x 60."""
     published = {"optimizer": "sgd", "learning_rate": 5e-4, "momentum": 0.9, "decay": 0.5, "decay_every": 10}
     image = PerClip(flow_image, {"size": 60, "scaling": scaling, "top": 1.0})
-    network = partial(_rcn_a, width=width)
+    network = partial(networks.shallow.RCNA, width=width)
     return _classifier(image, network, random_state, published | {"batch_size": 64} | settings, epochs=epochs)
 
 
 def dual_inception(
     random_state: int | None = None, *, scaling: str = "minmax", epochs: int = 40, **settings: Any
 ) -> Pipeline:
-    """Dual-Inception: u and v, 28 x 28, in two streams; classes balanced.
+    """Dual-Inception: u and v, 28 x 28, in two streams, with balanced classes.
 
-    Its authors keep the epoch with the best loss on a fifth of the training people; here, all epochs are run on all of
-    them.
+    The authors select the epoch with the lowest loss on a fifth of the training people. Here, all training people are
+    used in all epochs.
     """
     published = {"learning_rate": 1e-4, "batch_size": 3, "balanced": True}
     image = PerClip(flow_image, {"size": 28, "scaling": scaling, "top": 1.0, "channels": 2})
-    return _classifier(image, _dual_inception, random_state, published | settings, channels=2, epochs=epochs)
+    network = networks.shallow.DualInception
+    return _classifier(image, network, random_state, published | settings, channels=2, epochs=epochs)
 
 
 def htnet(
@@ -91,11 +92,10 @@ def htnet(
 ) -> Pipeline:
     """HTNet: u, v and strain around both eyes and both corners of the mouth, 28 x 28.
 
-    `windows="parts"` lets the tokens of a part of the face look at each other; `"token"` is what its authors' program
-    computes, where each looks at itself alone (:class:`mer.models.networks.htnet.HTNet`).
+    `windows="parts"` follows the paper, `windows="token"` the authors' code (:class:`mer.models.networks.htnet.HTNet`).
     """
     published = {"learning_rate": 5e-5, "batch_size": 256}
-    network = partial(_htnet, windows=windows, widths=widths, heads=heads, blocks=blocks)
+    network = partial(networks.htnet.HTNet, windows=windows, widths=widths, heads=heads, blocks=blocks)
     image = PerClip(parts_image, {"size": 28, "scaling": scaling})
     return _classifier(image, network, random_state, published | settings, epochs=epochs)
 
@@ -109,34 +109,36 @@ def mmnet(
     epochs: int = 74,
     **settings: Any,
 ) -> Pipeline:
-    """MMNet: one branch for motion, and one for where on the face it is.
+    """MMNet: one branch for motion and one for positions on the face.
 
-    `inputs="frames"` is published: X holds the onset's and the apex's frame, RGB, `(n, 2, size, size, 3)`
-    (`mmnet-frames`). `"flow"` takes the flow field for the motion and for the places, for a flow folder without frames.
+    With `inputs="frames"`, as published (`mmnet-frames`), X holds the onset and the apex in color,
+    `(n, 2, size, size, 3)`. With `inputs="flow"`, both branches take the flow field, so that no frames are needed.
     """
     published = {"optimizer": "adamw", "learning_rate": 8e-4, "weight_decay": 0.6, "decay": 0.987, "batch_size": 32}
-    network = partial(_mmnet, widths=widths)
+    network = partial(networks.mmnet.MMNet, widths=widths)
     if inputs == "frames":
-        rows, channels, augment = PerClip(_motion_and_face, frames=2, channels=3), 6, _jitter_frames
+        image, channels = PerClip(_change_and_onset, frames=2, channels=3), 6
+        augment = networks.mmnet.jitter_frames
     elif inputs == "flow":
-        rows, channels, augment = PerClip(flow_image, {"size": size, "scaling": "unit"}), 3, _jitter_flow
+        image, channels = PerClip(flow_image, {"size": size, "scaling": "unit"}), 3
+        augment = networks.mmnet.jitter_flow
     else:
         raise ValueError(f"inputs is {inputs!r}; expected 'flow' or 'frames'")
-    rest = published | {"augment": augment} | settings
-    return _classifier(rows, network, random_state, rest, channels=channels, epochs=epochs)
+    published["augment"] = augment
+    return _classifier(image, network, random_state, published | settings, channels=channels, epochs=epochs)
 
 
 def mmnet_frames(random_state: int | None = None, **settings: Any) -> Pipeline:
-    """MMNet as published: it sees the onset and the apex, and estimates no flow."""
+    """MMNet as published, on the onset and the apex; it needs no flow."""
     return mmnet(random_state, inputs="frames", **settings)
 
 
 def end_to_end(random_state: int = 0, *, weights: str | None = "decflow", **settings: Any) -> Pipeline:
-    """Frames to an emotion through DecFlow, which learns along: :class:`mer.models.end_to_end_classifier.EndToEndClassifier`.
+    """DecFlow and a classifier, trained jointly: :class:`mer.models.end_to_end_classifier.EndToEndClassifier`; ours.
 
-    X holds the onset's and the apex's frame, RGB, `(n, 2, S, S, 3)`, S a multiple of 32; ours.
+    X holds the onset and the apex in color, `(n, 2, S, S, 3)`, with S a multiple of 32.
     """
-    from mer.models.end_to_end_classifier import EndToEndClassifier, pair_row  # torch, when it is needed
+    from mer.models.end_to_end_classifier import EndToEndClassifier, pair_row  # imports torch
 
     classifier = EndToEndClassifier(weights=weights, random_state=random_state, **settings)
     return Pipeline([("features", PerClip(pair_row, frames=2, channels=3)), ("classifier", classifier)])
@@ -151,140 +153,53 @@ def r3d(
     epochs: int = 30,
     **settings: Any,
 ) -> Pipeline:
-    """R3D-18, a quarter as wide, on clips `(n, frames, H, W)`, gray, or `(n, frames, H, W, channels)`; ours."""
+    """R3D-18 at a quarter of its width, on gray clips `(n, frames, H, W)` or `(n, frames, H, W, channels)`.
+
+    The training settings are ours.
+    """
     ours = {"optimizer": "adamw", "learning_rate": 1e-3, "weight_decay": 0.05, "batch_size": 16, "balanced": True}
-    clip = PerClip(_standard_clip, frames=frames, channels=channels)
-    network = partial(_r3d, width=width)
+    clip = PerClip(_standardized_change, frames=frames, channels=channels)
+    network = partial(networks.r3d.r3d, width=width)
     return _classifier(clip, network, random_state, ours | settings, channels=channels, frames=frames, epochs=epochs)
 
 
 def symnet(random_state: int | None = None, *, blocks: int = 7, epochs: int = 40, **settings: Any) -> Pipeline:
-    """Windows of the face as tokens, and a face and its mirror image as one; ours, for a few hundred clips."""
+    """SymNet: windows of the face as tokens, invariant to mirroring; ours, for a few hundred clips."""
     ours = {"optimizer": "adamw", "learning_rate": 5e-4, "weight_decay": 0.05, "batch_size": 64, "balanced": True}
-    rest = ours | {"augment": _symnet_augment} | settings
-    return _classifier(
-        PerClip(symnet_input, {"blocks": blocks}), _symnet, random_state, rest, channels=17, epochs=epochs
-    )
+    ours["augment"] = networks.symnet.augment
+    windows = PerClip(symnet_input, {"blocks": blocks})
+    return _classifier(windows, networks.symnet.SymNet, random_state, ours | settings, channels=17, epochs=epochs)
 
 
 def symnet_input(flow: np.ndarray, size: int = 28, blocks: int = 7) -> np.ndarray:
-    """What moves in each window of a grid: `(blocks, blocks, 17)` of one clip.
+    """Motion in each window of a grid, for :func:`symnet`: `(H, W, 2)` to `(blocks, blocks, 17)`.
 
-    u and v of the window's 2 x 2 cells, row by row; square roots of an orientation histogram of 8 bins; and the root of
-    the mean strain. All of it less the median vector, and in root mean square lengths of the clip's own vectors.
+    The values of a window are u and v of its 2 x 2 cells in row-major order, the square roots of an orientation
+    histogram with 8 bins, and the square root of the mean strain. The median vector is subtracted first, and lengths
+    are divided by the root mean square of the clip.
     """
     field = flow_image(flow, size, "unit")[..., :2]
     windows = grid_windows(size, blocks).reshape(blocks**2, -1)
     histograms = block_hoof(field, size, blocks).reshape(blocks, blocks, 8)
-    stretched = (windows @ strain(field).ravel() / windows.sum(1)).reshape(blocks, blocks, 1)
+    mean_strain = (windows @ strain(field).ravel() / windows.sum(1)).reshape(blocks, blocks, 1)
     cells = resize(field, 2 * blocks).reshape(blocks, 2, blocks, 2, 2).swapaxes(1, 2).reshape(blocks, blocks, 8)
-    return np.dstack([cells, histograms, np.sqrt(stretched)])
+    return np.dstack([cells, histograms, np.sqrt(mean_strain)])
 
 
 def _classifier(
-    features: PerClip, network: Any, random_state: int | None, published: dict[str, Any], **settings: Any
+    features: PerClip, network: Any, random_state: int | None, training: dict[str, Any], **settings: Any
 ) -> Pipeline:
-    return Pipeline(
-        [
-            ("features", features),
-            ("classifier", TorchClassifier(network, random_state=random_state, **settings, **published)),
-        ]
-    )
+    classifier = TorchClassifier(network, random_state=random_state, **settings, **training)
+    return Pipeline([("features", features), ("classifier", classifier)])
 
 
-# The networks are imported where they are made: torch takes long to import.
-
-
-def _ststnet(channels: int, size: int, n_classes: int) -> nn.Module:
-    from mer.models.networks.ststnet import STSTNet
-
-    return STSTNet(channels, size, n_classes)
-
-
-def _off_apexnet(channels: int, size: int, n_classes: int) -> nn.Module:
-    from mer.models.networks.shallow import OffApexNet
-
-    return OffApexNet(channels, size, n_classes)
-
-
-def _sssnet(channels: int, size: int, n_classes: int) -> nn.Module:
-    from mer.models.networks.shallow import sssnet
-
-    return sssnet(channels, size, n_classes)
-
-
-def _rcn_a(channels: int, size: int, n_classes: int, width: int) -> nn.Module:
-    from mer.models.networks.shallow import RCNA
-
-    return RCNA(channels, size, n_classes, width)
-
-
-def _dual_inception(channels: int, size: int, n_classes: int) -> nn.Module:
-    from mer.models.networks.shallow import DualInception
-
-    return DualInception(channels, size, n_classes)
-
-
-def _htnet(channels: int, size: int, n_classes: int, **options: Any) -> nn.Module:
-    from mer.models.networks.htnet import HTNet
-
-    return HTNet(channels, size, n_classes, **options)
-
-
-def _mmnet(channels: int, size: int, n_classes: int, widths: tuple[int, ...]) -> nn.Module:
-    from mer.models.networks.mmnet import MMNet
-
-    return MMNet(channels, size, n_classes, widths)
-
-
-def _r3d(channels: int, size: int, n_classes: int, width: int) -> nn.Module:
-    from mer.models.networks.r3d import r3d
-
-    return r3d(channels, size, n_classes, width)
-
-
-def _symnet(channels: int, size: int, n_classes: int) -> nn.Module:
-    from mer.models.networks.symnet import SymNet
-
-    return SymNet(channels, size, n_classes)
-
-
-def _symnet_augment(x: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    from mer.models.networks.symnet import augment
-
-    return augment(x, targets)
-
-
-def _motion_and_face(frames: np.ndarray) -> np.ndarray:
-    """MMNet's image `(H, W, 6)` of the onset and the apex `(2, H, W, 3)`, 0..255: what changed, and the onset."""
+def _change_and_onset(frames: np.ndarray) -> np.ndarray:
+    """MMNet's image `(H, W, 6)` of the onset and the apex `(2, H, W, 3)`, 0 to 255: apex - onset, then the onset."""
     onset, apex = frames / 255
     return np.dstack([apex - onset, onset])
 
 
-def _standard_clip(clip: np.ndarray) -> np.ndarray:
-    """A clip as what changes in it, by its standard deviation: less its mean frame, which tells the person's face."""
+def _standardized_change(clip: np.ndarray) -> np.ndarray:
+    """Deviation of a clip `(frames, H, W, ...)` from its mean frame, which shows identity, at unit variance."""
     change = clip - clip.mean(0)
     return change / max(float(change.std()), 1e-6)
-
-
-def _jitter_frames(x: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """Mirrored, turned by up to 3 degrees and shifted by up to a 28th, as published for MMNet."""
-    import torch
-    from torch.nn import functional
-
-    n = len(x)
-    angle = torch.deg2rad((torch.rand(n, device=x.device) - 0.5) * 6)
-    flip = 1.0 - 2.0 * (torch.rand(n, device=x.device) < 0.5)
-    shift = (torch.rand(n, 2, device=x.device) - 0.5) * 4 / 28
-    turn = [flip * angle.cos(), -flip * angle.sin(), shift[:, 0], angle.sin(), angle.cos(), shift[:, 1]]
-    grid = functional.affine_grid(torch.stack(turn, 1).view(n, 2, 3), list(x.shape), align_corners=False)
-    return functional.grid_sample(x, grid, padding_mode="border", align_corners=False), targets
-
-
-def _jitter_flow(x: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """Half of the fields mirrored: left and right change places, and u its sign."""
-    import torch
-
-    flip = torch.rand(len(x), 1, 1, 1, device=x.device) < 0.5
-    sign = x.new_tensor([-1.0, 1.0, 1.0]).view(1, 3, 1, 1)
-    return torch.where(flip, x.flip(3) * sign, x), targets

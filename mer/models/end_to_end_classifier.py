@@ -1,8 +1,8 @@
-"""From two frames to an emotion in one differentiable piece: DecFlow, flow features, a classifier head.
+"""An end-to-end classifier of two frames: DecFlow, flow features and a classification head, all differentiable.
 
-The flow network can be held fixed, its output layers can be tuned with the head, or all of it: `tuned`. Fitted inside
-the training folds of a protocol, like any other classifier, it sees the training people alone: `mer evaluate --model
-end-to-end`, of a flow folder with the aligned onset and apex beside the flows (`mer extract-flow --pairs`).
+The parameter `tuned` selects which layers of the flow network are trained with the head: none, the output layers, or
+all. As with all classifiers, `mer evaluate --model end-to-end` trains on the training people of each fold only. It
+requires a flow folder that also holds the aligned onset and apex (`mer extract-flow --pairs`).
 """
 
 from __future__ import annotations
@@ -23,12 +23,13 @@ from mer.decflow.lite import MULTIPLE
 from mer.decflow.networks import build, predict
 from mer.decflow.prior import CHANNELS, STRIDE, face_map, initial_flows
 from mer.face import crop_landmarks, detect_faces
+from mer.features import mirror
 from mer.utils.torch_setup import one_thread
 
-BATCH = 8  # clips that go through the flow network at a time where no gradient is needed
-# What a flow network reads of one pair: name -> channels, and pixels of the frame per cell.
+BATCH = 8  # clips per batch of the flow network without gradients
+# Inputs of a flow network for one pair: name -> number of channels, and pixels of the frame per grid cell.
 INPUTS = {"onset": (3, 1), "apex": (3, 1), "prior": (CHANNELS, STRIDE), "start": (4, STRIDE)}
-_VALUES = sum(channels / cell**2 for channels, cell in INPUTS.values())  # of a row, per pixel of the frame
+_VALUES = sum(channels / cell**2 for channels, cell in INPUTS.values())  # in a row per pixel of the frame
 
 TUNED = ("frozen", "last", "whole")
 _LAST = (
@@ -43,8 +44,8 @@ _LAST = (
 def flow_features(flow: Tensor, size: int = 28) -> Tensor:
     """u, v and optical strain on a coarse grid, differentiable: `(B, 2, H, W)` to `(B, 3, size, size)`.
 
-    Strain is the norm of the symmetric part of the flow's gradient, `sqrt(uxx^2 + vyy^2 + (uy + vx)^2 / 2)` (Shreve et
-    al., FG 2011), per cell of the grid.
+    Strain is the norm of the symmetric part of the flow's gradient, `sqrt(ux^2 + vy^2 + (uy + vx)^2 / 2)` (Shreve et
+    al., FG 2011), per grid cell.
     """
     small = F.adaptive_avg_pool2d(flow, size)
     padded = F.pad(small, (1, 1, 1, 1), mode="replicate")
@@ -55,9 +56,9 @@ def flow_features(flow: Tensor, size: int = 28) -> Tensor:
 
 
 class Head(nn.Module):
-    """A small convolutional classifier of `(B, 3, size, size)` flow features.
+    """A small convolutional classifier of flow features `(B, 3, size, size)`.
 
-    It answers with the mean for a face and for its mirror image, which show the same emotion.
+    The class scores are the mean over a face and its mirror image, which show the same emotion.
     """
 
     def __init__(self, classes: int, width: int = 24) -> None:
@@ -69,8 +70,7 @@ class Head(nn.Module):
         )  # fmt: skip
 
     def forward(self, features: Tensor) -> Tensor:
-        mirrored = features.flip(-1) * features.new_tensor([-1, 1, 1]).view(1, 3, 1, 1)
-        return (self.layers(features) + self.layers(mirrored)) / 2
+        return (self.layers(features) + self.layers(mirror(features))) / 2
 
 
 class EmotionNetwork(nn.Module):
@@ -83,7 +83,7 @@ class EmotionNetwork(nn.Module):
     head : Module
         Takes `(B, 3, 28, 28)`.
     tuned : {"frozen", "last", "whole"}
-        Which part of the flow network follows the labels.
+        Which layers of the flow network are trained: none, the output layers, or all.
     """
 
     def __init__(self, flow: nn.Module, head: nn.Module, tuned: str = "last") -> None:
@@ -94,11 +94,11 @@ class EmotionNetwork(nn.Module):
         for name, parameter in flow.named_parameters():
             parameter.requires_grad_(tuned == "whole" or (tuned == "last" and name.startswith(_LAST)))
         if tuned != "frozen" and not any(parameter.requires_grad for parameter in flow.parameters()):
-            raise ValueError(f"{type(flow).__name__} has no last layers that are known; tune it whole, or not at all")
+            raise ValueError(f"{type(flow).__name__} has no known output layers; use tuned='whole' or 'frozen'")
 
     def features(self, batch: dict[str, Tensor]) -> Tensor:
         """Flow features in hundredths of the crop's side, so that they are of order one."""
-        self.flow.eval()  # batch statistics of a few clips are no statistics
+        self.flow.eval()  # a few clips are not enough for batch statistics
         with torch.set_grad_enabled(torch.is_grad_enabled() and self.tuned != "frozen"):
             facial, head = predict(self.flow, batch)[-1]
             return flow_features((facial - head) * (100 / facial.shape[-1]))
@@ -110,26 +110,27 @@ class EmotionNetwork(nn.Module):
 class EndToEndClassifier(ClassifierMixin, BaseEstimator):
     """scikit-learn's interface to :class:`EmotionNetwork`.
 
-    First the head alone learns, on the flow as the network estimates it; then, unless `tuned` is `frozen`, the flow
-    network learns along for a few epochs. A head that starts at random would pull the network away from what flow is
-    (Kumar et al., "Fine-tuning can distort pretrained features and underperform out-of-distribution", ICLR 2022).
+    The head is trained first, on fixed flow. Unless `tuned` is `frozen`, the flow network is then trained with it for a
+    few epochs. Gradients of a random head would distort the pre-trained flow (Kumar et al., "Fine-tuning can distort
+    pretrained features and underperform out-of-distribution", ICLR 2022).
 
     Parameters
     ----------
     tuned : {"frozen", "last", "whole"}
-        Which part of the flow network follows the labels: none, its output layers, or all of it.
+        Which layers of the flow network are trained: none, the output layers, or all.
     network : str
         Name in `mer.decflow.networks.NETWORKS`.
     weights : str or Path, optional
-        Of the flow network, by name or path; None leaves it as it is built, which for `lite` is a classical method.
+        Weights of the flow network, by name or path. None uses its initial weights, for `lite` a classical method.
     head : function, optional
         Number of classes -> Module that takes `(B, 3, 28, 28)`.
     epochs, tuning_epochs : int
-        Of the head alone, and of both together.
-    batch, lr, lr_flow
-        Of AdamW; together with the flow network the head learns at a tenth of `lr`.
+        Epochs of the head alone, and of both together.
+    batch, lr, lr_flow : number
+        Batch size and learning rates of AdamW for the head and the flow network. During joint training, the head has a
+        tenth of `lr`.
     device : str
-        Where it is trained and answers: `"cpu"`, `"cuda"`, ...
+        `"cpu"`, `"cuda"`, ...
     random_state : int
 
     Attributes
@@ -158,7 +159,7 @@ class EndToEndClassifier(ClassifierMixin, BaseEstimator):
 
     @property
     def pretrained_file(self) -> Path | None:
-        """What the flow network has seen before."""
+        """The weights of the flow network, whose training data results record."""
         from mer.decflow.weights import find_weights
 
         return None if self.weights is None else find_weights(self.weights)
@@ -166,13 +167,14 @@ class EndToEndClassifier(ClassifierMixin, BaseEstimator):
     def fit(
         self, X: ArrayLike, y: ArrayLike, watch: Callable[[EndToEndClassifier, int], None] | None = None
     ) -> EndToEndClassifier:
-        """Fit to aligned onsets and apexes, uint8 RGB `(n, 2, S, S, 3)`, or their rows (:func:`pair_row`); labels `(n,)`.
+        """Fit to pairs of onset and apex, uint8 RGB `(n, 2, S, S, 3)` or rows of :func:`pair_row`, and labels `(n,)`.
 
-        `watch(self, epoch)` is called after each epoch, 1, 2, ...; what it does changes nothing in the training.
-        """  # noqa: E501
+        `watch(self, epoch)` is called after each epoch, starting from 1, and may call `predict`. The callback does not
+        affect training.
+        """
         rows, labels = as_rows(X), np.asarray(y)
         if labels.shape != (len(rows),):
-            raise ValueError(f"{len(rows)} pairs have labels of shape {labels.shape}; expected one for each")
+            raise ValueError(f"{len(rows)} pairs have labels of shape {labels.shape}; expected one for each pair")
         self.classes_, target = np.unique(labels, return_inverse=True)
         self.n_features_in_ = rows.shape[1]
         with one_thread(self.random_state):
@@ -182,7 +184,7 @@ class EndToEndClassifier(ClassifierMixin, BaseEstimator):
         return self
 
     def new_network(self) -> EmotionNetwork:
-        """The network before it has seen a label."""
+        """The network before training."""
         if self.weights is None:
             flow = build(self.network)
         else:
@@ -196,22 +198,21 @@ class EndToEndClassifier(ClassifierMixin, BaseEstimator):
     ) -> None:
         model = self.network_
         counts = torch.bincount(target)
-        weight = len(target) / (len(counts) * counts)  # classes are seldom balanced
-        with torch.no_grad():  # the features stay what they are while the head learns
-            known = torch.cat([model.features(self._batch(part)) for part in _parts(rows)])
+        weight = len(target) / (len(counts) * counts)  # balances the classes
+        with torch.no_grad():  # while only the head is trained, the features do not change
+            fixed_features = torch.cat([model.features(self._batch(part)) for part in _parts(rows)])
         tuning = self.tuning_epochs if self.tuned != "frozen" else 0
         optimizer = torch.optim.AdamW(model.head.parameters(), lr=self.lr)
         for epoch in range(1, self.epochs + tuning + 1):
             if epoch == self.epochs + 1:
-                followers = [parameter for parameter in model.flow.parameters() if parameter.requires_grad]
                 groups: list[dict[str, Any]] = [{"params": model.head.parameters(), "lr": self.lr / 10}]
-                groups.append({"params": followers})
+                groups.append({"params": [value for value in model.flow.parameters() if value.requires_grad]})
                 optimizer = torch.optim.AdamW(groups, lr=self.lr_flow)
             model.train()
-            for chosen in torch.randperm(len(rows)).split(self.batch):
-                alone = epoch <= self.epochs
-                features = known[chosen] if alone else model.features(self._batch(rows[chosen.numpy()]))
-                loss = F.cross_entropy(model.head(features), target[chosen], weight=weight)
+            for batch in torch.randperm(len(rows)).split(self.batch):
+                head_only = epoch <= self.epochs
+                features = fixed_features[batch] if head_only else model.features(self._batch(rows[batch.numpy()]))
+                loss = F.cross_entropy(model.head(features), target[batch], weight=weight)
                 optimizer.zero_grad()
                 loss.backward()
                 nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -236,10 +237,10 @@ class EndToEndClassifier(ClassifierMixin, BaseEstimator):
 
 
 def pair_row(pair: NDArray) -> NDArray[np.float32]:
-    """What a flow network reads of one aligned pair `(2, S, S, 3)`, RGB 0 to 255, as one row of numbers.
+    """All inputs of a flow network for one aligned pair `(2, S, S, 3)`, RGB 0 to 255, as one row.
 
-    The frames, the semantic prior and the first flows, one after the other (:data:`INPUTS`). The onset's landmarks are
-    detected; where no face is found, the mean face stands in, where alignment puts it.
+    The row concatenates the frames, the semantic prior and the initial flows (:data:`INPUTS`). If no face is detected
+    in the onset, its landmarks are those of the mean face on an aligned crop.
     """
     onset, apex = np.ascontiguousarray(pair, np.uint8)
     side = _check_side(onset)
@@ -255,18 +256,24 @@ def pair_row(pair: NDArray) -> NDArray[np.float32]:
 
 
 def as_rows(X: ArrayLike) -> NDArray[np.float32]:
-    """`X` as rows of :func:`pair_row`, made from uint8 `(n, 2, S, S, 3)` where it is not; `ValueError` for others."""
-    given = np.asarray(X)
-    if given.ndim == 2 and len(given) and given.dtype == np.float32:
-        _side(given)
-        return given
-    if given.ndim != 5 or given.shape[1] != 2 or given.shape[4] != 3 or given.dtype != np.uint8 or not len(given):
-        raise ValueError(f"pairs are {given.dtype} {given.shape}; expected uint8 (n, 2, side, side, 3), n above 0")
-    return np.stack([pair_row(pair) for pair in given])
+    """Convert pairs, uint8 `(n, 2, S, S, 3)`, to rows of :func:`pair_row`; rows are returned unchanged.
+
+    Raises
+    ------
+    ValueError
+        For any other shape or type.
+    """
+    pairs = np.asarray(X)
+    if pairs.ndim == 2 and len(pairs) and pairs.dtype == np.float32:
+        _side(pairs)
+        return pairs
+    if pairs.ndim != 5 or pairs.shape[1] != 2 or pairs.shape[4] != 3 or pairs.dtype != np.uint8 or not len(pairs):
+        raise ValueError(f"pairs are {pairs.dtype} {pairs.shape}; expected uint8 (n, 2, side, side, 3), n above 0")
+    return np.stack([pair_row(pair) for pair in pairs])
 
 
 def to_batch(rows: NDArray[np.float32]) -> dict[str, Tensor]:
-    """Rows of :func:`pair_row`, `(n, d)`, as the tensors that a flow network takes."""
+    """Convert rows of :func:`pair_row`, `(n, d)`, to the inputs of a flow network."""
     side, batch, start = _side(rows), {}, 0
     for name, (channels, cell) in INPUTS.items():
         end = start + channels * (side // cell) ** 2
@@ -278,7 +285,7 @@ def to_batch(rows: NDArray[np.float32]) -> dict[str, Tensor]:
 def _side(rows: NDArray) -> int:
     side = round((rows.shape[1] / _VALUES) ** 0.5)
     if side < MULTIPLE or side % MULTIPLE or rows.shape[1] != round(side**2 * _VALUES):
-        raise ValueError(f"rows of {rows.shape[1]} values are no rows of pair_row")
+        raise ValueError(f"rows of {rows.shape[1]} values are not rows of pair_row")
     return side
 
 
@@ -286,8 +293,8 @@ def _check_side(frame: NDArray[np.uint8]) -> int:
     height, width = frame.shape[:2]
     if height != width or height % MULTIPLE:
         raise ValueError(
-            f"frames are {height} x {width}; expected squares whose side is a multiple of {MULTIPLE}, such as 224: "
-            "extract with such a --size"
+            f"frames are {height} x {width}; expected squares whose side is a multiple of {MULTIPLE}; "
+            "extract again with --size 224"
         )
     return height
 

@@ -1,4 +1,4 @@
-"""A face and its mirror image show the same emotion: classifiers that learn from both, and answer for both."""
+"""An ensemble that is fitted to faces and their mirror images, which show the same emotion."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from sklearn.ensemble import VotingClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from mer.features import block_hoof, dct, resize
+from mer.features import block_hoof, dct, mirror, resize
 from mer.models.classic import logistic, svm_hoof, svm_linear
 from mer.models.per_clip import PerClip
 
 
 class Twins(ClassifierMixin, BaseEstimator):
-    """Fits a classifier on features of faces and of their mirror images, and answers with the mean for both.
+    """Fits a classifier to clips and their mirror images, and averages its predictions for both.
 
-    Each row of X holds the features of a clip and, behind them, those of its mirror image: `(n, 2 * d)`, as
-    :func:`both_sides` makes them. Both have the clip's label, and go where the clip goes, so nothing leaks.
+    Each row of X concatenates the features of a clip and of its mirror image, `(n, 2 * d)`, as from
+    :func:`both_sides`. Both are in the same row, so that they never end up in different folds.
 
     Parameters
     ----------
     classifier : estimator
-        With `predict_proba`, on rows of d features.
+        Takes rows of d features and has `predict_proba`.
     """
 
     def __init__(self, classifier: BaseEstimator) -> None:
@@ -51,30 +51,25 @@ class Twins(ClassifierMixin, BaseEstimator):
         return self.classes_[probability.argmax(1)]
 
 
-def mirrored(flow: np.ndarray) -> np.ndarray:
-    """The flow of the mirrored face: `(H, W, 2)`, left and right exchanged, u with the other sign."""
-    return flow[:, ::-1] * np.array([-1, 1], dtype=flow.dtype)
-
-
-def both_sides(flow: np.ndarray, feature: Callable[[np.ndarray], np.ndarray], size: int = 28) -> np.ndarray:
-    """Features of a face and of its mirror image, `(2, d)`, from the flow averaged down to `size` x `size`."""
-    field = resize(flow, size)
-    return np.stack([np.ravel(feature(side)) for side in (field, mirrored(field))])
-
-
 def ensemble(size: int = 28) -> Pipeline:
-    """The mean of `svm-hoof`, `svm-linear` and `logistic`, fitted on faces and their mirror images."""
+    """The mean of `svm-hoof`, `svm-linear` and `logistic`, fitted to faces and their mirror images."""
     members, start = [], 0
     for name, model in (("hoof", svm_hoof(size)), ("linear", svm_linear(size)), ("logistic", logistic(size=size))):
         width = model[0].transform(np.zeros((1, size, size, 2))).shape[1]
-        own = ColumnTransformer([("own", "passthrough", slice(start, start + width))])
-        members.append((name, Pipeline([("columns", own), *model.steps[1:]])))
+        columns = ColumnTransformer([("own", "passthrough", slice(start, start + width))])
+        members.append((name, Pipeline([("columns", columns), *model.steps[1:]])))
         start += width
     features = PerClip(both_sides, {"feature": _all_features, "size": size})
     return Pipeline([("features", features), ("classifier", Twins(VotingClassifier(members, voting="soft")))])
 
 
+def both_sides(flow: np.ndarray, feature: Callable[[np.ndarray], np.ndarray], size: int = 28) -> np.ndarray:
+    """Features of a face and of its mirror image, `(2, d)`, from flow resampled to `size` x `size`."""
+    field = resize(flow, size)
+    return np.stack([np.ravel(feature(side)) for side in (field, mirror(field))])
+
+
 def _all_features(field: np.ndarray) -> np.ndarray:
-    """Those of the members of :func:`ensemble`, in their order."""
+    """Features of all members of :func:`ensemble`, concatenated in their order."""
     size = len(field)
     return np.concatenate([block_hoof(field, size), (field - np.median(field, axis=(0, 1))).ravel(), dct(field, size)])

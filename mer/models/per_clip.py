@@ -1,4 +1,4 @@
-"""The step between flow fields, or clips, and a classifier: features of each one, by itself."""
+"""Features of each clip, computed independently of all other clips."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from mer.features import as_clips, as_fields
 
 
 class PerClip(TransformerMixin, BaseEstimator):
-    """Turns the flow field of each clip, or its frames, into features, one clip at a time.
+    """Transforms the flow field, or the frames, of each clip into one feature vector.
 
-    Nothing is fitted and no clip sees another, so the features may be computed once, ahead of the folds, and nothing
-    leaks. Put whatever is fitted into a later step of the pipeline.
+    The transformation has no fitted state, so features can be computed once before the folds without leakage. Put
+    anything that is fitted into a later step of the pipeline.
 
     Parameters
     ----------
     feature : function
-        `(H, W, 2)` float32, or with `frames` `(frames, H, W)`, -> array, of the same shape for every clip.
+        `(H, W, 2)` float32, or `(frames, H, W)` if `frames` is set, to an array whose shape is the same for all clips.
     options : dict, optional
         Keyword arguments of `feature`.
     frames : int, optional
-        X holds clips of so many gray frames, and not flow fields.
+        Number of frames if X holds clips instead of flow fields.
     channels : int
-        Of each frame: with 2 and more, `feature` gets `(frames, H, W, channels)`.
+        Channels of each frame. With more than one, `feature` takes `(frames, H, W, channels)`.
     """
 
     def __init__(
@@ -44,13 +44,13 @@ class PerClip(TransformerMixin, BaseEstimator):
 
     @property
     def input_kind(self) -> str:
-        """What of a clip it is for: `flow`, its gray frames (`clip`), or onset and apex in color (`pair`)."""
+        """`"flow"`, `"clip"` (frames of a clip), or `"pair"` (onset and apex in color)."""
         if self.frames is None:
             return "flow"
         return "pair" if (self.frames, self.channels) == (2, 3) else "clip"
 
     def fit(self, X: np.ndarray, y: object = None) -> PerClip:
-        """Do nothing: there is nothing to fit."""
+        """Do nothing."""
         return self
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -58,13 +58,13 @@ class PerClip(TransformerMixin, BaseEstimator):
 
     def transform(self, X: np.ndarray) -> np.ndarray:
         """Features `(n, d)`, float32, of fields `(n, H, W, 2)`, clips `(n, frames, H, W)`, or their flattened rows."""
-        rows = as_fields(X) if self.frames is None else as_clips(X, self.frames, self.channels)
-        features = [self.feature(row, **(self.options or {})) for row in rows]
+        clips = as_fields(X) if self.frames is None else as_clips(X, self.frames, self.channels)
+        features = [self.feature(clip, **(self.options or {})) for clip in clips]
         return np.stack(features).reshape(len(features), -1).astype(np.float32, copy=False)
 
 
 def features_of(estimator: Any) -> PerClip | None:
-    """The first step of a pipeline, if it treats each clip by itself and may run ahead of what is fitted."""
+    """The first step of a pipeline if it is a :class:`PerClip`, which can run before the folds; otherwise None."""
     first = estimator.steps[0][1] if isinstance(estimator, Pipeline) and len(estimator.steps) > 1 else None
     return first if isinstance(first, PerClip) else None
 
@@ -72,21 +72,24 @@ def features_of(estimator: Any) -> PerClip | None:
 def expression_input(
     estimator: Any, field: np.ndarray, scale: float, crops: tuple[np.ndarray, np.ndarray]
 ) -> np.ndarray:
-    """What an estimator sees of one expression.
+    """The input of an estimator for one expression.
 
     Parameters
     ----------
+    estimator : object
     field : (H, W, 2)
-        Its flow, pixels.
+        Flow, pixels.
     scale : float
-        Pixels in an interocular distance.
+        Pixels per interocular distance.
     crops : (onset, apex)
-        The frames that the flow was estimated from, uint8 `(H, W, 3)`.
+        The frames of the flow, uint8 `(H, W, 3)`.
 
     Returns
     -------
     (H, W, 2) or (2, H, W, 3)
-        The flow in interocular distances, or the frames, for an estimator that sees them.
+        Flow in interocular distances, or the crops if the estimator takes frames.
     """
     features = features_of(estimator)
-    return np.stack(crops) if features is not None and features.input_kind == "pair" else field / np.float32(scale)
+    if features is not None and features.input_kind == "pair":
+        return np.stack(crops)
+    return field / np.float32(scale)

@@ -1,4 +1,4 @@
-"""A scikit-learn classifier around a small PyTorch network."""
+"""A scikit-learn classifier that trains a PyTorch network."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
     Augment = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
-# What is prepared ahead of the epochs takes much more memory than the images; of more clips, each batch is.
-_PREPARED_AHEAD = 2000
+# Up to this many clips are prepared before training, which takes much more memory than the images; otherwise, each
+# batch is prepared when it is used.
+_MAX_PREPARED = 2000
 
 
 def memory_layout(network: nn.Module) -> torch.memory_format:
@@ -45,50 +46,50 @@ def memory_layout(network: nn.Module) -> torch.memory_format:
 class TorchClassifier(ClassifierMixin, BaseEstimator):
     """Trains a network for a fixed number of epochs on cross-entropy.
 
-    There is no early stopping: which epoch is best cannot be known without looking at test people, and looking lifts
-    published scores by up to 14 points (Varanka et al., IEEE Transactions on Affective Computing 2024).
+    There is no early stopping: selecting the epoch on test people inflates scores by up to 14 points (Varanka et al.,
+    IEEE Transactions on Affective Computing 2024).
 
     Parameters
     ----------
     network : function
-        `(channels, size, n_classes) -> torch.nn.Module`, which maps `(n, channels, size, size)`, or with `frames`
-        `(n, channels, frames, size, size)`, to `(n, n_classes)`. If it has a method `prepare`, it is given what that
-        makes of the images when it is trained, so that what is the same in every epoch is done once.
+        `(channels, size, n_classes) -> torch.nn.Module`. The module maps `(n, channels, size, size)`, or with `frames`
+        `(n, channels, frames, size, size)`, to `(n, n_classes)`. If it has a method `prepare(images)`, training passes
+        the result of that method instead of the images, so that work common to all epochs is done once.
     channels : int
-        Channels of the image that each row of X holds, channel last: `(n, size * size * channels)`.
+        Channels of the image in each row of X, channel last: `(n, size * size * channels)`.
     frames : int, optional
-        Images of each row, one after the other in time: `(n, frames * size * size * channels)`.
+        Number of images in each row, in temporal order: `(n, frames * size * size * channels)`.
     epochs, learning_rate, weight_decay, batch_size : number
     shuffle : bool
-        A new order of the clips in every epoch. Without it, the batches are cut from the rows as they come.
+        Shuffle the clips in each epoch.
     optimizer : {"adam", "adamw", "sgd"}
-        Kingma and Ba, ICLR 2015; Loshchilov and Hutter, ICLR 2019; with `momentum`.
+        Adam (Kingma and Ba, ICLR 2015), AdamW (Loshchilov and Hutter, ICLR 2019), or SGD with `momentum`.
     momentum : float
-        Of `"sgd"`.
+        Only for `"sgd"`.
     decay, decay_every : float, int
-        The learning rate is multiplied by `decay` after every `decay_every` epochs.
+        Multiply the learning rate by `decay` after every `decay_every` epochs.
     balanced : bool
-        Weigh the loss of each clip by one over the number of training clips of its class.
+        Weight the loss of each clip by the inverse number of training clips of its class.
     augment : function, optional
-        `(images, targets) -> (images, targets)`, of each batch in training; targets are `(n, n_classes)`, summing to 1.
+        `(images, targets) -> (images, targets)`, applied to each training batch. Targets `(n, n_classes)` are
+        probabilities.
     pretrained : str or Path, optional
-        Weights of the same network that it starts from (:func:`mer.models.pretraining.pretrain`); each result tells
-        what they have seen.
+        Initial weights from :func:`mer.models.pretraining.pretrain`. Results record their training data.
     pretrained_rate : float
-        Factor of `learning_rate` for weights that were taken from `pretrained`: at the full rate, a few hundred clips
-        are enough to forget what they have seen (measured in `benchmarks/pretraining.py`).
+        Factor of `learning_rate` for pre-trained weights. At the full rate, the effect of pre-training is lost on a few
+        hundred clips (measured in `benchmarks/pretraining.py`).
     device : str
-        Where the network is trained and answers: `"cpu"`, `"cuda"`, ...
+        `"cpu"`, `"cuda"`, ...
     random_state : int, optional
-        Of the first weights, the order and the dropout. The same number gives the same network on the same machine,
-        whatever ran before; torch's own random state is left as it was.
+        Seed of initial weights, shuffling and dropout. The same seed gives the same network on the same machine. The
+        global random state of torch is left unchanged.
 
     Attributes
     ----------
     classes_ : (n_classes,)
     network_ : torch.nn.Module
     losses_ : list of float
-        Mean loss over the training clips, one value an epoch.
+        Mean training loss of each epoch.
     """
 
     def __init__(
@@ -134,7 +135,7 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
 
     @property
     def pretrained_file(self) -> str | Path | None:
-        """What it has seen before."""
+        """The initial weights, whose training data results record."""
         return self.pretrained
 
     def fit(
@@ -142,8 +143,8 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
     ) -> TorchClassifier:
         """Train a new network on images `(n, size * size * channels)` and their classes `(n,)`.
 
-        `watch(self, epoch)` is called after each epoch, 1, 2, ...; the classifier can `predict` at that time. What it
-        does changes nothing in the training.
+        `watch(self, epoch)` is called after each epoch, starting from 1, and may call `predict`. The callback does not
+        affect training.
         """
         import torch
 
@@ -152,24 +153,24 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
         self.classes_, target = np.unique(y, return_inverse=True)
         images, labels = self._images(X), torch.from_numpy(target.astype(np.int64)).to(self.device)
         with one_thread(self.random_state):
-            # A copy: where a function gives the same network each time, no fit may find it trained.
+            # A copy, in case the function returns the same module each time: every fit starts from scratch.
             network = copy.deepcopy(self.network(self.channels, images.shape[-1], len(self.classes_)))
             self.network_ = network.to(self.device)
-            taken: set[str] = set()
+            loaded: set[str] = set()
             if self.pretrained is not None:
-                taken = take_weights(self.network_, self.pretrained, self.classes_.tolist())
+                loaded = take_weights(self.network_, self.pretrained, self.classes_.tolist())
             if self.frames is None:
                 layout = memory_layout(self.network_)
                 self.network_.to(memory_format=layout)  # type: ignore[call-overload]
                 images = images.contiguous(memory_format=layout)
             self.network_.train()
-            steps = self._steps(taken)
-            schedule = torch.optim.lr_scheduler.StepLR(steps, self.decay_every, self.decay)
-            ahead = self.augment is None and len(images) <= _PREPARED_AHEAD
+            optimizer = self._optimizer(loaded)
+            schedule = torch.optim.lr_scheduler.StepLR(optimizer, self.decay_every, self.decay)
+            ahead = self.augment is None and len(images) <= _MAX_PREPARED
             prepared = self._prepared(images) if ahead else images
             self.losses_ = []
             for epoch in range(1, self.epochs + 1):
-                self.losses_.append(self._epoch(prepared, labels, steps, ahead))
+                self.losses_.append(self._epoch(prepared, labels, optimizer, ahead))
                 schedule.step()
                 if watch is not None:
                     self.network_.eval()
@@ -179,14 +180,14 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
         self.network_.eval()
         return self
 
-    def _steps(self, taken: set[str]) -> Any:
+    def _optimizer(self, loaded: set[str]) -> Any:
         from torch import optim
 
         rate, decay = self.learning_rate, self.weight_decay
         named = list(self.network_.named_parameters())
         weights: list[dict[str, Any]] = [
-            {"params": [value for name, value in named if name not in taken]},
-            {"params": [value for name, value in named if name in taken], "lr": rate * self.pretrained_rate},
+            {"params": [value for name, value in named if name not in loaded]},
+            {"params": [value for name, value in named if name in loaded], "lr": rate * self.pretrained_rate},
         ]
         weights = [group for group in weights if group["params"]]
         if self.optimizer == "adam":
@@ -201,7 +202,7 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
         prepare = getattr(self.network_, "prepare", None)
         return images if prepare is None else prepare(images)
 
-    def _epoch(self, images: Tensor, labels: Tensor, steps: Any, ahead: bool) -> float:
+    def _epoch(self, images: Tensor, labels: Tensor, optimizer: Any, ahead: bool) -> float:
         import torch
 
         n, n_classes, total = len(images), len(self.classes_), 0.0
@@ -215,10 +216,10 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
             if self.augment is not None:
                 x, target = self.augment(x, torch.nn.functional.one_hot(target, n_classes).to(x.dtype))
             x = x if ahead else self._prepared(x)
-            steps.zero_grad()
+            optimizer.zero_grad()
             loss = torch.nn.functional.cross_entropy(self.network_(x), target, weights)
             loss.backward()
-            steps.step()
+            optimizer.step()
             total += float(loss.detach()) * len(x)
         return total / n
 
@@ -238,9 +239,7 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
         return self.classes_[probability.argmax(1)]
 
     def _images(self, X: np.ndarray) -> Tensor:
-        """Rows as `(n, channels, size, size)`, channels last in memory, where these convolutions are fastest; or as
-        `(n, channels, frames, size, size)`.
-        """
+        """Rows as `(n, channels, size, size)`, channels last in memory, or as `(n, channels, frames, size, size)`."""
         import torch
 
         frames = self.frames or 1

@@ -1,13 +1,12 @@
-"""A reading without any labeled data: small networks that have seen rendered micro-expressions alone.
+"""A classifier without labeled data: small networks trained on rendered micro-expressions alone.
 
-They tell the three classes of the composite protocol, negative, positive and surprise, from the form of the motion, not
-from its strength; so they read metric flow on mer's aligned crop, and published images whose channels were stretched
-one by one, alike. `docs/zero_shot.md` is their card: what they were trained on, what they scored, where they fail.
+The networks predict the three classes of the composite protocol (negative, positive, surprise) from the pattern of the
+motion, regardless of its strength. Hence they accept metric flow on mer's aligned crop as well as published images,
+whose channels were stretched separately. `docs/zero_shot.md` describes training data, scores and limitations.
 
-The labels of the training people are never looked at; :class:`ZeroShot` takes from `y` nothing but the names of the
-classes. With `adapt` it takes from `X`, the unlabeled clips of the training people, how such flow is spread: the means
-and deviations that the networks standardize by (adaptive batch normalization: Li et al., "Revisiting batch
-normalization for practical domain adaptation", ICLR workshop 2017).
+The labels of the training people are not used: :class:`ZeroShot` only checks the class names in `y`. With `adapt`, it
+estimates the statistics of batch normalization from `X`, the unlabeled clips of the training people (adaptive batch
+normalization: Li et al., "Revisiting batch normalization for practical domain adaptation", ICLR workshop 2017).
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mer.face.align import face_box
-from mer.features import resize
+from mer.features import mirror, resize
 from mer.utils.torch_setup import one_thread
 
 if TYPE_CHECKING:
@@ -33,36 +32,35 @@ WEIGHTS = Path(__file__).with_name("weights") / "zero_shot.safetensors"
 SIDE = 28
 WIDTHS = (16, 32, 48)  # filters of the three layers
 CROPS = ("auto", "aligned", "box")
-_OUTLIER = 4.0  # in root mean squares of the channel
-# As many rendered clips as stand for what the networks knew before they saw any of the unlabeled ones.
-_TRUST = 50
+_MAX_VALUE = 4.0  # in root mean squares of the channel
+_PRIOR_CLIPS = 50  # weight of the original statistics in adaptation, as a number of clips
 
 
-def form_of_motion(flow: np.ndarray, crop: str = "auto") -> np.ndarray:
-    """What the networks see of a clip: its flow in the face box, each channel without its zero and its strength.
+def normalized_flow(flow: np.ndarray, crop: str = "auto") -> np.ndarray:
+    """Input of the networks: flow of the face box, each channel centered and divided by its root mean square.
 
     Parameters
     ----------
     flow : (H, W, 2)
         In any unit.
     crop : {"auto", "aligned", "box"}
-        `aligned`: the crop of :func:`mer.face.align`, of which the face box is cut out. `box`: `flow` shows the face
-        box already, as published sets do. `auto` tells them apart by the margins left and right of the face, where
-        expression flow on the aligned crop is exactly zero.
+        `aligned`: the crop of :func:`mer.face.align`, from which the face box is cut. `box`: the face box, as in
+        published sets. `auto` detects aligned crops by the margins left and right of the face, where their expression
+        flow is exactly zero.
 
     Returns
     -------
     float32 (28, 28, 2)
-        Less the median of each channel, in root mean squares of it, at most 4.
+        Minus the median of each channel, in root mean squares, at most 4 in magnitude.
     """
-    field = centered_box(flow, crop)
+    field = centered_flow(flow, crop)
     strength = np.sqrt((field**2).mean(axis=(0, 1)))
-    return np.clip(field / np.maximum(strength, 1e-9), -_OUTLIER, _OUTLIER)
+    return np.clip(field / np.maximum(strength, 1e-9), -_MAX_VALUE, _MAX_VALUE)
 
 
-def centered_box(flow: np.ndarray, crop: str = "auto") -> np.ndarray:
-    """Flow `(H, W, 2)` in the face box, less the median of each channel, in its unit: `(28, 28, 2)`; `crop` as in
-    :func:`form_of_motion`.
+def centered_flow(flow: np.ndarray, crop: str = "auto") -> np.ndarray:
+    """Flow `(H, W, 2)` in the face box minus the median of each channel, `(28, 28, 2)`, in the unit of the flow; `crop`
+    as in :func:`normalized_flow`.
     """
     if crop not in CROPS:
         raise ValueError(f"no crop {crop!r}; there are {', '.join(CROPS)}")
@@ -72,39 +70,21 @@ def centered_box(flow: np.ndarray, crop: str = "auto") -> np.ndarray:
 
 
 def has_margins(flow: np.ndarray) -> bool:
-    """Whether nothing moves left and right of the face, as in expression flow on the aligned crop."""
+    """Whether flow is zero left and right of the face, as expression flow on the aligned crop."""
     margin = max(1, flow.shape[1] // 14)
     return not (flow[:, :margin].any() or flow[:, -margin:].any()) and bool(flow.any())
 
 
-def form_network(outputs: int = len(CLASSES)) -> nn.Sequential:
-    """One of the networks, `(n, 2, 28, 28)` -> `(n, outputs)`; 20,307 parameters for the three classes."""
-    from torch import nn
-
-    layers: list[nn.Module] = []
-    before = 2
-    for width in WIDTHS:
-        layers += [nn.Conv2d(before, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU(), nn.MaxPool2d(2)]
-        before = width
-    return nn.Sequential(*layers, nn.Flatten(), nn.Dropout(0.5), nn.Linear(before * (SIDE // 8) ** 2, outputs))
-
-
-def mirrored(images: Tensor) -> Tensor:
-    """Fields `(n, 2, H, W)` of the mirrored faces."""
-    import torch
-
-    return images.flip(-1) * torch.tensor([-1.0, 1.0]).view(1, 2, 1, 1)
-
-
 class ZeroShot(ClassifierMixin, BaseEstimator):
-    """Reads rows of :func:`form_of_motion`, `(n, 28 * 28 * 2)`.
+    """Classifies rows of :func:`normalized_flow`, `(n, 28 * 28 * 2)`.
 
     Parameters
     ----------
     adapt : bool
-        Standardize by the unlabeled training clips; without, `fit` learns nothing at all.
+        Estimate the statistics of batch normalization from the unlabeled training clips. Otherwise, `fit` learns
+        nothing.
     weights : str or Path, optional
-        Networks that `mer train classifier` saved; those that come with mer by default.
+        Networks saved by `mer train classifier`. By default, those shipped with mer.
     """
 
     def __init__(self, adapt: bool = True, weights: str | Path | None = None) -> None:
@@ -113,20 +93,20 @@ class ZeroShot(ClassifierMixin, BaseEstimator):
 
     @property
     def pretrained_file(self) -> str | Path:
-        """What it has seen before."""
+        """The weights, whose training data results record."""
         return self.weights or WEIGHTS
 
     def fit(self, X: np.ndarray, y: np.ndarray | None = None) -> ZeroShot:
-        """Adapt to the clips `X`. Of `y`, the names of the classes are checked, and not who has which."""
+        """Adapt to the clips `X`. Only the set of class names in `y` is checked."""
         X = validate_data(self, X, dtype=np.float32)
-        odd = sorted(set(np.unique(y).astype(str)) - set(CLASSES)) if y is not None else []
-        if odd:
+        others = sorted(set(np.unique(y).astype(str)) - set(CLASSES)) if y is not None else []
+        if others:
             raise ValueError(
-                f"zero-shot tells {', '.join(CLASSES)}, and these data have {', '.join(odd[:3])}; "
-                "evaluate under megc2019, or another protocol with its classes"
+                f"zero-shot predicts {', '.join(CLASSES)}, but the data have {', '.join(others[:3])}; "
+                "evaluate under megc2019 or another protocol with these three classes"
             )
         self.classes_ = np.array(CLASSES)
-        self.networks_ = [network_of(state) for state in load_weights(self.weights or WEIGHTS)]
+        self.networks_ = [network_from_state(state) for state in load_weights(self.weights or WEIGHTS)]
         if self.adapt:
             with one_thread():
                 for network in self.networks_:
@@ -134,26 +114,24 @@ class ZeroShot(ClassifierMixin, BaseEstimator):
         return self
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:
-        """Probability of each class, `(n, 3)`: the geometric mean over the networks and over both sides."""
-        return softmax(self.log_odds(X), axis=1)
+        """Probability of each class, `(n, 3)`: the geometric mean over networks and both mirror images, normalized."""
+        return softmax(self.mean_log_proba(X), axis=1)
 
-    def log_odds(self, X: np.ndarray) -> np.ndarray:
-        """Mean logarithms of the probabilities, `(n, 3)`."""
+    def mean_log_proba(self, X: np.ndarray) -> np.ndarray:
+        """Mean logarithms of the probabilities over networks and both mirror images, `(n, 3)`."""
         import torch
 
         check_is_fitted(self, "networks_")
         images = _images(validate_data(self, X, dtype=np.float32, reset=False))
         with one_thread(), torch.no_grad():
-            answers = [
-                network(view).log_softmax(1).double()
-                for network in self.networks_
-                for view in (images, mirrored(images))
+            logarithms = [
+                network(view).log_softmax(1).double() for network in self.networks_ for view in (images, mirror(images))
             ]
-        return torch.stack(answers).mean(0).numpy()
+        return torch.stack(logarithms).mean(0).numpy()
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         """The most probable class of each row, `(n,)`."""
-        return self.classes_[self.log_odds(X).argmax(1)]
+        return self.classes_[self.mean_log_proba(X).argmax(1)]
 
 
 def load_without_adaptation(pipeline: Any) -> None:
@@ -162,13 +140,25 @@ def load_without_adaptation(pipeline: Any) -> None:
     pipeline.fit(np.zeros((len(CLASSES), SIDE * SIDE * 2), np.float32), np.array(CLASSES))
 
 
+def build_network(outputs: int = len(CLASSES)) -> nn.Sequential:
+    """An untrained network, `(n, 2, 28, 28)` -> `(n, outputs)`; 20,307 parameters for three classes."""
+    from torch import nn
+
+    layers: list[nn.Module] = []
+    width_in = 2
+    for width in WIDTHS:
+        layers += [nn.Conv2d(width_in, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU(), nn.MaxPool2d(2)]
+        width_in = width
+    return nn.Sequential(*layers, nn.Flatten(), nn.Dropout(0.5), nn.Linear(width_in * (SIDE // 8) ** 2, outputs))
+
+
 def load_weights(path: str | Path) -> list[dict[str, Any]]:
-    """The states of the networks in a `.safetensors` file, whose names are `<network>.<layer>.<parameter>`."""
+    """State of each network in a `.safetensors` file with names `<network>.<layer>.<parameter>`."""
     return _load(str(path), Path(path).stat().st_mtime if Path(path).is_file() else 0.0)
 
 
 @lru_cache(maxsize=4)
-def _load(path: str, _changed: float) -> list[dict[str, Any]]:
+def _load(path: str, _modified: float) -> list[dict[str, Any]]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -185,26 +175,26 @@ def _load(path: str, _changed: float) -> list[dict[str, Any]]:
     ]
 
 
-def network_of(state: dict[str, Any]) -> nn.Sequential:
-    """The network of one state of :func:`load_weights`, ready to read."""
+def network_from_state(state: dict[str, Any]) -> nn.Sequential:
+    """The network of one state from :func:`load_weights`, in evaluation mode."""
     last = max(state, key=lambda name: (int(name.partition(".")[0]), name))
-    network = form_network(len(state[last]))
+    network = build_network(len(state[last]))
     expected = {name: value.shape for name, value in network.state_dict().items() if "num_batches" not in name}
     if expected != {name: value.shape for name, value in state.items()}:
-        raise ValueError("these weights are not of mer's networks for forms of motion; names or shapes differ")
-    network.load_state_dict(state, strict=False)  # all but how many batches were seen, which counts for nothing
+        raise ValueError("names or shapes of the weights differ from those of mer's zero-shot networks")
+    network.load_state_dict(state, strict=False)  # without num_batches_tracked, which does not affect predictions
     return network.eval()
 
 
 def _adapt(network: nn.Sequential, images: Tensor) -> None:
-    """Move the statistics of each batch normalization toward those of `images`, layer by layer, so that each sees what
-    the adapted ones before it give.
+    """Move the statistics of each batch normalization toward those of `images`, layer by layer: each layer sees the
+    output of the adapted layers before it.
     """
     import torch
     from torch import nn
 
-    share = len(images) / (len(images) + _TRUST)
-    x = torch.cat([images[::2], mirrored(images[1::2])])  # a face and its mirror image are alike often
+    share = len(images) / (len(images) + _PRIOR_CLIPS)
+    x = torch.cat([images[::2], mirror(images[1::2])])  # half mirrored, so that the statistics are nearly symmetric
     with torch.no_grad():
         for layer in network:
             if isinstance(layer, nn.BatchNorm2d) and layer.running_mean is not None and layer.running_var is not None:
@@ -219,5 +209,5 @@ def _images(rows: np.ndarray) -> Tensor:
     import torch
 
     if rows.shape[1] != SIDE * SIDE * 2:
-        raise ValueError(f"rows have {rows.shape[1]} values; expected 28 x 28 x 2, as form_of_motion gives them")
+        raise ValueError(f"rows have {rows.shape[1]} values; expected 28 x 28 x 2 from normalized_flow")
     return torch.from_numpy(rows.reshape(-1, SIDE, SIDE, 2)).permute(0, 3, 1, 2).contiguous()

@@ -1,4 +1,4 @@
-"""How the networks of :mod:`mer.models.zero_shot_classifier` learn: rendered micro-expressions, and no clip of a person."""
+"""Training of the networks of :mod:`mer.models.zero_shot_classifier` on rendered micro-expressions alone."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mer.models.zero_shot_classifier import CLASSES, form_network, form_of_motion, mirrored
+from mer.features import mirror
+from mer.models.zero_shot_classifier import CLASSES, build_network, normalized_flow
 from mer.synth.flow_degradation import as_8bit_image
 from mer.synth.micro_flows import MicroFlows
 from mer.utils.atomic_files import write_whole
@@ -29,17 +30,26 @@ def train_networks(
     learning_rate: float = 2e-3,
     track: Track | None = None,
 ) -> list[nn.Sequential]:
-    """Networks that differ by their random numbers, fitted by AdamW on a one-cycle schedule.
+    """Train networks that differ only by their seed, with AdamW on a one-cycle schedule.
 
-    Every clip is seen as published images show it (:func:`mer.synth.flow_degradation.as_8bit_image`), and anew in each
-    epoch: mirrored or not, a little shifted, grown, sheared, and with another strength of each channel.
+    Each clip is quantized as in published images (:func:`mer.synth.flow_degradation.as_8bit_image`) and augmented
+    differently in each epoch (:func:`augment`).
+
+    Parameters
+    ----------
+    rendered : MicroFlows
+    networks : int
+        Number of networks.
+    epochs, seed, learning_rate : number
+    track : function, optional
+        Progress bar, as in :mod:`mer.utils.progress`.
     """
     import torch
 
     if networks < 1 or epochs < 1:
         raise ValueError(f"{networks} networks and {epochs} epochs; expected at least one of each")
-    forms = np.stack([form_of_motion(as_8bit_image(flow), crop="box") for flow in rendered.flows])
-    images = torch.from_numpy(forms).permute(0, 3, 1, 2).contiguous()
+    fields = np.stack([normalized_flow(as_8bit_image(flow), crop="box") for flow in rendered.flows])
+    images = torch.from_numpy(fields).permute(0, 3, 1, 2).contiguous()
     labels = torch.tensor([CLASSES.index(label) for label in rendered.labels])
     with one_thread():
         tasks = range(networks)
@@ -55,8 +65,8 @@ def _train(images: Tensor, labels: Tensor, epochs: int, learning_rate: float, se
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        draw = torch.Generator().manual_seed(seed)
-        network = form_network()
+        generator = torch.Generator().manual_seed(seed)
+        network = build_network()
         frequency = torch.bincount(labels, minlength=len(CLASSES)).clamp(min=1).float()
         weight = (frequency.mean() / frequency).sqrt()  # half way to balanced classes
         optimizer = torch.optim.AdamW(network.parameters(), lr=learning_rate, weight_decay=1e-2)
@@ -64,20 +74,26 @@ def _train(images: Tensor, labels: Tensor, epochs: int, learning_rate: float, se
         steps = epochs * (len(labels) // batch)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=max(steps, 2) + 1)
         for _ in range(epochs):
-            for rows in torch.randperm(len(labels), generator=draw).split(batch):
-                if len(rows) < batch:  # its batch normalization would be of too few
+            for rows in torch.randperm(len(labels), generator=generator).split(batch):
+                if len(rows) < batch:  # too few for batch normalization
                     continue
                 optimizer.zero_grad()
-                answer = network(varied(images[rows], draw))
-                cross_entropy(answer, labels[rows], weight=weight, label_smoothing=0.1).backward()
+                scores = network(augment(images[rows], generator))
+                cross_entropy(scores, labels[rows], weight=weight, label_smoothing=0.1).backward()
                 optimizer.step()
                 schedule.step()
     return network.eval()
 
 
-def varied(images: Tensor, draw: Generator, flip: Tensor | None = None) -> Tensor:
-    """Fields `(n, 2, H, W)` as another face, aligned a little differently, would have them; those of `flip` `(n,)` are
-    mirrored, by default half.
+def augment(images: Tensor, generator: Generator, flip: Tensor | None = None) -> Tensor:
+    """Random mirroring, small affine transformations, and random strength of each channel.
+
+    Parameters
+    ----------
+    images : (n, 2, H, W)
+    generator : torch.Generator
+    flip : bool (n,), optional
+        Which fields to mirror. By default, half of them at random.
     """
     import torch
     from torch.nn.functional import affine_grid, grid_sample
@@ -85,11 +101,11 @@ def varied(images: Tensor, draw: Generator, flip: Tensor | None = None) -> Tenso
     n = len(images)
 
     def normal(*shape: int, spread: float) -> Tensor:
-        return torch.randn(n, *shape, generator=draw) * spread
+        return torch.randn(n, *shape, generator=generator) * spread
 
     if flip is None:
-        flip = torch.rand(n, generator=draw) < 0.5
-    images = torch.where(flip[:, None, None, None], mirrored(images), images)
+        flip = torch.rand(n, generator=generator) < 0.5
+    images = torch.where(flip[:, None, None, None], mirror(images), images)
     theta = torch.zeros(n, 2, 3)
     theta[:, 0, 0], theta[:, 1, 1] = 1 + normal(spread=0.05), 1 + normal(spread=0.05)
     theta[:, 0, 2], theta[:, 1, 2] = normal(spread=0.05), normal(spread=0.07)

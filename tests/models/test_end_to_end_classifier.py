@@ -87,7 +87,7 @@ def test_wrong_pairs_are_named():
         EndToEndClassifier().fit(np.zeros((3, 2, 60, 64, 3), np.uint8), [0, 1, 0])
     with pytest.raises(ValueError, match="expected one for each"):
         EndToEndClassifier().fit(clips(1, 1)[0], [0])
-    with pytest.raises(ValueError, match="no last layers"):
+    with pytest.raises(ValueError, match="no known output layers"):
         EmotionNetwork(torch.nn.Conv2d(3, 2, 1), Head(2), "last")
     with pytest.raises(ValueError, match="rows of 100 values"):
         EndToEndClassifier().fit(np.zeros((3, 100), np.float32), [0, 1, 0])

@@ -6,7 +6,7 @@ from sklearn.metrics import f1_score
 from mer.face.align import face_box
 from mer.models import new_model
 from mer.models.synthetic_prior import svm_hoof_synth, zero_shot, zero_shot_strict
-from mer.models.zero_shot_classifier import CLASSES, WEIGHTS, ZeroShot, form_network, form_of_motion, load_weights
+from mer.models.zero_shot_classifier import CLASSES, WEIGHTS, ZeroShot, build_network, load_weights, normalized_flow
 from mer.models.zero_shot_training import save_weights, train_networks
 from mer.synth.drawn_motions import drawn_motions
 from mer.synth.flow_degradation import as_8bit_image
@@ -53,8 +53,8 @@ def test_test_clips_do_not_see_each_other(rendered):
 
 def test_neither_zero_nor_strength_matters():
     field = np.random.default_rng(0).normal(size=(28, 28, 2)).astype(np.float32)
-    np.testing.assert_allclose(form_of_motion(field), form_of_motion(field * [3, 0.1] + [5, -1]), atol=1e-4)
-    np.testing.assert_allclose(form_of_motion(as_8bit_image(field)), form_of_motion(field), atol=0.06)
+    np.testing.assert_allclose(normalized_flow(field), normalized_flow(field * [3, 0.1] + [5, -1]), atol=1e-4)
+    np.testing.assert_allclose(normalized_flow(as_8bit_image(field)), normalized_flow(field), atol=0.06)
 
 
 def test_aligned_crops_and_face_boxes_give_the_same_form():
@@ -63,10 +63,10 @@ def test_aligned_crops_and_face_boxes_give_the_same_form():
     intensities[5] = 1
     aligned = expression_flow(person, intensities) * person.mask[..., None]
     assert not aligned[:, :4].any()
-    np.testing.assert_array_equal(form_of_motion(aligned), form_of_motion(aligned, "aligned"))
-    np.testing.assert_allclose(form_of_motion(aligned), form_of_motion(face_box(aligned), "box"), atol=1e-6)
+    np.testing.assert_array_equal(normalized_flow(aligned), normalized_flow(aligned, "aligned"))
+    np.testing.assert_allclose(normalized_flow(aligned), normalized_flow(face_box(aligned), "box"), atol=1e-6)
     with pytest.raises(ValueError, match="auto, aligned, box"):
-        form_of_motion(aligned, "face")
+        normalized_flow(aligned, "face")
 
 
 def test_a_clip_without_motion_gets_an_answer():
@@ -88,7 +88,7 @@ def test_stacking_uses_labels_and_reading(rendered):
     alone = new_model("svm-hoof").fit(X[train], y[train]).predict(X[test])
     score, of_alone = (f1_score(y[test], a, average="macro") for a in (answers, alone))
     assert score > of_alone
-    silent = svm_hoof_synth(say=0).fit(X[train], y[train]).predict_proba(X[test])
+    silent = svm_hoof_synth(prior_weight=0).fit(X[train], y[train]).predict_proba(X[test])
     assert (np.array(CLASSES)[silent.argmax(1)] == alone_by_distance(X, y, train, test)).all()
 
 
@@ -99,7 +99,7 @@ def test_the_ensemble_with_a_reading(rendered):
     alone = new_model("ensemble").fit(X[train], y[train])
     score, of_alone = (f1_score(y[test], m.predict(X[test]), average="macro") for m in (model, alone))
     assert score > of_alone
-    assert model[-1].say_ in (1, 2, 4, 8)
+    assert model[-1].prior_weight_ in (1, 2, 4, 8)
 
 
 def alone_by_distance(X, y, train, test) -> np.ndarray:
@@ -116,7 +116,7 @@ def test_weights_are_small_and_say_what_they_are():
     assert WEIGHTS.stat().st_size < 500_000
     states = load_weights(WEIGHTS)
     assert states
-    assert sum(p.numel() for p in form_network().parameters()) == 20307
+    assert sum(p.numel() for p in build_network().parameters()) == 20307
     assert [*ZeroShot().fit(np.zeros((3, 1568))).classes_] == list(CLASSES)
 
 

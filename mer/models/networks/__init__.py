@@ -1,4 +1,8 @@
-"""Networks: `torch.nn.Module`s that map images `(n, channels, size, size)` to `(n, n_classes)`.
+"""Networks: `torch.nn.Module`s from images `(n, channels, size, size)` to class scores `(n, n_classes)`.
 
-Each file imports torch at its top, so import them where they are used.
+Submodules load on first use, since each imports torch.
 """
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, ["htnet", "mmnet", "r3d", "shallow", "ststnet", "symnet"])

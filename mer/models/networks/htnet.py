@@ -1,7 +1,7 @@
-"""HTNet, a transformer over a hierarchy of image parts.
+"""HTNet, a hierarchical transformer over four parts of the face.
 
 Wang, Zhang, Luo and Sankaranarayana, "HTNet for micro-expression recognition", Neurocomputing 2024 (arXiv 2307.14637),
-on the nested transformer of Zhang et al., AAAI 2022.
+based on the nested transformer of Zhang et al., AAAI 2022.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-GRID = 4  # tokens a side at the lowest level, for patches of 7 pixels of 28
+GRID = 4  # tokens per side at the lowest level: patches of 7 x 7 pixels for images of 28 x 28
 
 
 class _Norm(nn.Module):
@@ -25,7 +25,7 @@ class _Norm(nn.Module):
 
 
 class _Attention(nn.Module):
-    """Each token looks at those of its own window alone: `window` x `window` of them."""
+    """Self-attention within windows of `window` x `window` tokens."""
 
     def __init__(self, width: int, heads: int, window: int) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class _Attention(nn.Module):
         n, _, h, w = x.shape
         s, a, b = self.window, h // self.window, w // self.window
         tokens = self.query_key_value(self.norm(x)).view(n, 3, self.heads, -1, a, s, b, s)
-        tokens = tokens.permute(1, 0, 4, 6, 2, 5, 7, 3).flatten(5, 6)  # 3, n, a, b, heads, tokens of a window, depth
+        tokens = tokens.permute(1, 0, 4, 6, 2, 5, 7, 3).flatten(5, 6)  # (3, n, a, b, heads, tokens in a window, depth)
         y = functional.scaled_dot_product_attention(*tokens.flatten(1, 3).unbind())
         y = y.view(n, a, b, self.heads, s, s, -1).permute(0, 3, 6, 1, 4, 2, 5)
         return self.out(y.reshape(n, self.inner, h, w))
@@ -60,15 +60,16 @@ class _Block(nn.Module):
 class HTNet(nn.Module):
     """Images `(n, channels, size, size)` of four parts of the face -> `(n, n_classes)`.
 
-    4 x 4 patches become tokens; after each level, 2 x 2 tokens become one.
+    The 4 x 4 patches are the tokens; each level merges 2 x 2 tokens into one.
 
     Parameters
     ----------
     windows : {"parts", "token"}
-        `"parts"`, as the paper tells it: the four tokens of a part of the face look at each other, then the four parts
-        do. `"token"`, as its authors' program computes: every window holds one token, so that a token looks at itself
-        alone, and attention is a linear map. Both have the same number of weights, but for the places of the tokens.
-    widths, heads, blocks : one number a level
+        `"parts"`, as in the paper: attention among the four tokens of a part of the face, then among the four parts.
+        `"token"`, as in the authors' code: each window holds a single token, so that attention reduces to a linear map.
+        Both have the same number of weights except for the position embedding.
+    widths, heads, blocks : tuple of int
+        One number per level.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class HTNet(nn.Module):
         if size % GRID:
             raise ValueError(f"images of {size} pixels cannot be cut into {GRID} x {GRID} patches")
         self.patch = nn.Conv2d(channels, widths[0], size // GRID, stride=size // GRID)
+        # Saved models depend on the attribute names.
         self.levels, self.merges, self.places = nn.ModuleList(), nn.ModuleList(), nn.ParameterList()
         for level, (width, n_heads, repeats) in enumerate(zip(widths, heads, blocks)):
             window = min(2, GRID >> level) if windows == "parts" else 1
@@ -100,8 +102,8 @@ class HTNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.patch(x)
-        for level, (blocks, place) in enumerate(zip(self.levels, self.places)):
-            x = blocks(x + place.repeat(1, 1, x.shape[2] // place.shape[2], x.shape[3] // place.shape[3]))
+        for level, (blocks, position) in enumerate(zip(self.levels, self.places)):
+            x = blocks(x + position.repeat(1, 1, x.shape[2] // position.shape[2], x.shape[3] // position.shape[3]))
             if level < len(self.merges):
                 x = self.merges[level](x)
         return self.head(x.mean((2, 3)))

@@ -1,4 +1,4 @@
-"""MMNet, a network with one branch for motion and one for where on the face it is.
+"""MMNet, with one branch for motion and one for positions on the face.
 
 Li, Sui, Zhu and Zhao, "MMNet: muscle motion-guided network for micro-expression recognition", IJCAI 2022.
 """
@@ -9,12 +9,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mer.features import mirror
+
 WIDTHS = (128, 128, 256, 512)
-POSITIONS = 14  # a side of the map on which both branches meet
+POSITIONS = 14  # side of the grid on which both branches meet
 
 
 class _Block(nn.Module):
-    """Two convolutions, weighted by an attention map that starts from the one of the block before."""
+    """Two convolutions weighted by a spatial attention map, which depends on the map of the preceding block."""
 
     def __init__(self, width_in: int, width: int, stride: int) -> None:
         super().__init__()
@@ -23,20 +25,20 @@ class _Block(nn.Module):
             nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width),
         )  # fmt: skip
         self.shortcut = nn.Sequential(nn.Conv2d(width_in, width, 1, stride, bias=False), nn.BatchNorm2d(width))
-        self.look = nn.Conv2d(3, 1, 7, padding=3)
+        self.look = nn.Conv2d(3, 1, 7, padding=3)  # attention; saved models depend on the attribute name
 
-    def forward(self, x: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, attention: Tensor) -> tuple[Tensor, Tensor]:
         y = self.body(x)
-        before = functional.adaptive_avg_pool2d(before, y.shape[2:])
-        look = self.look(torch.cat([y.mean(1, keepdim=True), y.amax(1, keepdim=True), before], 1)).sigmoid()
-        return (y * look + self.shortcut(x)).relu(), look
+        attention = functional.adaptive_avg_pool2d(attention, y.shape[2:])
+        attention = self.look(torch.cat([y.mean(1, keepdim=True), y.amax(1, keepdim=True), attention], 1)).sigmoid()
+        return (y * attention + self.shortcut(x)).relu(), attention
 
 
 class MMNet(nn.Module):
-    """Images `(n, channels, size, size)`, motion first -> `(n, n_classes)`.
+    """Images `(n, channels, size, size)` -> `(n, n_classes)`.
 
-    With 6 channels, the last three are the onset's frame, for the branch of positions, and the first three what
-    changed up to the apex. With any other number, both branches see the same motion.
+    Of 6 channels, the first three are the change from onset to apex, and the last three the onset frame for the branch
+    of positions. With any other number of channels, both branches see the same motion.
     """
 
     def __init__(
@@ -61,10 +63,27 @@ class MMNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         motion, face = x[:, : self.split], x[:, -self.split :]
         motion = self.stem(motion)
-        look = motion.new_ones(len(x), 1, *motion.shape[2:])
+        attention = motion.new_ones(len(x), 1, *motion.shape[2:])
         for block in self.blocks:
-            motion, look = block(motion, look)
+            motion, attention = block(motion, attention)
         tokens = functional.adaptive_avg_pool2d(face, POSITIONS).flatten(2).transpose(1, 2)
-        where = self.positions(self.token(tokens) + self.place).transpose(1, 2).unflatten(2, (POSITIONS, POSITIONS))
+        positions = self.positions(self.token(tokens) + self.place).transpose(1, 2).unflatten(2, (POSITIONS, POSITIONS))
         motion = functional.adaptive_avg_pool2d(motion, POSITIONS)
-        return self.head((motion + where).mean((2, 3)))
+        return self.head((motion + positions).mean((2, 3)))
+
+
+def jitter_frames(x: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Augmentation as published: random mirroring, rotation by up to 3 degrees, translation by up to 1/28."""
+    n = len(x)
+    angle = torch.deg2rad((torch.rand(n, device=x.device) - 0.5) * 6)
+    flip = 1.0 - 2.0 * (torch.rand(n, device=x.device) < 0.5)
+    shift = (torch.rand(n, 2, device=x.device) - 0.5) * 4 / 28
+    theta = [flip * angle.cos(), -flip * angle.sin(), shift[:, 0], angle.sin(), angle.cos(), shift[:, 1]]
+    grid = functional.affine_grid(torch.stack(theta, 1).view(n, 2, 3), list(x.shape), align_corners=False)
+    return functional.grid_sample(x, grid, padding_mode="border", align_corners=False), targets
+
+
+def jitter_flow(x: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Mirror half of the fields `(n, 3, H, W)`."""
+    flip = torch.rand(len(x), 1, 1, 1, device=x.device) < 0.5
+    return torch.where(flip, mirror(x), x), targets

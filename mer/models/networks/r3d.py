@@ -1,7 +1,7 @@
-"""A residual network with convolutions over space and time.
+"""R3D-18, a residual network with convolutions over space and time.
 
 Tran, Wang, Torresani, Ray, LeCun and Paluri, "A closer look at spatiotemporal convolutions for action recognition",
-CVPR 2018: R3D-18, here a quarter as wide, since there are hundreds of clips and not hundreds of thousands.
+CVPR 2018. The default width is a quarter of the published one, since there are only hundreds of clips.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class _Block(nn.Module):
 
 
 def r3d(channels: int, size: int, n_classes: int, width: int = 16) -> nn.Sequential:
-    """Clips `(n, channels, frames, size, size)` -> `(n, n_classes)`; 18 layers, `width` to `8 * width` filters."""
+    """Clips `(n, channels, frames, size, size)` -> `(n, n_classes)`; 18 layers with `width` to `8 * width` filters."""
     stem = [nn.Conv3d(channels, width, (3, 7, 7), (1, 2, 2), (1, 3, 3), bias=False), nn.BatchNorm3d(width), nn.ReLU()]
     widths = [width, width, 2 * width, 4 * width, 8 * width]
     blocks = [

@@ -1,4 +1,4 @@
-"""The shallow convolutional networks of the field, as published."""
+"""Shallow convolutional networks, as published."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ class OffApexNet(nn.Module):
     """Gan, Liong, Yau, Huang and Tan, "OFF-ApexNet on micro-expression recognition system", Signal Processing: Image
     Communication 2019: one stream for u and one for v.
 
-    2,664,475 parameters for 2 x 28 x 28 and 3 classes; published are 2.77 million, without the detail to tell where the
-    rest is.
+    2,664,475 parameters for 2 x 28 x 28 and 3 classes. The paper gives 2.77 million, without details that would explain
+    the difference.
     """
 
     def __init__(self, channels: int, size: int, n_classes: int) -> None:
@@ -34,7 +34,7 @@ class OffApexNet(nn.Module):
 
 
 def sssnet(channels: int, size: int, n_classes: int) -> nn.Sequential:
-    """SSSNet, of MEB, the toolkit of Varanka, Li, Peng and Zhao (IEEE TAC 2024): one stream, two convolutions.
+    """SSSNet of the toolkit MEB (Varanka, Li, Peng and Zhao, IEEE TAC 2024): one stream, two convolutions.
 
     1,349,251 parameters for 3 x 64 x 64 and 3 classes.
     """
@@ -47,7 +47,7 @@ def sssnet(channels: int, size: int, n_classes: int) -> nn.Sequential:
 
 
 class RCNA(nn.Module):
-    """RCN-A: a recurrent convolutional network with attention that has no parameters of its own.
+    """RCN-A: a recurrent convolutional network with parameter-free attention.
 
     Xia, Peng, Khor and Zhao, "Revealing the invisible with model and data shrinking for composite-database
     micro-expression recognition", IEEE TIP 2020.
@@ -59,7 +59,7 @@ class RCNA(nn.Module):
             nn.Conv2d(channels, width, 5), nn.BatchNorm2d(width), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(0.5)
         )
         self.forward_convolution = nn.Conv2d(width, width, 1)
-        self.recurrent = nn.Conv2d(width, width, 3, padding=1)  # the same weights in every step
+        self.recurrent = nn.Conv2d(width, width, 3, padding=1)  # shared by all steps
         self.norms = nn.ModuleList(nn.BatchNorm2d(width) for _ in range(steps))
         self.last = nn.Sequential(nn.MaxPool2d(2), nn.Dropout(0.5), nn.AdaptiveAvgPool2d(7))
         self.linear = nn.Linear(width * 49, n_classes)
@@ -70,10 +70,11 @@ class RCNA(nn.Module):
         for norm in self.norms:
             y = norm(self.recurrent(x + y)).relu()
         y = self.last(y)
-        # Where the classes look, by the weights of the last layer, averaged over them: (n, 7, 7), from 0 to 1.
-        look = torch.einsum("nchw,kchw->nhw", y, self.linear.weight.unflatten(1, y.shape[1:])) / len(self.linear.weight)
-        low, high = look.amin((1, 2), keepdim=True), look.amax((1, 2), keepdim=True)
-        return self.linear((y * ((look - low) / (high - low + 1e-6))[:, None]).flatten(1))
+        # Attention (n, 7, 7), from 0 to 1: class activation maps by the last layer's weights, averaged over classes.
+        weight = self.linear.weight
+        attention = torch.einsum("nchw,kchw->nhw", y, weight.unflatten(1, y.shape[1:])) / len(weight)
+        low, high = attention.amin((1, 2), keepdim=True), attention.amax((1, 2), keepdim=True)
+        return self.linear((y * ((attention - low) / (high - low + 1e-6))[:, None]).flatten(1))
 
 
 class _Inception(nn.Module):

@@ -1,14 +1,14 @@
-"""STSTNet, the shallow triple-stream network, and a way to train it that is three times as fast.
+"""STSTNet, the shallow triple-stream network, with a training step that is three times as fast as the plain one.
 
 Liong, Gan, See, Khor and Huang, "Shallow Triple Stream Three-dimensional CNN (STSTNet) for Micro-expression
 Recognition", FG 2019.
 
-The three streams see the same image and differ in nothing but their number of filters, and convolution, batch
-normalization, pooling and dropout treat every filter by itself. So one convolution of 3 + 5 + 8 = 16 filters is the
-same function of the same weights as three of them side by side.
+The three streams take the same image and differ only in their number of filters, and convolution, batch normalization,
+pooling and dropout treat each filter separately. Hence one convolution with 3 + 5 + 8 = 16 filters computes the same
+function of the same weights as three parallel ones.
 
-The images are the same in all 800 epochs. So the 3 x 3 neighborhoods that the convolution looks at are laid out once
-(:meth:`STSTNet.prepare`), and each epoch is a few products of matrices (:func:`_first_layer`).
+The images are the same in all 800 epochs. Hence the 3 x 3 neighborhoods of the convolution are extracted only once
+(:meth:`STSTNet.prepare`), and each epoch consists of a few matrix products (:func:`_first_layer`).
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 STREAMS = (3, 5, 8)  # filters of the three streams
-_CLIPS = 8  # worked on at a time, so that what they need stays in the processor's cache
+_CLIPS = 8  # per batch of matrix products, so that intermediate results stay in the cache
 
 
 class STSTNet(nn.Module):
-    """The network: images `(n, channels, size, size)` -> `(n, n_classes)`; 1,683 parameters for 3 x 28 x 28, 3 classes.
+    """Images `(n, channels, size, size)` -> `(n, n_classes)`; 1,683 parameters for 3 x 28 x 28 and 3 classes.
 
-    In training it takes what :meth:`prepare` makes of the images; otherwise the images themselves.
+    In training mode, `forward` takes the output of :meth:`prepare` instead of images.
     """
 
     def __init__(self, channels: int, size: int, n_classes: int) -> None:
@@ -39,11 +39,11 @@ class STSTNet(nn.Module):
         self.linear = nn.Linear(filters * (self.pooled // 2) ** 2, n_classes)
 
     def prepare(self, images: Tensor) -> Tensor:
-        """The neighborhood of each pixel of the convolution's output, `(n, S, 9 * channels + 1)`, a one at its end.
+        """The neighborhood of each output pixel of the convolution, and a constant 1: `(n, S, 9 * channels + 1)`.
 
-        First those that are pooled: the nine places of a pooling window are an axis of their own, so that pooling is a
-        maximum along it. Then the row and the column that no window reaches, which count in the normalization alone.
-        Places outside the image are all zeros, whose convolution is zero, which changes no maximum after the ReLU.
+        Pixels inside pooling windows come first, sorted by their place in the window, so that pooling is a maximum over
+        an axis of length 9. The row and the column outside all windows follow; they only count in the normalization.
+        Neighborhoods outside the image are all zeros, so that they change no maximum after the ReLU.
         """
         n, m, side = len(images), self.pooled, self.side
         around = functional.unfold(images.contiguous(), 3, padding=2).view(n, -1, side, side).permute(0, 2, 3, 1)
@@ -54,7 +54,7 @@ class STSTNet(nn.Module):
         windows = padded[:, : 3 * m, : 3 * m].reshape(n, m, 3, m, 3, -1).permute(0, 2, 4, 1, 3, 5).flatten(1, 4)
         rows, columns = around[:, 3 * m - 1 :].flatten(1, 2), around[:, : 3 * m - 1, 3 * m - 1 :].flatten(1, 2)
         prepared = torch.cat([windows, rows, columns], 1)
-        # Reading memory is what takes the time; images of 0, 1, ... 255, as published, need a quarter of it.
+        # Reading memory takes most of the time; integers from 0 to 255, as published, need a quarter of the bytes.
         small = prepared.to(torch.uint8)
         return small if torch.equal(small.to(prepared.dtype), prepared) else prepared
 
@@ -68,13 +68,13 @@ class STSTNet(nn.Module):
         return functional.linear(_drop_half(x).flatten(1), self._unpooled_weight(), self.linear.bias)
 
     def _unpooled_weight(self) -> Tensor:
-        """The last layer's weights `(n_classes, pooled * pooled * filters)` for what is not yet pooled by averaging:
-        each is shared by the 2 x 2 places of a mean. One product of matrices does both.
+        """The last layer's weights `(n_classes, pooled * pooled * filters)` before average pooling of 2 x 2 pixels: one
+        matrix product does both.
         """
         half, filters = self.pooled // 2, self.norm.num_features
-        weight = self.linear.weight.view(-1, filters, half, half).permute(0, 2, 3, 1) / 4 * 2  # dropout leaves half
+        weight = self.linear.weight.view(-1, filters, half, half).permute(0, 2, 3, 1) / 4 * 2  # dropout keeps half
         weight = weight.repeat_interleave(2, 1).repeat_interleave(2, 2)
-        rest = self.pooled - 2 * half  # an odd row and column at the end are in no mean
+        rest = self.pooled - 2 * half  # an odd last row and column are not pooled
         return functional.pad(weight, (0, 0, 0, rest, 0, rest)).flatten(1)
 
 
@@ -91,12 +91,12 @@ def _first_layer(prepared: Tensor, weight: Tensor, norm: nn.BatchNorm2d, side: i
 
 
 class _FirstLayer(torch.autograd.Function):
-    """Normalization only shifts and scales each filter, so pooling can come before it, as long as the scale is above
-    zero. It starts at one, and the published 1,600 steps of 5e-5 cannot take it below 0.9. Normalization needs the mean
-    and the variance of all pixels, though, and passes on to all of them a little of each pixel's gradient.
+    """Pooling before normalization, which is equivalent as long as normalization scales each filter by a positive
+    number. The scale starts at one, and the published 1,600 steps of 5e-5 cannot move it below 0.9. The mean and the
+    variance still depend on all pixels, and so does the gradient.
 
-    With z the output of the ReLU, p its neighborhoods and w the filters: `r = sum z p` gives the sum of z, since p ends
-    in a one, the sum of its squares, as `r . w`, and a part of the gradient of w.
+    Let z be the output of the ReLU, p the neighborhoods and w the filters. Then `r = sum z p` yields the sum of z,
+    since p ends in 1, the sum of its squares, `r . w`, and a part of the gradient of w.
     """
 
     @staticmethod
@@ -136,21 +136,21 @@ class _FirstLayer(torch.autograd.Function):
         _, windows, filters = top.shape
         d_shift = gradient.sum((0, 1))
         d_scale = ((gradient * top).sum((0, 1)) - mean * d_shift) * spread
-        # Where z > 0, the gradient of z is (scale spread gradient, at a window's maximum) + constant + slope z.
+        # If z > 0, its gradient is (scale spread gradient, at the maximum of a window) + constant + slope z.
         slope = -scale * spread**2 * d_scale / ctx.pixels
         constant = -scale * spread * d_shift / ctx.pixels - slope * mean
-        constant = torch.where(constant.abs() < 1e-30, 1e-30, constant)  # it divides, to be multiplied at the end
+        constant = torch.where(constant.abs() < 1e-30, 1e-30, constant)  # a divisor below, multiplied back at the end
         relative = gradient * (scale * spread / constant)
         z, at_maximum = top.new_empty(_CLIPS, places, filters), top.new_empty(_CLIPS, 9, windows, filters)
         m = top.new_zeros(filters, values)
         for p, maximum, share in zip(_in_cache(prepared), top.split(_CLIPS), relative.split(_CLIPS)):
             out, mark = z[: len(maximum)], at_maximum[: len(maximum)]
             flat, pooled = out.view(-1, filters), out[:, : 9 * windows].unflatten(1, (9, windows))
-            torch.mm(p, filter_columns, out=flat).relu_()  # once more: faster than to fetch it from memory
+            torch.mm(p, filter_columns, out=flat).relu_()  # recomputed, which is faster than reading it from memory
             torch.eq(pooled, maximum[:, None], out=mark)
-            # Several maxima share it: they are equal pixels, as in a flat part of an image. Where z is 0 it stops.
+            # Equal maxima, as in a flat part of an image, share the gradient. It is zero if z is 0.
             share = share / mark.sum(1) * maximum.sign()
-            flat.sign_()  # one where z > 0, zero elsewhere
+            flat.sign_()  # 1 if z > 0, otherwise 0
             pooled.addcmul_(mark, share[:, None])
             m.addmm_(flat.t(), p)
         d_weight = m * constant[:, None] + r * slope[:, None]
@@ -158,7 +158,7 @@ class _FirstLayer(torch.autograd.Function):
 
 
 def _in_cache(prepared: Tensor) -> Iterator[Tensor]:
-    """What :meth:`STSTNet.prepare` made, as float32 `(places of some clips, values)`."""
+    """The output of :meth:`STSTNet.prepare`, a few clips at a time, as float32 `(pixels, values)`."""
     values = prepared.shape[2]
     if prepared.dtype == torch.float32:
         yield from (part.reshape(-1, values) for part in prepared.split(_CLIPS))
@@ -169,9 +169,9 @@ def _in_cache(prepared: Tensor) -> Iterator[Tensor]:
 
 
 def _drop_half(x: Tensor) -> Tensor:
-    """Dropout of one half, as published, from random bits: five times as fast as a random number for each value.
+    """Dropout with rate 1/2, as published, from random bits: five times as fast as one random number per value.
 
-    What is left has yet to be doubled.
+    The result is not yet multiplied by 2.
     """
     words = torch.randint(-(2**63), 2**63 - 1, ((x.numel() + 63) // 64,))
     bits = (words.view(torch.uint8)[:, None] >> torch.arange(8, dtype=torch.uint8)) & 1

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
+from mer.features import mirror
 from mer.models import MODELS, symnet_input
-from mer.models.mirror_ensemble import mirrored
-from mer.models.networks.symnet import SymNet, augment, mirror
+from mer.models.networks.symnet import SymNet, augment, mirror_windows
 from tests.drawn_flows import MOTION, drawn_field
 
 
@@ -18,14 +18,16 @@ def fields() -> np.ndarray:
 
 
 def test_mirrored_windows_are_those_of_the_mirrored_face(fields):
-    torch.testing.assert_close(mirror(rows(fields)), rows(np.stack([mirrored(f) for f in fields])), atol=1e-5, rtol=0)
-    torch.testing.assert_close(mirror(mirror(rows(fields))), rows(fields))
+    torch.testing.assert_close(
+        mirror_windows(rows(fields)), rows(np.stack([mirror(f) for f in fields])), atol=1e-5, rtol=0
+    )
+    torch.testing.assert_close(mirror_windows(mirror_windows(rows(fields))), rows(fields))
 
 
 def test_the_network_answers_the_same_for_a_face_and_its_mirror_image(fields):
     torch.manual_seed(0)
     network = SymNet(17, 7, 3).eval()
-    torch.testing.assert_close(network(rows(fields)), network(mirror(rows(fields))))
+    torch.testing.assert_close(network(rows(fields)), network(mirror_windows(rows(fields))))
     with pytest.raises(ValueError, match="17"):
         SymNet(3, 7, 3)
 
