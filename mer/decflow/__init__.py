@@ -1,6 +1,6 @@
-"""DecFlow: facial flow split into head flow and expression flow (Lu et al., "FacialFlowNet", ACM MM 2024).
+"""DecFlow: facial flow decomposed into head flow and expression flow (Lu et al., "FacialFlowNet", ACM MM 2024).
 
-Using it takes `methods` (flow methods for `mer.METHODS`), `weights`, and the networks: `paper` and `lite` with their
-parts in `layers`, `linear` and `prior`. Training adds `train`, `losses`, and the data: `data`, `warped`, `rendered`,
-`augment`, `pairs`. `classify` goes on to an emotion in one differentiable piece.
+`methods` has the flow methods of `mer.METHODS`, and `weights` finds their weights (`import_weights` converts or fetches
+them). The networks are `lite` (with `least_squares` and `prior`) and `paper`, built from `layers`, by name in
+`networks`. Training is `train`, with the settings in `config`, the loss in `losses` and the pairs in `data`.
 """

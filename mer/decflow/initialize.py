@@ -1,7 +1,7 @@
-"""What a training starts from: weights of the same network, or, for the published one, of its parts.
+"""Initial weights of a training run: those of the same network or, for the published network, of its parts.
 
-Stage 1 of the paper starts from GMA, which has the encoders, the attention and one decoder, and from a ResNet-50 that
-has been trained on pictures. Files may be `.safetensors` or PyTorch's `.pth`, which is read as arrays alone.
+Stage 1 of the paper starts from GMA, which has the encoders, the attention and one decoder, and from a ResNet-50
+trained on images. Files may be `.safetensors` or PyTorch's `.pth`; no code in them is run.
 """
 
 from __future__ import annotations
@@ -14,30 +14,30 @@ from torch import Tensor, nn
 
 from mer.decflow.weights import WeightsError, fill, read_tensors
 
-# pytorchcv's names of a ResNet-50, which is what the semantic encoder is; its last stage has no place there.
+# The semantic encoder is a ResNet-50 without its last stage; its names in pytorchcv, and ours.
 _RESNET = (
     (r"^features\.init_block\.", "dad_encoder.model.0."),
     (r"^features\.stage([123])\.", r"dad_encoder.model.\1."),
 )
-_NO_PLACE = re.compile(r"^(features\.stage4|output)\.")
+_NOT_IN_NETWORK = re.compile(r"^(features\.stage4|output)\.")
 HEAD, FACIAL = "update_block_head.", "update_block."
 
 
 def start_from(network: nn.Module, files: Iterable[str | Path]) -> list[str]:
-    """Give a network the weights of one file, or of several that each hold parts of it.
+    """Load the weights of one file, or of several that each hold parts of the network.
 
     Parameters
     ----------
     network : Module
         Of :mod:`mer.decflow.networks`.
     files : iterable of path
-        Where two have the same part, the last counts. GMA's and pytorchcv's names are known; a head decoder that no
-        file has starts as a copy of the facial one.
+        If two have the same part, the last one counts. The names of GMA and pytorchcv are known. If no file has a head
+        decoder, it starts as a copy of the facial one.
 
     Returns
     -------
     list of str
-        The parts that keep their random start, such as `res1`. Only the published network may have any.
+        Parts that keep their random initial weights, such as `res1`; only the published network may have any.
 
     Raises
     ------
@@ -45,37 +45,37 @@ def start_from(network: nn.Module, files: Iterable[str | Path]) -> list[str]:
         Lists the keys that are left over, of another shape, or missing.
     """
     files = list(files)
+    has_parts = hasattr(network, "dad_encoder")
     tensors: dict[str, Tensor] = {}
     for file in files:
-        tensors |= _renamed(read_tensors(file)) if _of_parts(network) else read_tensors(file)
+        tensors |= _rename(read_tensors(file)) if has_parts else read_tensors(file)
+    initial = network.state_dict()
     if not tensors:
-        return _parts(network.state_dict())
-    if _of_parts(network) and not any(key.startswith(HEAD) for key in tensors):
-        tensors |= {HEAD + key.removeprefix(FACIAL): v for key, v in tensors.items() if key.startswith(FACIAL)}
-    expected = network.state_dict()
-    known = set(_parts(tensors))
-    new = [part for part in _parts(expected) if part not in known] if _of_parts(network) else []
-    kept = {key: value for key, value in expected.items() if key.split(".")[0] in new}
+        return _parts(initial)
+    random_parts = []
+    if has_parts:
+        if not any(key.startswith(HEAD) for key in tensors):
+            facial = {key.removeprefix(FACIAL): value for key, value in tensors.items() if key.startswith(FACIAL)}
+            tensors |= {HEAD + key: value for key, value in facial.items()}
+        random_parts = [part for part in _parts(initial) if part not in _parts(tensors)]
+        tensors = {key: v for key, v in initial.items() if key.split(".")[0] in random_parts} | tensors
     try:
-        fill(network, kept | tensors, " and ".join(Path(file).name for file in files))
+        fill(network, tensors, " and ".join(Path(file).name for file in files))
     except WeightsError as error:
         raise WeightsError(f"--init: {error}") from error
-    return new
-
-
-def _of_parts(network: nn.Module) -> bool:
-    return hasattr(network, "dad_encoder")
+    return random_parts
 
 
 def _parts(keys: Iterable[str]) -> list[str]:
-    """The first words of keys, each once."""
+    """First components of keys, each once."""
     return list(dict.fromkeys(key.split(".")[0] for key in keys))
 
 
-def _renamed(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def _rename(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Keys of the network for those of a ResNet-50 by pytorchcv; other keys stay as they are."""
     renamed = {}
     for key, value in tensors.items():
-        if _NO_PLACE.match(key):
+        if _NOT_IN_NETWORK.match(key):
             continue
         for pattern, name in _RESNET:
             key = re.sub(pattern, name, key)

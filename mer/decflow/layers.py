@@ -1,4 +1,4 @@
-"""What both DecFlow networks are made of: encoder blocks, bilinear sampling, correlation, recurrent units, upsampling.
+"""Layers of the DecFlow networks: encoder blocks, bilinear sampling, correlation, recurrent units, upsampling.
 
 Tensors are `(B, C, H, W)`; flow is `(B, 2, H, W)` in pixels of its own grid, x first.
 """
@@ -86,12 +86,12 @@ def sample(image: Tensor, points: Tensor, padding: str = "zeros") -> Tensor:
 
 
 def warp(image: Tensor, flow: Tensor) -> Tensor:
-    """`image` pulled back along `flow`: value at `x` is `image(x + flow(x))`; the border is repeated outside."""
+    """`image` pulled back along `flow`: the value at `x` is `image(x + flow(x))`; outside, the border is repeated."""
     return sample(image, pixel_grid(image) + flow, padding="border")
 
 
 class Correlation:
-    """All-pairs correlation of two feature maps on a pyramid, looked up where the flow points (RAFT, Section 3.2).
+    """All-pairs correlation of two feature maps on a pyramid, sampled around given points (RAFT, Section 3.2).
 
     Parameters
     ----------
@@ -112,18 +112,18 @@ class Correlation:
             volume = F.avg_pool2d(volume, 2, stride=2)
             self.pyramid.append(volume)
         offset = torch.arange(-radius, radius + 1, device=first.device, dtype=first.dtype)
-        # RAFT's window runs through x along its first axis; the weights are trained for that order.
+        # In RAFT, x varies along the first axis of the window, and the weights are trained for that order.
         self.window = torch.stack(torch.meshgrid(offset, offset, indexing="ij"))[None]  # (1, 2, 2r+1, 2r+1)
 
     def __call__(self, points: Tensor) -> Tensor:
-        """Correlations `(B, levels (2 radius + 1)^2, H, W)` around `points` `(B, 2, H, W)`, pixels of the features."""
+        """Correlations `(B, levels (2 radius + 1)^2, H, W)` around `points` `(B, 2, H, W)` in feature pixels."""
         batch, _, height, width = points.shape
         centers = points.permute(0, 2, 3, 1).reshape(-1, 2, 1, 1)
-        found = [
+        correlations = [
             sample(volume, centers / 2**level + self.window).view(batch, height, width, -1)
             for level, volume in enumerate(self.pyramid)
         ]
-        return torch.cat(found, dim=-1).permute(0, 3, 1, 2).contiguous()
+        return torch.cat(correlations, dim=-1).permute(0, 3, 1, 2).contiguous()
 
 
 class SeparableGRU(nn.Module):
@@ -148,7 +148,7 @@ class SeparableGRU(nn.Module):
 
 
 class FlowHead(nn.Module):
-    """Hidden state to a step of the flow."""
+    """Hidden state to an update of the flow."""
 
     def __init__(self, *, hidden: int, width: int, outputs: int = 2) -> None:
         super().__init__()
@@ -160,7 +160,7 @@ class FlowHead(nn.Module):
 
 
 def convex_upsample(flow: Tensor, mask: Tensor, factor: int) -> Tensor:
-    """Flow on a grid `factor` times finer: each new pixel is a convex combination of its 3 x 3 coarse neighbors.
+    """Flow on a finer grid: each new pixel is a convex combination of its 3 x 3 coarse neighbors.
 
     Parameters
     ----------

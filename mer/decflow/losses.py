@@ -1,4 +1,4 @@
-"""The three-term sequence loss of DecFlow, with masks and a robust penalty as options."""
+"""The three-term sequence loss of DecFlow, optionally with masks and a robust penalty."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Loss:
-    """Terms of the loss. The defaults are the paper's (FacialFlowNet, Section 4.3) but for the masks.
+    """Terms of the loss. The defaults are those of the paper (FacialFlowNet, Section 4.3) except for the masks.
 
     With N iterates, `sum_i gamma^(N - i) (facial |f_i - f| + head |h_i - h| + expression |(f_i - h_i) - (f - h)|)`,
     where `|.|` is a mean over pixels and both directions.
@@ -20,11 +20,11 @@ class Loss:
     head: float = 0.8
     expression: float = 1.5
     gamma: float = 0.85
-    face_mask: bool = True  # the background counts little; in the paper it counts in full
-    background: float = 0.02  # weight of a pixel outside the face when `face_mask` is on
-    occlusion_mask: bool = True  # pixels that the apex hides do not count
-    power: float = 1.0  # 1 is the paper's; below, motions under a pixel weigh more: (|d| + 0.01)^power
-    largest: float = 400.0  # pixels; longer flows do not count
+    face_mask: bool = True  # pixels outside the face get the weight `background`; in the paper, 1
+    background: float = 0.02
+    occlusion_mask: bool = True  # pixels that are hidden in the apex do not count
+    power: float = 1.0  # 1 in the paper; below 1, subpixel errors weigh more: (|d| + 0.01)^power
+    largest: float = 400.0  # pixels; pixels with longer flow do not count
 
     def __post_init__(self) -> None:
         if not 0 < self.power <= 1:
@@ -34,7 +34,7 @@ class Loss:
 def sequence_loss(
     iterates: list[tuple[Tensor, Tensor]], batch: dict[str, Tensor], loss: Loss
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """The loss of all iterates, and the last iterate's masked end-point errors in pixels.
+    """The loss of all iterates, and the masked end-point errors of the last one.
 
     Parameters
     ----------
@@ -42,6 +42,12 @@ def sequence_loss(
         `(B, 2, H, W)` each, pixels.
     batch : dict
         `facial`, `head` `(B, 2, H, W)`; `mask`, `visible` `(B, 1, H, W)`.
+
+    Returns
+    -------
+    loss : Tensor ()
+    errors : dict
+        `facial`, `head`, `expression`, and `none`: the error of zero expression flow. Pixels.
     """
     facial, head, mask = batch["facial"], batch["head"], batch["mask"]
     weight = (length(facial) < loss.largest).float()
@@ -49,11 +55,11 @@ def sequence_loss(
         weight = weight * torch.where(mask > 0, 1.0, loss.background)
     if loss.occlusion_mask:
         weight = weight * batch["visible"]
-    # Normalized pair by pair: the mean over a batch is then the mean over the parts that several processes hold.
+    # Normalized per pair, so that the loss of a batch is the mean over the parts that several processes hold.
     weight = weight / weight.sum(dim=(1, 2, 3), keepdim=True).clamp_min(1)
 
-    def penalty(found: Tensor, truth: Tensor) -> Tensor:
-        distance = (found - truth).abs()
+    def penalty(estimate: Tensor, truth: Tensor) -> Tensor:
+        distance = (estimate - truth).abs()
         if loss.power < 1:
             distance = (distance + 0.01) ** loss.power
         return (weight * distance).sum(dim=(2, 3)).mean()

@@ -1,10 +1,9 @@
 """The published DecFlow network (Lu, He, Zhou, Tan, Yan, "FacialFlowNet", ACM MM 2024), written from its description.
 
 GMA (Jiang et al., ICCV 2021) with a semantic prior and two decoders: one encoder, one correlation volume, one
-attention; a facial and a head decoder that start from the same context and refine their own flow. The names of
-parameters are those of the authors' checkpoint, so that it loads without loss. Two things in it never act: the third
-stage of the ResNet-50, whose output no one reads, and the position embedding of the attention; both are kept, so that
-every key of a checkpoint has its place.
+attention; a facial and a head decoder that start from the same context and refine their own flow. Parameters have the
+names of the authors' checkpoint. Two parts are unused but kept, so that every key of a checkpoint fits: the third stage
+of the ResNet-50, and the position embedding of the attention.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from torch import Tensor, nn
 
 from mer.decflow.layers import Correlation, Encoder, FlowHead, SeparableGRU, convex_upsample, pixel_grid
 
-SMALLEST = 128  # pixels; below, the coarsest level of the correlation has a side of one and no neighbor to interpolate
+SMALLEST = 128  # pixels; below, the coarsest level of the correlation is one pixel wide and cannot be interpolated
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class PaperSizes:
 
 
 class ConvBlock(nn.Module):
-    """Convolution and batch normalization; the activation is the caller's."""
+    """Convolution and batch normalization, without activation."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, *, stride: int = 1) -> None:
         super().__init__()
@@ -84,7 +83,7 @@ class Stem(nn.Module):
 
 
 class SemanticEncoder(nn.Module):
-    """ResNet-50 up to its second stage: `(B, 3, H, W)` to `(B, 512, H/8, W/8)`; the third is there and not run."""
+    """ResNet-50 up to its second stage: `(B, 3, H, W)` to `(B, 512, H/8, W/8)`; the third stage never runs."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -113,7 +112,7 @@ class Fusion(nn.Module):
 
 
 class PositionEmbedding(nn.Module):
-    """GMA's relative positions. Attention by content alone, as published, does not read them."""
+    """GMA's relative positions, unused: the published attention depends on content only."""
 
     rel_ind: Tensor
 
@@ -126,7 +125,7 @@ class PositionEmbedding(nn.Module):
 
 
 class Attention(nn.Module):
-    """Where each place of the first frame looks for motion like its own: `(B, C, H, W)` to `(B, HW, HW)`."""
+    """Similarity between the pixels of the first frame: `(B, C, H, W)` to `(B, HW, HW)`."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -140,7 +139,7 @@ class Attention(nn.Module):
 
 
 class Aggregator(nn.Module):
-    """Motion features gathered along the attention (GMA, Equation 4)."""
+    """Motion features aggregated by the attention (GMA, Equation 4)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -153,7 +152,7 @@ class Aggregator(nn.Module):
 
 
 class MotionEncoder(nn.Module):
-    """Correlations and the flow so far to 128 motion features, the last two of which are the flow."""
+    """Correlations and the current flow to 128 motion features, the last two of which are the flow."""
 
     def __init__(self, correlations: int) -> None:
         super().__init__()
@@ -164,13 +163,13 @@ class MotionEncoder(nn.Module):
         self.conv = nn.Conv2d(192 + 64, 126, 3, padding=1)
 
     def forward(self, flow: Tensor, correlation: Tensor) -> Tensor:
-        found = F.relu(self.convc2(F.relu(self.convc1(correlation))))
-        known = F.relu(self.convf2(F.relu(self.convf1(flow))))
-        return torch.cat([F.relu(self.conv(torch.cat([found, known], dim=1))), flow], dim=1)
+        correlation = F.relu(self.convc2(F.relu(self.convc1(correlation))))
+        motion = F.relu(self.convf2(F.relu(self.convf1(flow))))
+        return torch.cat([F.relu(self.conv(torch.cat([correlation, motion], dim=1))), flow], dim=1)
 
 
 class UpdateBlock(nn.Module):
-    """One decoder: a recurrent unit that turns correlations into a step of the flow."""
+    """One decoder: a recurrent unit that turns correlations into updates of the flow."""
 
     def __init__(self, sizes: PaperSizes) -> None:
         super().__init__()
@@ -184,7 +183,7 @@ class UpdateBlock(nn.Module):
     def forward(
         self, hidden: Tensor, context: Tensor, correlation: Tensor, flow: Tensor, attention: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """The next hidden state, and the step of the flow on the 1/8 grid."""
+        """The next hidden state, and the update of the flow on the 1/8 grid."""
         motion = self.encoder(flow, correlation)
         hidden = self.gru(hidden, torch.cat([context, motion, self.aggregator(attention, motion)], dim=1))
         return hidden, self.flow_head(hidden)
@@ -195,7 +194,7 @@ class UpdateBlock(nn.Module):
 
 
 class PaperDecFlow(nn.Module):
-    """The published network: 20,085,442 parameters, 7,098,368 of them in the ResNet stage that never runs."""
+    """The published network: 20,085,442 parameters, of which 7,098,368 in the ResNet stage that never runs."""
 
     inputs = ("onset", "apex")
 
@@ -222,9 +221,9 @@ class PaperDecFlow(nn.Module):
         onset, apex : Tensor (B, 3, H, W)
             RGB, 0 to 255. Sides are multiples of 8 and at least 128.
         iterations : int, optional
-            Refinements; 12 as in training where not given.
+            Refinements; by default 12, as in training.
         all_iterates : bool
-            Return (and upsample) every iterate, as the loss needs them; otherwise the last one alone.
+            Return (and upsample) every iterate, as the loss needs them, instead of the last one only.
 
         Returns
         -------
@@ -236,25 +235,23 @@ class PaperDecFlow(nn.Module):
         features = self.fnet(torch.cat([first, second]))
         correlation = Correlation(*features.chunk(2), levels=self.sizes.levels, radius=self.sizes.radius)
         semantic = self.change_dim(self.dad_encoder(first))
-        hidden, context = self.res1(torch.cat([self.cnet(first), semantic], dim=1)).chunk(2, dim=1)
-        hidden, context = torch.tanh(hidden), torch.relu(context)
+        state, context = self.res1(torch.cat([self.cnet(first), semantic], dim=1)).chunk(2, dim=1)
+        state, context = torch.tanh(state), torch.relu(context)
         attention = self.att(context)
 
-        grid = pixel_grid(hidden)
+        grid = pixel_grid(state)
+        zero = torch.zeros_like(grid).expand(len(onset), -1, -1, -1)
+        decoders, hidden, flows = (self.update_block, self.update_block_head), [state, state], [zero, zero]
         count = iterations or self.sizes.iterations
-        decoders = [(self.update_block, hidden), (self.update_block_head, hidden)]
-        flows = [torch.zeros_like(grid).expand(len(onset), -1, -1, -1) for _ in decoders]
         iterates = []
         for step in range(count):
-            fine = []
-            for n, (decoder, state) in enumerate(decoders):
+            for n, decoder in enumerate(decoders):
                 flow = flows[n].detach()
-                state, delta = decoder(state, context, correlation(grid + flow), flow, attention)
-                decoders[n], flows[n] = (decoder, state), flow + delta
-                if all_iterates or step == count - 1:
-                    fine.append(decoder.upsample(flows[n], state))
-            if fine:
-                iterates.append((fine[0], fine[1]))
+                hidden[n], update = decoder(hidden[n], context, correlation(grid + flow), flow, attention)
+                flows[n] = flow + update
+            if all_iterates or step == count - 1:
+                facial, head = (decoder.upsample(f, h) for decoder, f, h in zip(decoders, flows, hidden))
+                iterates.append((facial, head))
         return iterates
 
 
