@@ -76,8 +76,8 @@ def test_folders_without_a_row_and_odd_cells_are_notes(tmp_path):
     ("arguments", "message"),
     [
         (("--dataset", "casme9", "."), "unknown dataset 'casme9'"),
-        (("--dataset", "casme2"), "give the folder of the database"),
-        (("somewhere",), "name the database as well"),
+        (("--dataset", "casme2"), "name the folder of the database"),
+        (("somewhere",), "name the database"),
         (("--dataset", "samm", "nowhere"), "nowhere is not a folder"),
     ],
 )
@@ -215,10 +215,10 @@ def test_all_rows_can_be_written_to_a_file(tmp_path, mer):  # noqa: F811
     shutil.rmtree(root / "CASME2_RAW_selected" / "sub03")
     status, out, _ = mer("doctor", "--dataset", "casme2", str(root))
     assert status == 1
-    assert "--out FILE.csv writes every row" in out
+    assert "to list every clip with its status" in out
     status, out, _ = mer("doctor", "--dataset", "casme2", str(root), "--out", str(tmp_path / "rows.csv"))
     assert status == 1
-    assert "every row: " in out
+    assert "every clip: " in out
     rows = read_samples(tmp_path / "rows.csv")
     assert len(rows) == 255
     missing = rows[rows["subject"] == "sub03"]

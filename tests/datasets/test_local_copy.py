@@ -7,7 +7,9 @@ import pytest
 
 from mer.datasets import DATASETS, load_dataset, read_copy
 from mer.datasets.samples import COLUMNS, SamplesError
-from tests.datasets.copies import book, casme2, frames, samm
+from tests.datasets.copies import CASME2_CLEAN as CLEAN
+from tests.datasets.copies import CASME2_ROWS as ROWS
+from tests.datasets.copies import SAMM_ROWS, book, casme2, frames, samm
 
 
 def status(table, clip):
