@@ -34,7 +34,7 @@ from mer.datasets.video import open_clip, write_video
 from mer.extraction.apex import find_apex
 from mer.extraction.settings import FACES
 from mer.face import align, crop, detect_faces, transform
-from mer.spotting.face_motion import SIZE, Motion, follow
+from mer.spotting.face_motion import SIZE, Motion, track_face
 from mer.spotting.intervals import find_intervals
 from mer.spotting.scores import match, score
 from mer.spotting.spot_video import METHOD
@@ -68,7 +68,7 @@ def motion_of(video: Path, method: str) -> Motion:
     file = video.with_name(f"{method}-{SIZE}.npz")
     if not file.exists():
         clip = open_clip(video)
-        motion = follow(clip, clip.numbers, clip.times, clip.fps, method, FACES["largest"])
+        motion = track_face(clip, clip.numbers, clip.times, clip.fps, method, FACES["largest"])
         np.savez(
             file, numbers=motion.numbers, times=motion.times, rate=motion.rate, sites=motion.sites, head=motion.head
         )

@@ -1,4 +1,4 @@
-"""The emotion in a flow, by a model that was fitted and saved, or by the one that comes with mer."""
+"""Read the emotion of an expression with a saved model, or with the one that comes with mer."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ SHIPPED = "zero-shot-strict"
 
 
 @dataclass(frozen=True, eq=False)
-class Reader:
-    """A model that is ready to read.
+class EmotionReader:
+    """A fitted model for single expressions.
 
     Attributes
     ----------
     name : str
         In `mer.MODELS`.
     estimator : object
-        Fitted; takes rows of flow in interocular distances, or of the onset and the apex in color.
+        Fitted; its input is flow in interocular distances, or the onset and the apex in color.
     classes : tuple of str
     component : str
-        Which flow it reads.
+        The flow that it reads: `facial`, `head` or `expression`.
     labeled : bool
-        Whether it has seen clips that people labeled.
+        Whether it was fitted to clips labeled by people.
     record : dict
-        Of the file: what it was fitted to, what it scored.
+        The record in the model file: training data, scores, settings of the flow.
     sha256 : str
-        Of the file; empty for the model that comes with mer.
+        Of the model file; empty for the model that comes with mer.
     """
 
     name: str
@@ -47,44 +47,53 @@ class Reader:
     record: dict[str, Any]
     sha256: str = ""
 
+    @classmethod
+    def load(cls, model: str | Path | None = None) -> EmotionReader:
+        """Load a file of `mer train classifier`; by default :data:`SHIPPED`, which has seen no labeled clip."""
+        if model is None:
+            estimator = new_model(SHIPPED)
+            load_without_adaptation(estimator)
+            return cls(SHIPPED, estimator, _classes(estimator), "expression", False, {})
+        estimator, record = load_for_expressions(model)
+        digest = hashlib.sha256(Path(model).read_bytes()).hexdigest()
+        component = record.get("component", "expression")
+        return cls(record["model"], estimator, _classes(estimator), component, "clips" in record, record, digest)
+
+    @property
+    def flow_settings(self) -> dict[str, Any]:
+        """Flow method (`method`), face detector (`align`) and crop size (`size`) of the training data, if recorded.
+
+        Flow for :meth:`read` should be made in the same way.
+        """
+        recorded = self.record.get("flow") or {}
+        return {name: recorded[name] for name in ("method", "align", "size") if recorded.get(name)}
+
     def read(self, flow: Flow, scale: float, crops: tuple[np.ndarray, np.ndarray]) -> tuple[str, dict[str, float]]:
-        """The answer for one expression, and the probability of each class, where the model gives any.
+        """The class of one expression, and the probability of each class if the model estimates them.
 
         Parameters
         ----------
         flow : Flow
         scale : float
-            Pixels in an interocular distance.
+            Pixels per interocular distance.
         crops : (onset, apex)
             The frames that the flow was estimated from, uint8 `(H, W, 3)`.
 
         Raises
         ------
         ValueError
-            Where the model was fitted to flow of another size.
+            If the model was fitted to flow of another size.
         """
         row = expression_input(self.estimator, getattr(flow, self.component), scale, crops).reshape(1, -1)
         try:
             answer = str(self.estimator.predict(row)[0])
             if not hasattr(self.estimator, "predict_proba"):
                 return answer, {}
-            chances = self.estimator.predict_proba(row)[0]
+            probabilities = self.estimator.predict_proba(row)[0]
         except ValueError as error:
             height, width = flow.mask.shape
             raise ValueError(f"the model cannot read flow of {width} x {height} pixels: {error}") from error
-        return answer, {name: float(chance) for name, chance in zip(self.classes, chances)}
-
-
-def load_reader(model: str | Path | None = None) -> Reader:
-    """The model of a file of `mer train classifier`; without one, :data:`SHIPPED`, which has seen no labeled clip."""
-    if model is None:
-        estimator = new_model(SHIPPED)
-        load_without_adaptation(estimator)
-        return Reader(SHIPPED, estimator, _classes(estimator), "expression", False, {})
-    estimator, record = load_for_expressions(model)
-    digest = hashlib.sha256(Path(model).read_bytes()).hexdigest()
-    component = record.get("component", "expression")
-    return Reader(record["model"], estimator, _classes(estimator), component, "clips" in record, record, digest)
+        return answer, {name: float(probability) for name, probability in zip(self.classes, probabilities)}
 
 
 def _classes(estimator: Any) -> tuple[str, ...]:

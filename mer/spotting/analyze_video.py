@@ -1,66 +1,62 @@
-"""`mer.analyze`: one video, from its first frame to a report.
+"""`mer.analyze`: from one video to a report of its expressions, with flow, action units and emotion of each.
 
-Spotted expressions, the flow of each from onset to apex, action units, an emotion; the tables and the flow folder that
-other commands take stand beside the page.
+The tables and the flow folder next to the report are inputs of other commands.
 """
 
 from __future__ import annotations
 
-import hashlib
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from mer.datasets.action_units import FACS_NAMES
 from mer.datasets.samples import conform, write_samples
 from mer.datasets.video import Clip, open_clip
 from mer.datasets.video_folder import DATASET
+from mer.extraction.expression import ClipFault
 from mer.extraction.flow_folder import earlier_run, flow_path, run_record
-from mer.extraction.methods import DEFAULT_METHOD, Method, check_method, estimate_flow
-from mer.extraction.settings import FACES
-from mer.extraction.settings import ExtractionSettings as Settings
-from mer.face import align as align_face
-from mer.face import crop, detect_faces, transform
+from mer.extraction.methods import Method
+from mer.extraction.settings import ExtractionSettings
+from mer.face import detect_faces
 from mer.flow import Flow, save_flow
 from mer.models.action_unit_reader import UNITS_READ, action_units
-from mer.models.emotion_reader import Reader, load_reader
-from mer.spotting import Spotting, spot
-from mer.spotting.video_page import Shown, render_video_report
-from mer.spotting.viewer_data import Expression, make_view
+from mer.models.emotion_reader import EmotionReader
+from mer.spotting.analysis_record import analysis_record
+from mer.spotting.measure_interval import measure_interval, settings_for
+from mer.spotting.spot_video import Spotting, spot, write_table
+from mer.spotting.video_page import render_video_report
+from mer.spotting.viewer_data import ShownExpression, make_view
 from mer.utils.atomic_files import write_json, write_whole
 from mer.utils.folder_lock import lock_folder
-from mer.utils.progress import Track
+from mer.utils.progress import Track, untracked
 
-SHOWN = 40  # expressions with pictures in the report, the strongest; the tables and the flow folder have all
+MAX_SHOWN = 40  # expressions with pictures in the report, the strongest; the tables and the flow folder have all
 TIMES = ("onset_time", "apex_time", "offset_time", "seconds")
-FRAMES_A_SECOND = 60  # below which the shortest micro-expressions are a few frames
-EYES = 60  # pixels between the outer corners, below which the skin's small motions drown
+UNIT_COLUMNS = ("onset", "unit", "name", "intensity", "left", "right")
 
 
 @dataclass(frozen=True, eq=False)
 class Analysis:
-    """What was found in a video.
+    """The analysis of a video.
 
     Attributes
     ----------
     intervals : DataFrame
-        One row an expression: `subject, clip, onset, apex, offset` (frames), `onset_time, apex_time, offset_time,
-        seconds, kind, strength` as :func:`mer.spot` gives them, `emotion`, `p_<class>` for each class of the model,
-        `status, message, scale` as in a samples table, and `path`, the flow file. It also serves `mer extract-flow` as
-        `--annotations`.
+        One row per expression: `subject, clip, onset, apex, offset` (frames), `onset_time, apex_time, offset_time,
+        seconds, kind, strength` as in :class:`mer.spotting.Spotting`, `emotion`, `p_<class>` for each class of the
+        model, `status, message, scale` as in a samples table, and `path`, the flow file. `mer extract-flow` accepts it
+        as `--annotations`.
     units : DataFrame
-        One row an expression and action unit: `onset, unit, name, intensity, left, right`.
+        One row per expression and action unit: `onset, unit, name, intensity, left, right`.
     curve : DataFrame
-        One row a frame that was looked at; see :class:`mer.spotting.Spotting`.
+        One row per sampled frame; see :class:`mer.spotting.Spotting`.
     fps : float
     record : dict
-        What decides the results: command, settings, versions, hashes, the model, notes. In `run.json`.
+        Command, settings, versions, hashes, model and notes, as in `run.json`.
     folder : Path
-        Where all of it was written.
+        The folder with all files.
     """
 
     intervals: pd.DataFrame
@@ -89,7 +85,7 @@ def analyze(
     device: str = "auto",
     track: Track | None = None,
 ) -> Analysis:
-    """Spot the expressions of a video, measure each, read it, and write a report.
+    """Spot the expressions of a video, measure and read each, and write a report.
 
     Parameters
     ----------
@@ -97,19 +93,19 @@ def analyze(
         A video file, or a folder of numbered frames.
     out : str or Path, optional
         The folder to write: `report.html`, `intervals.csv`, `units.csv`, `curve.csv`, `run.json` and the flow folder
-        `flows`; `analysis/<name of the video>` by default.
+        `flows`; by default `analysis/<name of the video>`.
     model : str or Path, optional
-        A file of `mer train classifier`. Without one, the networks that come with mer read three classes; they have
-        seen rendered faces alone, and no labeled clip (`docs/zero_shot.md`).
+        A file of `mer train classifier`. By default the networks that come with mer read three classes; they were
+        trained on rendered faces only, without labeled clips (`docs/zero_shot.md`).
     method, align, size : optional
-        As :func:`mer.extract_flow` takes them; by default as the model's own clips were made, or else `decflow`,
-        `mediapipe` and 224.
+        As in :func:`mer.extract_flow`; by default as for the training data of the model, else `decflow`, `mediapipe`
+        and 224.
     fps : float, optional
-        Frames a second, for a folder of frames, and where a file says it wrongly.
+        Frames per second, for a folder of frames, or if the file has a wrong rate.
     face : {"largest", "left", "right"}
-        Whom to follow where there are several.
+        Which face to track if there are several.
     with_faces : bool
-        Whether the report shows the frames. Leave them out before passing on a report of somebody else's face.
+        Whether the report shows the frames. Leave them out before you pass on a report of another person's face.
     device : str
         `auto`, `cpu` or `cuda`, for flow methods that are networks.
     track : function, optional
@@ -118,7 +114,7 @@ def analyze(
     Raises
     ------
     ValueError
-        For a video that cannot be read, or one without any face; for unknown names.
+        If the video cannot be read or shows no face, or a name is unknown.
     FileNotFoundError
 
     Examples
@@ -126,73 +122,37 @@ def analyze(
     >>> found = mer.analyze("me.mp4")                                # doctest: +SKIP
     >>> found.intervals[["onset", "apex", "offset", "emotion"]]      # doctest: +SKIP
     """
-    video, reader = Path(video), load_reader(model)
-    made = reader.record.get("flow") or {}
-    settings = Settings(
-        method or made.get("method") or DEFAULT_METHOD, align or made.get("align") or "mediapipe",
-        size or made.get("size") or 224, face=face, device=device,
-    )  # fmt: skip
-    check_method(settings.method)
+    video, track = Path(video), track or untracked
+    reader = EmotionReader.load(model)
+    settings = settings_for(reader, method=method, align=align, size=size, face=face, device=device)
     folder = Path("analysis") / video.stem if out is None else Path(out)
     with lock_folder(folder):
-        spotted = spot(video, fps=fps, face=face, align=settings.align, device=device, track=track)
-        if not spotted.keys:
+        spotting = spot(video, fps=fps, face=face, align=settings.align, device=device, track=track)
+        if not spotting.keys:
             raise ValueError(
-                f"no face was found in {video}; it should be frontal, and a tenth of the picture wide or more"
+                f"no face was found in {video}; it should be frontal and at least a tenth of the image wide"
             )
         clip = open_clip(video)
-
-        table = _begin(folder / "flows", video, spotted, settings)
-        strongest = set(table["strength"].astype(float).nlargest(SHOWN).index)
-        rows: list[dict[str, Any]] = []
-        units: list[dict[str, Any]] = []
-        shown: list[Shown] = []
-        seen = _faces_in(clip, spotted.keys[0].number, settings)
-        items = table.to_dict("records")
-        for k, row in enumerate(track(items, len(items), "expressions") if track and items else items):
-            measured, count = _measure(clip, row, spotted, settings)
-            seen = max(seen, count)
-            if measured is None:
-                rows.append(row | {"status": "no_face", "message": f"no face in frame {row['onset']}"})
-                continue
-            save_flow(folder / "flows" / row["path"], measured.flow)
-            scale = measured.alignment.scale
-            read = _units(measured.flow, scale)
-            answer, chances = reader.read(measured.flow, scale, measured.crops)
-            rows.append(
-                row | {"status": "ok", "scale": round(scale, 4), "emotion": answer}
-                | {f"p_{name}": round(chance, 4) for name, chance in chances.items()}
-            )  # fmt: skip
-            units += [{"onset": row["onset"]} | unit for unit in read]
-            if k in strongest:
-                shown.append(Shown(k, measured, read))
-
-        intervals = _intervals(rows, reader)
-        tables = {
-            "intervals": intervals,
-            "units": pd.DataFrame(units, columns=["onset", "unit", "name", "intensity", "left", "right"]),
-            "curve": spotted.curve.round(5),
-        }
-        for name, one in tables.items():
-            with write_whole(folder / f"{name}.csv") as file:
-                one.to_csv(file, index=False, lineterminator="\n")
-        samples = intervals.assign(dataset=DATASET, apex_source="spotted", fps=spotted.fps)
-        samples["path"] = samples["path"].str.removeprefix("flows/")
-        write_samples(conform(samples), folder / "flows" / "samples.csv")
-        record = _record(video, folder, spotted, settings, reader, seen, fps, with_faces, model)
-        write_json(folder / "run.json", record)
+        table = _start_flow_folder(folder / "flows", video, spotting, settings)
+        rows, shown, n_faces = _read_expressions(clip, table, spotting, reader, settings, folder / "flows", track)
+        intervals, units = _tables(rows, reader)
+        record = analysis_record(
+            video, folder, spotting, settings, reader, n_faces, fps=fps, model=model, with_faces=with_faces
+        )  # fmt: skip
+        analysis = Analysis(intervals, units, spotting.curve.round(5), spotting.fps, record, folder)
+        _write_tables(analysis)
         view = make_view(
-            clip, [one.expression for one in shown], lambda number: spotted.alignment_at(number, settings.size),
+            clip, shown, lambda number: spotting.alignment_at(number, settings.size),
             method=settings.method, device=device, with_faces=with_faces, track=track,
         )  # fmt: skip
-        with write_whole(folder / "report.html") as file:
-            file.write(render_video_report(record, intervals, spotted, shown, view, with_faces))
-        return Analysis(intervals, tables["units"], tables["curve"], spotted.fps, record, folder)
+        with write_whole(analysis.report) as file:
+            file.write(render_video_report(record, intervals, spotting, shown, view, with_faces))
+    return analysis
 
 
-def _begin(flows: Path, video: Path, spotted: Spotting, settings: Settings) -> pd.DataFrame:
-    """The expressions as rows, and a flow folder without the flows of earlier runs."""
-    table = spotted.intervals.assign(dataset=DATASET, subject=video.stem, clip=video.stem, status="", message="")
+def _start_flow_folder(flows: Path, video: Path, spotting: Spotting, settings: ExtractionSettings) -> pd.DataFrame:
+    """Remove the flows of earlier runs, write the record of the new ones, and return one row per expression."""
+    table = spotting.intervals.assign(dataset=DATASET, subject=video.stem, clip=video.stem, status="", message="")
     table["path"] = [flow_path(row) for row in table.to_dict("records")]
     record = run_record(settings.record(), video, table)
     record["inputs"] = {DATASET: str(video.resolve())}
@@ -201,109 +161,82 @@ def _begin(flows: Path, video: Path, spotted: Spotting, settings: Settings) -> p
     return table
 
 
-def _faces_in(clip: Clip, number: int, settings: Settings) -> int:
+def _read_expressions(
+    clip: Clip,
+    table: pd.DataFrame,
+    spotting: Spotting,
+    reader: EmotionReader,
+    settings: ExtractionSettings,
+    flows: Path,
+    track: Track,
+) -> tuple[list[dict[str, Any]], list[ShownExpression], int]:
+    """Measure and read each expression, and write its flow.
+
+    Returns
+    -------
+    rows : list of dict
+        The rows of the table, each with its results; `units` holds those of the action units.
+    shown : list of ShownExpression
+        The strongest ones.
+    n_faces : int
+        The most faces seen in one frame.
+    """
+    strongest = set(table["strength"].astype(float).nlargest(MAX_SHOWN).index)
+    rows: list[dict[str, Any]] = []
+    shown: list[ShownExpression] = []
+    n_faces = _count_faces(clip, spotting.keys[0].number, settings)
+    intervals = table.to_dict("records")
+    for i, row in enumerate(track(intervals, len(intervals), "expressions") if intervals else []):
+        try:
+            expression = measure_interval(clip, spotting, row, settings)
+        except ClipFault as fault:
+            rows.append(row | {"status": fault.status, "message": str(fault), "units": []})
+            continue
+        n_faces = max(n_faces, expression.n_faces)
+        save_flow(flows / row["path"], expression.flow)
+        scale = expression.alignment.scale
+        units = _units(expression.flow, scale)
+        emotion, probabilities = reader.read(expression.flow, scale, expression.crops)
+        rows.append(
+            row | {"status": "ok", "scale": round(scale, 4), "emotion": emotion, "units": units}
+            | {f"p_{name}": round(probability, 4) for name, probability in probabilities.items()}
+        )  # fmt: skip
+        if i in strongest:
+            shown.append(ShownExpression(i, row["offset"], expression, units))
+    return rows, shown, n_faces
+
+
+def _count_faces(clip: Clip, number: int, settings: ExtractionSettings) -> int:
     return len(detect_faces(clip.frame(number), settings.align))
 
 
-def _measure(clip: Clip, row: dict[str, Any], spotted: Spotting, settings: Settings) -> tuple[Expression | None, int]:
-    """The flow of one expression, as :func:`mer.extract_flow` makes it, of the face that was followed; and how many
-    faces there were.
-    """
-    images = dict(clip.frames([row["onset"], row["apex"]]))
-    onset, apex = images[row["onset"]], images[row["apex"]]
-    faces = detect_faces(onset, settings.align)
-    if not faces:
-        return None, 0
-    followed = spotted.key_at(row["onset"]).box
-    found = min(faces, key=lambda one: float(np.abs(one.box - followed).sum()))
-    alignment = align_face(found.landmarks, settings.size)
-    crops = crop(onset, alignment), crop(apex, alignment)
-    landmarks = transform(found.landmarks, alignment.matrix)
-    flow = estimate_flow(*crops, method=settings.method, landmarks=landmarks, device=settings.device)
-    frames = {name: int(row[name]) for name in ("onset", "apex", "offset")}
-    return Expression(**frames, alignment=alignment, landmarks=landmarks, crops=crops, flow=flow), len(faces)
-
-
 def _units(flow: Flow, scale: float) -> list[dict[str, Any]]:
-    """Action units with intensities, each as one row of `units.csv`."""
+    """Action units with intensities, one dict per row of `units.csv`."""
     sides = action_units(flow.expression, scale, crop="aligned", sides=True)
     rows = []
     for unit in UNITS_READ:
         left, right = (sides.get(f"{side}{unit}", sides.get(unit, 0.0)) for side in "LR")
-        row = {"intensity": (left + right) / 2, "left": left, "right": right}
-        rows.append({"unit": unit, "name": FACS_NAMES[unit]} | {key: round(v, 4) for key, v in row.items()})
+        intensities = {"intensity": (left + right) / 2, "left": left, "right": right}
+        rows.append({"unit": unit, "name": FACS_NAMES[unit]} | {key: round(v, 4) for key, v in intensities.items()})
     return rows
 
 
-def _intervals(rows: list[dict[str, Any]], reader: Reader) -> pd.DataFrame:
-    chances = [f"p_{name}" for name in reader.classes]
-    columns = ["subject", "clip", "onset", "apex", "offset", *TIMES, "kind", "strength", "emotion", *chances,
+def _tables(rows: list[dict[str, Any]], reader: EmotionReader) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """`intervals.csv` and `units.csv`."""
+    probabilities = [f"p_{name}" for name in reader.classes]
+    columns = ["subject", "clip", "onset", "apex", "offset", *TIMES, "kind", "strength", "emotion", *probabilities,
                "status", "message", "scale", "path"]  # fmt: skip
-    table = pd.DataFrame(rows).reindex(columns=columns)
-    table["path"] = "flows/" + table["path"].astype(str)
-    return table
+    intervals = pd.DataFrame(rows).reindex(columns=columns)
+    intervals["path"] = "flows/" + intervals["path"].astype(str)
+    units = [{"onset": row["onset"]} | unit for row in rows for unit in row["units"]]
+    return intervals, pd.DataFrame(units, columns=list(UNIT_COLUMNS))
 
 
-def _record(
-    video: Path, folder: Path, spotted: Spotting, settings: Settings, reader: Reader, seen: int, fps: float | None,
-    with_faces: bool, model: str | Path | None,
-) -> dict[str, Any]:  # fmt: skip
-    run = run_record(settings.record(), video, pd.DataFrame({"dataset": [DATASET]}))
-    given = {"--out": folder, "--model": model, "--method": run["method"], "--fps": fps, "--face": settings.face,
-             "--align": settings.align, "--size": settings.size}  # fmt: skip
-    options = [str(part) for name, value in given.items() if value is not None for part in (name, value)]
-    eyes = [float(np.linalg.norm(key.landmarks[33, :2] - key.landmarks[263, :2])) for key in spotted.keys]
-    face = {
-        "seen at most": seen,
-        "followed": settings.face,
-        "share of frames": round(float(spotted.curve["strength"].notna().mean()), 4),
-        "pixels between the eyes": round(float(np.median(eyes)), 1),
-    }
-    return {
-        "command": shlex.join(["mer", "analyze", str(video), *options, *([] if with_faces else ["--no-faces"])]),
-        "versions": run["versions"],
-        "video": {"path": str(video.resolve()), "frames": spotted.frames, "fps": spotted.fps},
-        "face": face,
-        "spotting": {"method": spotted.method, "threshold": spotted.threshold},
-        "flow": settings.record(),
-        "model": {"name": reader.name, "file": None if model is None else str(model), "labeled": reader.labeled}
-        | {"component": reader.component, "classes": list(reader.classes), "record": reader.record},
-        "sha256": {"video": _digest(video)} | ({"model": reader.sha256} if reader.sha256 else {}),
-        "notes": _notes(face, spotted, settings),
-    }
-
-
-def _notes(face: dict[str, Any], spotted: Spotting, settings: Settings) -> list[str]:
-    """What a reader has to know of this video, a sentence each."""
-    notes = []
-    if face["seen at most"] > 1:
-        others = " or ".join(f"--face {name}" for name in FACES if name != settings.face)
-        notes.append(
-            f"There are {face['seen at most']} faces in it. The {settings.face} one at the start was followed; "
-            f"{others} takes another."
-        )
-    if face["share of frames"] < 0.98:
-        notes.append(
-            f"A face was found in {100 * face['share of frames']:.0f} % of the frames; the others say nothing."
-        )
-    if spotted.fps < FRAMES_A_SECOND:
-        notes.append(
-            f"At {spotted.fps:.3g} frames a second, a micro-expression of a fifth of a second is "
-            f"{max(1, round(spotted.fps / 5))} frames: the shortest ones can be missed. Laboratories record 100 to 200."
-        )
-    if face["pixels between the eyes"] < EYES:
-        notes.append(
-            f"The eyes are {face['pixels between the eyes']:.0f} pixels apart in the video; small motions of the skin "
-            f"need {EYES} and more."
-        )
-    return notes
-
-
-def _digest(video: Path) -> str:
-    """SHA-256 of a file, or of a folder's files one after the other."""
-    digest = hashlib.sha256()
-    for path in [video] if video.is_file() else sorted(path for path in video.iterdir() if path.is_file()):
-        with open(path, "rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()
+def _write_tables(analysis: Analysis) -> None:
+    """Write the tables, `run.json`, and the samples table of the flow folder."""
+    for name in ("intervals", "units", "curve"):
+        write_table(getattr(analysis, name), analysis.folder / f"{name}.csv")
+    samples = analysis.intervals.assign(dataset=DATASET, apex_source="spotted", fps=analysis.fps)
+    samples["path"] = samples["path"].str.removeprefix("flows/")
+    write_samples(conform(samples), analysis.folder / "flows" / "samples.csv")
+    write_json(analysis.folder / "run.json", analysis.record)

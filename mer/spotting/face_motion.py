@@ -1,8 +1,8 @@
-"""How a face moves through a long video, the head's motion taken off: one row of numbers a sampled frame.
+"""The motion of a face through a long video, without the head's motion: a few numbers per sampled frame.
 
-Flow is measured from a key frame, whose face is found and aligned, to each frame after it; a second later, or when the
-head has moved away, the next key frame takes over where the last one ended. So the landmarks' jitter never enters, no
-motion is lost between frames, and one key frame and one frame are all that is in memory.
+Flow is measured from a key frame, in which the face is detected and aligned, to each frame after it. After a second, or
+when the head has moved away, the next key frame starts where the last one ended. Therefore the jitter of the landmarks
+never enters, no motion is lost between frames, and only a key frame and one other frame are in memory.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mer.datasets.video import Clip
+from mer.extraction.expression import closest_face
 from mer.extraction.methods import Method, estimate_flow
 from mer.face import Alignment, Face, align, crop, detect_faces, transform
 from mer.utils.progress import Track
 
-# Places on the face whose motion is followed, as points of the face mesh, by region; the cheeks count to the nose.
+# Face-mesh points whose motion is measured, by region; the cheeks belong to the nose.
 SITES: dict[str, tuple[int, ...]] = {
     "brows": (70, 105, 107, 300, 334, 336, 9),
     "eyes": (159, 145, 386, 374),  # upper and lower lid, right and left
@@ -28,43 +29,47 @@ SITES: dict[str, tuple[int, ...]] = {
 }
 REGION_OF = [region for region, points in SITES.items() for _ in points]
 POINTS = [point for points in SITES.values() for point in points]
-HEAD_POINTS = [33, 263, 152]  # the outer corners of the eyes and the chin: enough to tell any motion of the head
+HEAD_POINTS = [33, 263, 152]  # the outer corners of the eyes and the chin: enough to detect any motion of the head
 SIZE = 112  # of the crop, pixels
-KEY_SECONDS = 1.0
-KEY_MOTION = 12.0  # per cent of the interocular distance
-RETRY_SECONDS = 0.2  # between two looks for a face that was not there
-_BLUR = 0.04  # of the flow where a site is read, interocular distances
+KEY_SECONDS = 1.0  # between two key frames
+KEY_MOTION = 12.0  # of the head, percent of the interocular distance: the next key frame comes earlier
+RETRY_SECONDS = 0.2  # between two attempts to find a face
+_BLUR = 0.04  # of the flow before it is read at a site, interocular distances
 
 
 @dataclass(frozen=True, eq=False)
 class KeyFrame:
-    """A frame in which the face was found: its number, the face's box in the image, its landmarks there."""
+    """A frame in which the face was detected: its number, and the face's box and landmarks in the image."""
 
     number: int
     box: NDArray[np.float32]  # x0, y0, x1, y1
     landmarks: NDArray[np.float32]  # (478, 3)
 
+    @property
+    def face(self) -> Face:
+        return Face(self.landmarks, self.box, float("nan"))
+
     def alignment(self, size: int = 224) -> Alignment:
-        """The transform to a crop of `size` pixels, good for the frames up to the next key frame."""
+        """The transform to a crop of `size` pixels, valid for the frames up to the next key frame."""
         return align(self.landmarks, size)
 
 
 @dataclass(frozen=True, eq=False)
 class Motion:
-    """The motion of a video's face, in per cent of the interocular distance, from an arbitrary zero.
+    """The motion of the face in a video, in percent of the interocular distance, from an arbitrary origin.
 
     Attributes
     ----------
     numbers : int64 (n,)
-        Frames that were looked at.
+        Sampled frames.
     times : float64 (n,)
         Seconds.
     rate : float
-        Of these frames, a second.
+        Sampled frames per second.
     sites : float32 (n, sites, 2)
-        Expression motion at :data:`POINTS`, x first; NaN where no face was found.
+        Expression motion at :data:`POINTS`, x first; NaN if no face was found.
     head : float32 (n, 3, 2)
-        The head's motion at :data:`HEAD_POINTS`.
+        Head motion at :data:`HEAD_POINTS`.
     keys : list of KeyFrame
     """
 
@@ -76,23 +81,43 @@ class Motion:
     keys: list[KeyFrame]
 
 
-def follow(
+def track_face(
     clip: Clip,
     numbers: NDArray[np.int64],
     times: NDArray[np.float64],
     rate: float,
     method: Method,
-    pick: Callable[[Face], float],
+    choose: Callable[[Face], float],
     detector: str = "mediapipe",
     device: str = "auto",
     track: Track | None = None,
 ) -> Motion:
-    """Follow the face through these frames of a clip; `pick` chooses among several faces, the smallest value wins."""
+    """Track the face through frames of a clip.
+
+    Parameters
+    ----------
+    clip : Clip
+    numbers : int64 (n,)
+        Frames to sample.
+    times : float64 (n,)
+        Their times, seconds.
+    rate : float
+        Sampled frames per second.
+    method : str or function
+        Flow method.
+    choose : function
+        Sort key of a face: of several faces in the first key frame, the one with the smallest value is tracked.
+    detector : {"mediapipe", "mtcnn"}
+    device : str
+        `auto`, `cpu` or `cuda`, for flow methods that are networks.
+    track : function, optional
+        Wraps the iterator over frames, to show progress.
+    """
     frames: Iterable[tuple[int, np.ndarray]] = clip.frames(numbers)
     if track:
         frames = track(frames, len(numbers), "frames")
     keys: list[KeyFrame] = []
-    rows = list(_rows(frames, keys, rate, method, pick, detector, device))
+    rows = list(_rows(frames, keys, rate, method, choose, detector, device))
     motion = np.array(rows, np.float32).reshape(len(rows), -1, 2)
     return Motion(numbers, times, rate, motion[:, : len(POINTS)], motion[:, len(POINTS) :], keys)
 
@@ -102,61 +127,61 @@ def _rows(
     keys: list[KeyFrame],
     rate: float,
     method: Method,
-    pick: Callable[[Face], float],
+    choose: Callable[[Face], float],
     detector: str,
     device: str,
 ) -> Iterator[NDArray[np.float32]]:
-    """Site motion and head motion of each frame, `(sites + 3, 2)`; key frames are added to `keys` on the way."""
-    nothing = np.full((len(POINTS) + len(HEAD_POINTS), 2), np.nan, np.float32)
-    key, zero = None, np.zeros_like(nothing)
-    age, wait = 0, 0
+    """Motion of sites and head in each frame, `(sites + 3, 2)`; appends the key frames to `keys`."""
+    unknown = np.full((len(POINTS) + len(HEAD_POINTS), 2), np.nan, np.float32)
+    origin = np.zeros_like(unknown)  # motion up to the key frame
+    key: _Reference | None = None
+    age, wait = 0, 0  # frames since the key frame, and until the next attempt to find a face
     for number, image in frames:
-        here = nothing
+        motion = unknown
         if key is not None:
             age += 1
-            here = zero + _measure(key, image, method, device)
-        far = key is not None and np.abs(here[len(POINTS) :] - zero[len(POINTS) :]).max() > KEY_MOTION
+            motion = origin + key.motion_to(image, method, device)
+        head_moved = key is not None and np.abs((motion - origin)[len(POINTS) :]).max() > KEY_MOTION
         if key is None and wait > 0:
             wait -= 1
-        elif key is None or far or age >= KEY_SECONDS * rate:
-            face = _face(image, pick if not keys else _near(keys[-1]), detector)
+        elif key is None or head_moved or age >= KEY_SECONDS * rate:
+            face = _find_face(image, detector, choose, keys)
             if face is None:
                 key, wait = None, round(RETRY_SECONDS * rate)
-                here = nothing if far or here is nothing else here
+                if head_moved:
+                    motion = unknown
             else:
                 keys.append(KeyFrame(number, face.box, face.landmarks))
-                zero = np.zeros_like(nothing) if key is None else here
-                key, age, here = _Key(image, face), 0, zero
-        yield here
+                origin = np.zeros_like(unknown) if key is None else motion
+                key, age, motion = _Reference(image, face), 0, origin
+        yield motion
 
 
-def _face(image: np.ndarray, pick: Callable[[Face], float], detector: str) -> Face | None:
+def _find_face(image: np.ndarray, detector: str, choose: Callable[[Face], float], keys: list[KeyFrame]) -> Face | None:
+    """The face closest to the last key frame, or of several in the first, the one that `choose` ranks first."""
     faces = detect_faces(image, detector)
-    return min(faces, key=pick) if faces else None
+    if not faces:
+        return None
+    return closest_face(faces, keys[-1].face) if keys else min(faces, key=choose)
 
 
-def _near(last: KeyFrame) -> Callable[[Face], float]:
-    return lambda face: float(np.abs(face.box - last.box).sum())
-
-
-class _Key:
-    """A key frame as flow needs it: its crop, where the sites are in it, the unit of length."""
+class _Reference:
+    """A key frame as the flow needs it: its crop, and the positions of the sites there."""
 
     def __init__(self, image: np.ndarray, face: Face) -> None:
         self.alignment = align(face.landmarks, SIZE)
         self.crop = crop(image, self.alignment)
         self.landmarks = transform(face.landmarks, self.alignment.matrix)
-        places = self.landmarks[POINTS + HEAD_POINTS, :2]
-        self.places = np.clip(places, 0, SIZE - 1)
+        self.positions = np.clip(self.landmarks[POINTS + HEAD_POINTS, :2], 0, SIZE - 1)
 
-
-def _measure(key: _Key, image: np.ndarray, method: Method, device: str) -> NDArray[np.float32]:
-    """Expression motion at the sites and head motion at the head's points, since the key frame."""
-    flow = estimate_flow(key.crop, crop(image, key.alignment), method, landmarks=key.landmarks, device=device)
-    soft = cv2.GaussianBlur(flow.expression, (0, 0), _BLUR * key.alignment.scale)
-    n = len(POINTS)
-    out = np.empty((len(key.places), 2), np.float32)
-    for rows, field in ((slice(n), soft), (slice(n, None), flow.head)):
-        x, y = key.places[rows, 0], key.places[rows, 1]
-        out[rows] = cv2.remap(field, x[None], y[None], cv2.INTER_LINEAR)[0]
-    return out * np.float32(100 / key.alignment.scale)
+    def motion_to(self, image: np.ndarray, method: Method, device: str) -> NDArray[np.float32]:
+        """Expression motion of the sites and head motion of the head points from the key frame to another frame."""
+        other = crop(image, self.alignment)
+        flow = estimate_flow(self.crop, other, method, landmarks=self.landmarks, device=device)
+        smooth = cv2.GaussianBlur(flow.expression, (0, 0), _BLUR * self.alignment.scale)
+        n = len(POINTS)
+        motion = np.empty((len(self.positions), 2), np.float32)
+        for rows, field in ((slice(n), smooth), (slice(n, None), flow.head)):
+            x, y = self.positions[rows, 0], self.positions[rows, 1]
+            motion[rows] = cv2.remap(field, x[None], y[None], cv2.INTER_LINEAR)[0]
+        return motion * np.float32(100 / self.alignment.scale)

@@ -1,9 +1,9 @@
-"""From the motion of a face to the expressions in it.
+"""From the motion of a face to its expressions.
 
-An expression is a departure of the skin from where it rests, and a return. In each region the distance from the resting
-place (a running median) is weighed against what else moves it: the video's own noise, what the region does all the time
-(speech), the head, and a blink. Where the regions together stand out, there is an expression; how far the face has gone
-towards its apex then tells the onset and the offset.
+An expression is a departure of the skin from its resting position, and a return. In each region the distance from rest
+(a running median) is divided by the other facial motion: the noise of the video, the usual activity of the region (such
+as speech), the head, and blinks. A peak of the regions' total is an expression. Its onset and offset are the times at
+which the face has covered a fixed share of the way to its apex.
 """
 
 from __future__ import annotations
@@ -21,102 +21,107 @@ from mer.spotting.face_motion import REGION_OF, SITES, Motion
 Array = NDArray[np.float64]
 
 MICRO_SECONDS = 0.5  # the longest micro-expression, by the usual definition
-THRESHOLD = 3.5  # how much stronger than everything else a motion must be
-# What the distance from rest is weighed against; per cent of the interocular distance, and shares.
-FLOOR = 0.05
-NOISE = 1.0  # of the region's median distance in the whole video
-HABIT = 1.5  # of what the region does all the time just before or after, as in speech: its median distance
-HEAD = 0.05  # of the head's own motion
-LIDS = {"brows": 0.30, "nose": 0.10, "mouth": 0.03}  # of the lids' motion, which pulls on the skin around
-AROUND = 1.3  # seconds before, or after: more than twice a micro-expression, so that one does not count as a habit
-FOOT = 0.15  # an expression begins and ends at this share of its apex's motion
-MOST = 3  # sites of a region: one brow, or one half of the mouth, is enough
-OVERLAP = 0.2  # of two intervals, in shares of the shorter: the stronger one stays
+THRESHOLD = 3.5  # minimum strength of an expression
+# Weights of the other facial motion, which the distance from rest is divided by.
+FLOOR = 0.05  # percent of the interocular distance
+NOISE_WEIGHT = 1.0  # of the region's median distance in the whole video
+ACTIVITY_WEIGHT = 1.5  # of the region's median distance shortly before or after, which is high in speech
+HEAD_WEIGHT = 0.05  # of the head's motion
+LID_WEIGHTS = {"brows": 0.30, "nose": 0.10, "mouth": 0.03}  # of the lids' motion, which pulls on the skin around them
+ACTIVITY_SECONDS = 1.3  # before or after; a micro-expression fills less than half of it, so it is not usual activity
+ONSET_FRACTION = 0.15  # an expression starts and ends at this share of the motion at its apex
+MOST_MOVED = 3  # sites of a region that make its distance: one brow, or one half of the mouth, is enough
+MAX_OVERLAP = 0.2  # of two intervals, as a share of the shorter; if they overlap more, the stronger one stays
 
 
 @dataclass(frozen=True)
 class Band:
-    """Motions of one length: the resting place is the median over `window` seconds; `smooth` is a Gaussian's
-    deviation.
-    """
+    """Expressions of one duration."""
 
     name: str
-    window: float
-    smooth: float
+    window: float  # seconds of the running median, the resting position
+    smooth: float  # seconds, standard deviation of a Gaussian
 
 
 BANDS = (Band("micro", 1.3, 0.03), Band("macro", 9.0, 0.08))
-COUNTED = tuple(region for region in SITES if region != "eyes")  # blinks and glances move the lids far more
+COUNTED = tuple(region for region in SITES if region != "eyes")  # blinks and glances move the lids much more
 
 
 def find_intervals(motion: Motion) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The curve (`frame, time`, regions, `whole, strength`) and the intervals of a video's motion.
+    """Find the expressions in the motion of a face.
 
-    Per region and as a whole, the curve is in per cent of the interocular distance; `strength` is the distance from
-    rest in shares of what else moves the face, the larger of the two bands.
+    Returns
+    -------
+    curve : DataFrame
+        One row per frame: `frame, time`; the distance from rest of each region and as a `whole`, percent of the
+        interocular distance; `strength`, its ratio to other facial motion, the larger of the two bands.
+    intervals : DataFrame
+        One row per expression; see :class:`mer.spotting.Spotting`.
     """
     n = len(motion.numbers)
     distance = np.full((n, len(SITES)), np.nan)
     strength = np.full(n, np.nan)
-    found: list[dict[str, float]] = []
-    for part in _with_face(motion):
-        distance[part], strength[part], intervals = _analyze(motion, part)
-        found += intervals
+    candidates: list[dict[str, float]] = []
+    for part in _stretches_with_face(motion):
+        distance[part], strength[part], peaks = _analyze(motion, part)
+        candidates += peaks
     curve = pd.DataFrame({"frame": motion.numbers, "time": motion.times})
     for region, values in zip(SITES, distance.T):
         curve[region] = values
     counted = [list(SITES).index(region) for region in COUNTED]
     curve["whole"] = np.sqrt((distance[:, counted] ** 2).mean(axis=1))
     curve["strength"] = strength
-    return curve, _table(found, motion)
+    return curve, _table(_drop_overlaps(candidates), motion)
 
 
-def _with_face(motion: Motion) -> list[slice]:
-    """Stretches in which there is a face, of three frames or more."""
-    there = np.isfinite(motion.sites[:, 0, 0])
-    edges = np.flatnonzero(np.diff(np.r_[False, there, False].astype(int)))
+def _stretches_with_face(motion: Motion) -> list[slice]:
+    """Stretches of at least three frames with a face."""
+    has_face = np.isfinite(motion.sites[:, 0, 0])
+    edges = np.flatnonzero(np.diff(np.r_[False, has_face, False].astype(int)))
     return [slice(a, b) for a, b in zip(edges[::2], edges[1::2]) if b - a >= 3]
 
 
 def _analyze(motion: Motion, part: slice) -> tuple[Array, Array, list[dict[str, float]]]:
-    """Of one stretch: distances `(n, regions)` and strength `(n,)`, for the curve, and its intervals."""
+    """Distances `(n, regions)`, strength `(n,)` and candidate intervals of one stretch."""
     sites = motion.sites[part].astype(np.float64)
     head = motion.head[part].astype(np.float64)
-    found: list[dict[str, float]] = []
-    both = []
-    habit = np.zeros((len(sites), len(SITES)))
+    candidates: list[dict[str, float]] = []
+    distances, strengths = [], []
+    activity = np.zeros((len(sites), len(SITES)))
     noise = np.zeros(len(SITES))
     for band in BANDS:
         deviation = _from_rest(sites, band, motion.rate)
-        distances = _by_region(deviation)
-        moved = np.sqrt((_from_rest(head, band, motion.rate) ** 2).sum(axis=2).mean(axis=1))
-        if band is BANDS[0]:  # slow motions are weighed against quick ones too: a talking mouth does both
-            habit = _habit(distances, motion.rate)
-            noise = np.median(distances, axis=0)
+        distance = _by_region(deviation)
+        head_distance = np.sqrt((_from_rest(head, band, motion.rate) ** 2).sum(axis=2).mean(axis=1))
+        # Quick activity counts against slow expressions too: a talking mouth moves both quickly and slowly.
+        if band is BANDS[0]:
+            activity = _usual_activity(distance, motion.rate)
+        # In a short stretch, an expression may fill most of the band and would be mistaken for its noise.
         short = len(sites) <= band.window * motion.rate
-        if not short:  # else an expression may fill most of the clip, and would be taken for its noise
-            noise = np.median(distances, axis=0)
-        strength = _strength(distances, noise, habit, moved)
-        both.append((distances, strength))
-        ends = [0.0] if short else []  # what is not over at the end of a short clip counts too
-        searched = np.concatenate([ends, strength, ends])
-        for peak in find_peaks(searched, height=THRESHOLD, prominence=THRESHOLD / 2)[0] - len(ends):
-            interval = _extent(deviation, int(peak))
-            if interval is None:
+        if band is BANDS[0] or not short:
+            noise = np.median(distance, axis=0)
+        strength = _strength(distance, noise, activity, head_distance)
+        distances.append(distance)
+        strengths.append(strength)
+        ends = [0.0] if short else []  # an expression that is not over at the end of a short clip counts too
+        padded = np.concatenate([ends, strength, ends])
+        for peak in find_peaks(padded, height=THRESHOLD, prominence=THRESHOLD / 2)[0] - len(ends):
+            extent = _extent(deviation, int(peak))
+            if extent is None:
                 continue
-            onset, apex, offset = (value + part.start for value in interval)
+            onset, apex, offset = (value + part.start for value in extent)
             seconds = (offset - onset) / motion.rate
             if band.name == "micro" and seconds > 1.2 * MICRO_SECONDS:
-                continue  # the other band sees it whole
-            found.append({"onset": onset, "apex": apex, "offset": offset, "strength": float(strength[peak])})
-    (micro, weak), (macro, strong) = both
-    return np.maximum(micro, macro), np.maximum(weak, strong), found
+                continue  # the other band covers it fully
+            candidates.append({"onset": onset, "apex": apex, "offset": offset, "strength": float(strength[peak])})
+    return np.maximum(*distances), np.maximum(*strengths), candidates
 
 
 def _from_rest(values: Array, band: Band, rate: float) -> Array:
-    """Deviation `(n, k, 2)` from the running median, smoothed.
+    """Smoothed deviation `(n, k, 2)` from the resting position.
 
-    A clip shorter than the median's window may show an expression for most of its time: it rests where it starts.
+    The resting position is the running median. A clip shorter than its window may show an expression most of the time,
+    so its resting position is that of the first frames.
     """
     flat = values.reshape(len(values), -1)
     window = max(3, round(band.window * rate) | 1)
@@ -129,16 +134,16 @@ def _from_rest(values: Array, band: Band, rate: float) -> Array:
 
 
 def _by_region(deviation: Array) -> Array:
-    """How far a region is from rest: root mean square over its :data:`MOST` sites that are farthest, `(n, regions)`."""
+    """Distance of each region from rest, `(n, regions)`: root mean square over its three farthest sites."""
     squares = (deviation**2).sum(axis=2)
     regions = np.array(REGION_OF)
-    farthest = [np.sort(squares[:, regions == region], axis=1)[:, -MOST:] for region in SITES]
+    farthest = [np.sort(squares[:, regions == region], axis=1)[:, -MOST_MOVED:] for region in SITES]
     return np.sqrt(np.stack([each.mean(axis=1) for each in farthest], axis=1))
 
 
-def _habit(distances: Array, rate: float) -> Array:
-    """How far a region usually is from its resting place just before or just after, the larger: `(n, regions)`."""
-    window = max(3, round(AROUND * rate))
+def _usual_activity(distances: Array, rate: float) -> Array:
+    """Median distance of each region shortly before or shortly after, the larger of the two: `(n, regions)`."""
+    window = max(3, round(ACTIVITY_SECONDS * rate))
     table = pd.DataFrame(distances)
     enough = max(1, window // 2)
     before = table.rolling(window, min_periods=enough).median().fillna(0).to_numpy()
@@ -146,81 +151,84 @@ def _habit(distances: Array, rate: float) -> Array:
     return np.maximum(before, after)
 
 
-def _strength(distances: Array, noise: Array, habits: Array, head: Array) -> Array:
-    """The regions' distances, each in shares of what else moves it, together: `(n,)`."""
+def _strength(distances: Array, noise: Array, activity: Array, head: Array) -> Array:
+    """The ratio of each region's distance to other facial motion, as a Euclidean norm over the regions: `(n,)`."""
     lids = distances[:, list(SITES).index("eyes")]
     total = np.zeros(len(distances))
     for region in COUNTED:
         column = list(SITES).index(region)
-        own, habit = distances[:, column], habits[:, column]
-        against = np.sqrt(
-            FLOOR**2 + (NOISE * noise[column]) ** 2 + (HABIT * habit) ** 2 + (HEAD * head) ** 2
-            + (LIDS[region] * lids) ** 2
+        other = np.sqrt(
+            FLOOR**2 + (NOISE_WEIGHT * noise[column]) ** 2 + (ACTIVITY_WEIGHT * activity[:, column]) ** 2
+            + (HEAD_WEIGHT * head) ** 2 + (LID_WEIGHTS[region] * lids) ** 2
         )  # fmt: skip
-        total += (own / against) ** 2
+        total += (distances[:, column] / other) ** 2
     return np.sqrt(total)
 
 
 def _extent(deviation: Array, peak: int) -> tuple[float, float, float] | None:
-    """Onset, apex and offset around a peak, in frames and fractions.
+    """Onset, apex and offset around a peak, in fractional frames; None if it is shorter than three frames.
 
-    Measured is how far the face has gone towards where it is at the peak: the projection of all sites' motion on their
-    motion there, which what moves otherwise hardly touches.
+    They are read from the progress of the face toward its position at the peak: the projection of the motion of all
+    sites on their motion at the peak, which other motion hardly affects.
     """
     counted = np.array([region in COUNTED for region in REGION_OF])
     motion = deviation[:, counted].reshape(len(deviation), -1)
-    towards = motion[peak]
-    way = motion @ towards / max(float(towards @ towards), 1e-12)
+    direction = motion[peak]
+    progress = motion @ direction / max(float(direction @ direction), 1e-12)
     low = peak
-    while low > 0 and way[low - 1] > FOOT:
+    while low > 0 and progress[low - 1] > ONSET_FRACTION:
         low -= 1
     high = peak
-    while high < len(way) - 1 and way[high + 1] > FOOT:
+    while high < len(progress) - 1 and progress[high + 1] > ONSET_FRACTION:
         high += 1
-    apex = low + int(np.argmax(way[low : high + 1]))
+    apex = low + int(np.argmax(progress[low : high + 1]))
     if high - low < 2:
         return None
-    return _crossing(way, low, low - 1), _top(way, apex), _crossing(way, high, high + 1)
+    return _crossing(progress, low, low - 1), _vertex(progress, apex), _crossing(progress, high, high + 1)
 
 
-def _crossing(way: Array, inside: int, outside: int) -> float:
-    """Between two frames, where the foot is crossed."""
-    if not 0 <= outside < len(way):
+def _crossing(progress: Array, inside: int, outside: int) -> float:
+    """The position between two frames at which the progress is :data:`ONSET_FRACTION`, by linear interpolation."""
+    if not 0 <= outside < len(progress):
         return float(inside)
-    share = (way[inside] - FOOT) / max(way[inside] - way[outside], 1e-12)
+    share = (progress[inside] - ONSET_FRACTION) / max(progress[inside] - progress[outside], 1e-12)
     return inside + (outside - inside) * float(np.clip(share, 0, 1))
 
 
-def _top(way: Array, apex: int) -> float:
-    """The top of the parabola through three frames."""
-    if not 0 < apex < len(way) - 1:
+def _vertex(progress: Array, apex: int) -> float:
+    """The vertex of the parabola through the apex and its neighbors."""
+    if not 0 < apex < len(progress) - 1:
         return float(apex)
-    before, at, after = way[apex - 1 : apex + 2]
+    before, at, after = progress[apex - 1 : apex + 2]
     bend = before - 2 * at + after
     return apex + float(np.clip(0.5 * (before - after) / bend, -0.5, 0.5)) if bend < 0 else float(apex)
 
 
-def _table(found: list[dict[str, float]], motion: Motion) -> pd.DataFrame:
-    """The intervals in frame numbers, each motion once."""
+def _drop_overlaps(candidates: list[dict[str, float]]) -> list[dict[str, float]]:
+    """The strongest of the candidates that overlap, ordered by onset."""
     kept: list[dict[str, float]] = []
-    for new in sorted(found, key=lambda each: -each["strength"]):
+    for new in sorted(candidates, key=lambda interval: -interval["strength"]):
         length = new["offset"] - new["onset"]
         for old in kept:
             common = min(new["offset"], old["offset"]) - max(new["onset"], old["onset"])
-            if common > OVERLAP * min(length, old["offset"] - old["onset"]):
+            if common > MAX_OVERLAP * min(length, old["offset"] - old["onset"]):
                 break
         else:
             kept.append(new)
-    rows = []
+    return sorted(kept, key=lambda interval: interval["onset"])
+
+
+def _table(intervals: list[dict[str, float]], motion: Motion) -> pd.DataFrame:
+    """The intervals in frame numbers and seconds."""
+    marks = ("onset", "apex", "offset")
     positions = np.arange(len(motion.numbers))
-    for each in sorted(kept, key=lambda each: each["onset"]):
-        row: dict[str, object] = {
-            name: round(float(np.interp(each[name], positions, motion.numbers))) for name in ("onset", "apex", "offset")
-        }
-        times = {name: float(np.interp(each[name], positions, motion.times)) for name in ("onset", "apex", "offset")}
-        row |= {f"{name}_time": round(time, 4) for name, time in times.items()}
+    rows = []
+    for interval in intervals:
+        numbers = {name: round(float(np.interp(interval[name], positions, motion.numbers))) for name in marks}
+        times = {name: float(np.interp(interval[name], positions, motion.times)) for name in marks}
         seconds = times["offset"] - times["onset"]
+        row: dict[str, object] = {**numbers, **{f"{name}_time": round(time, 4) for name, time in times.items()}}
         row |= {"seconds": round(seconds, 4), "kind": "micro" if seconds <= MICRO_SECONDS else "macro"}
-        rows.append(row | {"strength": round(each["strength"], 3)})
-    columns = ["onset", "apex", "offset", "onset_time", "apex_time", "offset_time", "seconds", "kind", "strength"]
+        rows.append(row | {"strength": round(interval["strength"], 3)})
+    columns = [*marks, *(f"{name}_time" for name in marks), "seconds", "kind", "strength"]
     return pd.DataFrame(rows, columns=columns)

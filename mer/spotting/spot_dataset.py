@@ -1,17 +1,19 @@
-"""Spotting a folder of videos, or a database: the spotted and the annotated intervals of all, in one folder.
+"""Spot a folder of videos, or a database: one folder with the spotted and the annotated intervals of all.
 
 ::
 
     spotted/
       run.json            command, settings
-      videos.csv          one row a video: dataset, subject, clip, fps, frames, status, message
-      spotted.csv         one row a spotted interval: dataset, subject, clip, onset, apex, offset, kind, strength, ...
-      truth.csv           one row an annotated one, where there are any: ..., onset, apex, offset, kind, label
+      videos.csv          one row per video: dataset, subject, clip, fps, frames, status, message
+      spotted.csv         one row per spotted interval: dataset, subject, clip, onset, apex, offset, kind, strength, ...
+      truth.csv           one row per annotated interval, if there are any: ..., onset, apex, offset, kind, label
       <dataset>/<subject>/<clip>/intervals.csv, curve.csv, curve.png
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +25,14 @@ from mer.datasets.samples import SamplesError
 from mer.datasets.video_folder import list_clips
 from mer.extraction.flow_folder import flow_path
 from mer.extraction.methods import Method, describe_method
+from mer.models.emotion_reader import EmotionReader
 from mer.spotting.intervals import MICRO_SECONDS
-from mer.spotting.recognition import Recognizer
+from mer.spotting.measure_interval import name_emotions, settings_for
 from mer.spotting.scores import KINDS, VIDEO
-from mer.spotting.spot_video import METHOD, RATE, spot
-from mer.utils.atomic_files import write_json, write_whole
+from mer.spotting.spot_video import METHOD, RATE, Spotting, spot, write_table
+from mer.utils.atomic_files import write_json
 from mer.utils.folder_lock import lock_folder
-from mer.utils.progress import Track
+from mer.utils.progress import Track, untracked
 
 TRUTH = [*VIDEO, "onset", "apex", "offset", "kind", "label"]
 INTERVALS = [*VIDEO, "onset", "apex", "offset", "kind", "strength", "prediction"]
@@ -50,122 +53,139 @@ def spot_folder(
     device: str = "auto",
     track: Track | None = None,
 ) -> pd.DataFrame:
-    """Spot every video of a folder, and write what was found beside what is annotated.
+    """Spot every video of a folder, and write the spotted and the annotated intervals.
 
-    Run again with the same settings, it goes on where it stopped.
+    A second run with the same settings resumes.
 
     Parameters
     ----------
     videos : str or Path
-        As :func:`mer.datasets.video_folder.list_clips` reads it; its `labels.csv` may have a column `kind` (micro or macro), without
-        which the duration decides. With `dataset`, the folder of that database.
+        See :func:`mer.datasets.video_folder.list_clips`. Its `labels.csv` may have a column `kind` (micro or macro);
+        without it, the duration decides. With `dataset`, the folder of that database.
     out : str or Path
-        The folder to write; :func:`mer.spotting.spotting_result` reads it.
+        The folder to write, for :func:`mer.spotting.evaluate_spotting`.
     dataset : str, optional
-        A name in :data:`mer.datasets.DATASETS`, such as `casme-sq` and `samm-lv`: their annotations count as truth.
+        A name in :data:`mer.datasets.DATASETS`, such as `casme-sq` or `samm-lv`, whose annotations are the truth.
     annotations : str or Path, optional
-        Label file in the place of `videos/labels.csv`, or the sheet of the database.
+        Label file instead of `videos/labels.csv`, or the sheet of the database.
     model : str or Path, optional
-        A file of `mer train classifier`: names each spotted interval's emotion, as the STRS needs it.
-    method, fps, rate, face, align, device, track
-        As in :func:`mer.spot`; `track` shows videos.
+        A file of `mer train classifier` that names the emotion of each spotted interval, as the STRS requires.
+    method, fps, rate, face, align, device
+        As in :func:`mer.spot`.
+    track : function, optional
+        Wraps the iterator over videos, to show progress.
 
     Returns
     -------
     DataFrame
-        `videos.csv`: a video that cannot be read has a `status` other than `ok` and a `message`.
+        `videos.csv`. A video that cannot be read has a `status` other than `ok`, and a `message`.
+
+    Raises
+    ------
+    ValueError
+        If the labels, a setting or the model are invalid, or `out` was made with other settings.
+    OSError
+        If `out` cannot be written, or another run is writing to it.
     """
     out = Path(out)
-    table, truth = _read(videos, dataset, annotations)
-    recognizer = None if model is None else Recognizer(model, device)
+    table, truth = _list_videos(videos, dataset, annotations)
+    reader = None if model is None else EmotionReader.load(model)
+    flow = None if reader is None else settings_for(reader, device=device)
     record = {
         "videos": str(Path(videos).resolve()), **describe_method(method), "fps": fps, "rate": rate, "face": face,
         "align": align, "model": None if model is None else str(model),
     }  # fmt: skip
+
+    def spot_one(source: str, video_fps: float) -> Spotting:
+        known = video_fps if np.isfinite(video_fps) else None
+        return spot(source, method=method, fps=known, rate=rate, face=face, align=align, device=device)
+
+    def add_emotions(spotting: Spotting) -> pd.DataFrame:
+        if reader is None or flow is None:
+            return spotting.intervals
+        return spotting.intervals.assign(prediction=name_emotions(reader, spotting, flow))
+
     with lock_folder(out):
-        _go_on(out, record)
-        _write(truth.reindex(columns=TRUTH), out / "truth.csv")
-        rows, found = [], []
+        _check_earlier_run(out, record)
+        write_json(out / "run.json", record)
+        write_table(truth.reindex(columns=TRUTH), out / "truth.csv")
+        rows, intervals = [], []
         jobs = table.to_dict("records")
-        for row in track(jobs, len(jobs), "videos") if track else jobs:
-            place = out / flow_path({**row, "onset": 0}).removesuffix("_0.npz")
-            status, message, intervals = "ok", "", None
-            own = fps or (row["fps"] if np.isfinite(row["fps"]) else None)
-            if (place / "done.csv").is_file():
-                done = pd.read_csv(place / "done.csv", dtype={"message": str}, keep_default_na=False).iloc[0].to_dict()
-                intervals = pd.read_csv(place / "intervals.csv")
-            else:
-                try:
-                    spotting = spot(
-                        row["source"], method=method, fps=own, rate=rate, face=face, align=align, device=device
-                    )  # fmt: skip
-                except (ValueError, OSError) as error:
-                    status, message = "unreadable", str(error)
-                    done = {"fps": own, "frames": 0}
-                else:
-                    intervals = spotting.intervals
-                    if recognizer is not None:
-                        intervals = intervals.assign(prediction=recognizer.name_emotions(spotting))
-                    if not spotting.keys:
-                        status, message = "no_face", "no face in it"
-                    done = {"fps": spotting.fps, "frames": spotting.frames}
-                    spotting.save(place)
-                    _write(intervals, place / "intervals.csv")
-                    _write(pd.DataFrame([{**done, "status": status, "message": message}]), place / "done.csv")
-            rows.append({name: row[name] for name in VIDEO} | {"status": status, "message": message} | done)
-            if intervals is not None:
-                found.append(intervals.assign(**{name: row[name] for name in VIDEO}))
-            _write(pd.DataFrame(rows)[[*VIDEO, "fps", "frames", "status", "message"]], out / "videos.csv")
-            spotted = pd.concat(found) if found else pd.DataFrame()
-            _write(spotted.reindex(columns=INTERVALS), out / "spotted.csv")
+        for row in (track or untracked)(jobs, len(jobs), "videos"):
+            video = {name: row[name] for name in VIDEO}
+            row["fps"] = fps or row["fps"]
+            result, spotted = _spot_once(row, out, spot_one, add_emotions)
+            rows.append(video | result)
+            if spotted is not None:
+                intervals.append(spotted.assign(**video))
+            write_table(pd.DataFrame(rows)[[*VIDEO, "fps", "frames", "status", "message"]], out / "videos.csv")
+            spotted_all = pd.concat(intervals) if intervals else pd.DataFrame()
+            write_table(spotted_all.reindex(columns=INTERVALS), out / "spotted.csv")
         return pd.DataFrame(rows)
 
 
-def _write(table: pd.DataFrame, path: Path) -> None:
-    with write_whole(path) as file:
-        table.to_csv(file, index=False, lineterminator="\n")
+def _spot_once(
+    row: dict[str, Any],
+    out: Path,
+    spot_one: Callable[[str, float], Spotting],
+    add_emotions: Callable[[Spotting], pd.DataFrame],
+) -> tuple[dict[str, Any], pd.DataFrame | None]:
+    """Spot one video, or read the result of an earlier run.
+
+    Returns
+    -------
+    result : dict
+        `fps, frames, status, message`.
+    intervals : DataFrame or None
+        None if the video cannot be read.
+    """
+    folder = out / flow_path({**row, "onset": 0}).removesuffix("_0.npz")
+    done = folder / "done.csv"
+    if done.is_file():
+        result = pd.read_csv(done, dtype={"message": str}, keep_default_na=False).iloc[0].to_dict()
+        return result, pd.read_csv(folder / "intervals.csv")
+    try:
+        spotting = spot_one(row["source"], row["fps"])
+    except (ValueError, OSError) as error:
+        return {"fps": row["fps"], "frames": 0, "status": "unreadable", "message": str(error)}, None
+    intervals = add_emotions(spotting)
+    status, message = ("ok", "") if spotting.keys else ("no_face", "no frame shows a face")
+    result = {"fps": spotting.fps, "frames": spotting.frames, "status": status, "message": message}
+    spotting.save(folder)
+    write_table(intervals, folder / "intervals.csv")
+    write_table(pd.DataFrame([result]), done)
+    return result, intervals
 
 
-def _go_on(out: Path, record: dict[str, Any]) -> None:
-    """Write `run.json`; `ValueError` where the folder holds intervals that were found in another way."""
-    import json
-
+def _check_earlier_run(out: Path, record: dict[str, Any]) -> None:
+    """Raise `ValueError` if the folder holds intervals that were spotted with other settings."""
     path = out / "run.json"
-    if path.is_file():
-        try:
-            earlier = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError:
-            earlier = {}
-        differ = sorted(key for key in record if earlier.get(key) != record[key])
-        if differ:
-            raise ValueError(f"{out} was made with another {', '.join(differ)}; choose another --out, or remove it")
-    write_json(path, record)
+    if not path.is_file():
+        return
+    try:
+        earlier = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        earlier = {}
+    different = sorted(key for key in record if earlier.get(key) != record[key])
+    if different:
+        raise ValueError(f"{out} was made with another {', '.join(different)}; choose another --out, or remove it")
 
 
-# --- which videos there are, and what is annotated in them ---
+# --- videos and annotations ---
 
 
-def _read(videos: str | Path, dataset: str | None, annotations: str | Path | None) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """One row a video (`dataset, subject, clip, fps, source`), and the annotated intervals."""
+def _list_videos(
+    videos: str | Path, dataset: str | None, annotations: str | Path | None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """One row per video (`dataset, subject, clip, fps, source`), and the annotated intervals."""
     if dataset is None:
-        table = list_clips(videos, annotations)
-        kinds = _kinds(Path(annotations) if annotations else Path(videos) / "labels.csv")
-        truth = table[table["onset"].notna() & table["offset"].notna()]
-        seconds = (truth["offset"] - truth["onset"]).astype(float) / truth["fps"]
-        by_duration = np.where(seconds <= MICRO_SECONDS, "micro", "macro").tolist()
-        keys = zip(truth["subject"], truth["clip"], truth["onset"])
-        named = [kinds.get((subject, clip, int(onset)), "") for subject, clip, onset in keys]
-        if (truth["fps"].isna() & (np.array(named, object) == "")).any():
-            raise SamplesError("labels.csv has neither a column kind (micro or macro) nor fps, which tells it")
-        truth = truth.assign(kind=[a or b for a, b in zip(named, by_duration)])
-        there = table[table["source"] != ""]
-        return there.drop_duplicates(VIDEO)[[*VIDEO, "fps", "source"]], truth
+        return _list_folder(videos, annotations)
     parts = []
     for kind in KINDS:
         try:
             parts.append(load_dataset(dataset, videos, annotations, macro=kind == "macro").assign(kind=kind))
         except SamplesError:
-            if kind == "micro":  # most databases have no other
+            if kind == "micro":  # most databases have no macro-expressions
                 raise
     truth = pd.concat(parts, ignore_index=True)
     truth = truth[~truth["status"].isin(["bad_annotation", "missing_clip"])]
@@ -173,15 +193,31 @@ def _read(videos: str | Path, dataset: str | None, annotations: str | Path | Non
     folders = read_copy(find_dataset(dataset), videos, annotations).frames.folders
     names = {(row["subject"], row["clip"].casefold()): row["clip"] for row in truth.to_dict("records")}
     rows = [
-        {"dataset": dataset, "subject": place.subject, "clip": names.get((place.subject, place.clip), place.clip),
+        {"dataset": dataset, "subject": clip.subject, "clip": names.get((clip.subject, clip.clip), clip.clip),
          "fps": find_dataset(dataset).fps, "source": str(path)}
-        for place, path in folders.items()
+        for clip, path in folders.items()
     ]  # fmt: skip
     return pd.DataFrame(rows).drop_duplicates(VIDEO).sort_values(VIDEO, ignore_index=True), truth
 
 
+def _list_folder(videos: str | Path, annotations: str | Path | None) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The videos and annotated intervals of a folder with a label file."""
+    table = list_clips(videos, annotations)
+    kinds = _kinds(Path(annotations) if annotations else Path(videos) / "labels.csv")
+    truth = table[table["onset"].notna() & table["offset"].notna()]
+    seconds = (truth["offset"] - truth["onset"]).astype(float) / truth["fps"]
+    by_duration = np.where(seconds <= MICRO_SECONDS, "micro", "macro").tolist()
+    keys = zip(truth["subject"], truth["clip"], truth["onset"])
+    labeled = [kinds.get((subject, clip, int(onset)), "") for subject, clip, onset in keys]
+    if (truth["fps"].isna() & (np.array(labeled, object) == "")).any():
+        raise SamplesError("labels.csv needs a column kind (micro or macro), or fps, from which the kind follows")
+    truth = truth.assign(kind=[kind or duration for kind, duration in zip(labeled, by_duration)])
+    existing = table[table["source"] != ""]
+    return existing.drop_duplicates(VIDEO)[[*VIDEO, "fps", "source"]], truth
+
+
 def _kinds(labels: Path) -> dict[tuple[str, str, int], str]:
-    """`(subject, clip, onset)` -> the column `kind` of a label file, where it has one."""
+    """`(subject, clip, onset)` -> the column `kind` of a label file, empty if it has none."""
     if not labels.is_file():
         return {}
     table = pd.read_csv(labels, dtype=str, keep_default_na=False, encoding="utf-8-sig", skipinitialspace=True)

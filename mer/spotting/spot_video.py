@@ -14,7 +14,7 @@ from mer.datasets.video import Clip, open_clip
 from mer.extraction.methods import Method, check_method, method_name
 from mer.extraction.settings import FACES, check_face
 from mer.face import Alignment, check_detector
-from mer.spotting.face_motion import KeyFrame, Motion, follow
+from mer.spotting.face_motion import KeyFrame, track_face
 from mer.spotting.intervals import THRESHOLD, find_intervals
 from mer.utils.atomic_files import write_whole
 from mer.utils.progress import Track
@@ -22,31 +22,31 @@ from mer.utils.progress import Track
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-RATE = 30.0  # frames a second that are looked at, at most about; a micro-expression of 0.2 s is six of them
+RATE = 30.0  # sampled frames per second, approximately; a micro-expression of 0.2 s has six of them
 METHOD = "dis"
 
 
 @dataclass(frozen=True, eq=False)
 class Spotting:
-    """What was found in a video.
+    """The expressions found in a video.
 
     Attributes
     ----------
     intervals : DataFrame
-        One row an expression, in order: `onset, apex, offset` (frame numbers), `onset_time, apex_time, offset_time` and
-        `seconds`, `kind` (`micro` up to half a second, else `macro`), `strength` (see `curve`).
+        One row per expression, in order: `onset, apex, offset` (frame numbers), `onset_time, apex_time, offset_time`
+        and `seconds`, `kind` (`micro` up to half a second, else `macro`), `strength` (see `curve`).
     curve : DataFrame
-        One row a frame that was looked at: `frame`, `time` in seconds, how far the skin is from where it rests in per
-        cent of the interocular distance (`brows, eyes, nose, mouth`, `whole` without the eyes), and `strength`, that
-        distance in shares of what else moves the face. NaN where no face was found.
+        One row per sampled frame: `frame`; `time` in seconds; the distance of the skin from its resting position in
+        percent of the interocular distance (`brows, eyes, nose, mouth`, and `whole` without the eyes); and `strength`,
+        the ratio of that distance to other facial motion. NaN if no face was found.
     threshold : float
-        The strength from which on a motion counts.
+        The strength above which a motion is an expression.
     fps : float
-        Frames a second of the video.
+        Frames per second of the video.
     frames : int
-        Frames of the video.
+        Number of frames of the video.
     keys : list of KeyFrame
-        Where the face was found, in order.
+        The frames in which the face was detected, in order.
     source : Path
     method : str
         The flow method.
@@ -62,21 +62,20 @@ class Spotting:
     method: str
 
     def key_at(self, frame: int) -> KeyFrame:
-        """The key frame that a frame belongs to: the last one up to it, or the first."""
+        """The key frame of a frame: the last one up to it, else the first."""
         if not self.keys:
             raise ValueError(f"no face was found in {self.source}")
         return self.keys[max(bisect_right([key.number for key in self.keys], frame) - 1, 0)]
 
     def alignment_at(self, frame: int, size: int = 224) -> Alignment:
-        """The transform to an aligned crop that suits a frame; give the onset's to all frames of an interval."""
+        """The transform to an aligned crop for a frame; use that of the onset for all frames of an interval."""
         return self.key_at(frame).alignment(size)
 
     def save(self, folder: str | Path) -> Path:
         """Write `intervals.csv`, `curve.csv` and `curve.png` to a folder."""
         folder = Path(folder)
         for name, table in (("intervals", self.intervals), ("curve", self.curve.round(5))):
-            with write_whole(folder / f"{name}.csv") as file:
-                table.to_csv(file, index=False, lineterminator="\n")
+            write_table(table, folder / f"{name}.csv")
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(12, 5), layout="constrained")
@@ -86,7 +85,7 @@ class Spotting:
         return folder
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """The curve with its intervals, apexes and threshold."""
+        """Plot the curve with its intervals, apexes and threshold."""
         from mer.report.figures import plot_spotting
 
         return plot_spotting(
@@ -107,7 +106,7 @@ def spot(
 ) -> Spotting:
     """Find onset, apex and offset of each expression in a long video.
 
-    The video is read once, as a stream; what is kept grows by some numbers a frame that is looked at.
+    The video is read once, as a stream. Memory grows by a few numbers per sampled frame.
 
     Parameters
     ----------
@@ -116,11 +115,11 @@ def spot(
     method : str or function
         The flow method; a name in :data:`mer.METHODS`, or a function.
     fps : float, optional
-        Frames a second, for a folder of frames, and where a file says it wrongly.
+        Frames per second, for a folder of frames, or if the file has a wrong rate.
     rate : float
-        Frames a second to look at: of a faster video, every second, third, ... frame.
+        Frames per second to sample: of a faster video, every second, third, ... frame.
     face : {"largest", "left", "right"}
-        Which face, where there are several; then it is followed.
+        Which face to track if there are several.
     align : {"mediapipe", "mtcnn"}
         Face detector.
     device : str
@@ -131,38 +130,42 @@ def spot(
     Returns
     -------
     Spotting
-        Without any interval where nothing was found; where no face was found, without a key frame.
+        Without intervals if nothing was found; without key frames if no face was found.
 
     Raises
     ------
     ValueError
-        For a video that cannot be read, a folder of frames without `fps`, or an unknown name.
+        If the video cannot be read, a folder of frames has no `fps`, or a name is unknown.
     FileNotFoundError
     """
     check_detector(align)
     check_method(method)
     check_face(face)
     clip = open_clip(video)
-    speed = _fps(clip, fps)
+    video_fps = _fps(clip, fps)
     if not 5 <= rate <= 1000:
-        raise ValueError(f"rate is {rate:g} frames a second; expected 5 to 1000, 30 is usual")
-    stride = max(1, round(speed / rate))
+        raise ValueError(f"rate is {rate:g} frames per second; expected 5 to 1000, 30 is usual")
+    stride = max(1, round(video_fps / rate))
     numbers = clip.numbers[::stride]
-    times = (numbers - clip.numbers[0]) / speed if fps or np.isnan(clip.times).any() else clip.times[::stride]
-    motion = follow(clip, numbers, times, speed / stride, method, FACES[face], align, device, track)
-    return spotting_of(motion, clip, speed, method_name(method))
-
-
-def spotting_of(motion: Motion, clip: Clip, fps: float, method: str) -> Spotting:
-    """What stands out in a motion that was followed."""
+    times = (numbers - clip.numbers[0]) / video_fps if fps or np.isnan(clip.times).any() else clip.times[::stride]
+    motion = track_face(clip, numbers, times, video_fps / stride, method, FACES[face], align, device, track)
     curve, intervals = find_intervals(motion)
-    return Spotting(intervals, curve, THRESHOLD, fps, len(clip), motion.keys, clip.path, method)
+    return Spotting(
+        intervals, curve, THRESHOLD, video_fps, len(clip), motion.keys, clip.path, method_name(method)
+    )  # fmt: skip
 
 
-def _fps(clip: Clip, given: float | None) -> float:
-    speed = clip.fps if given is None else float(given)
-    if not np.isfinite(speed):
-        raise ValueError(f"{clip.path} does not tell its frames a second; give them, as --fps 200")
-    if not 5 <= speed <= 10000:
-        raise ValueError(f"{clip.path} has {speed:g} frames a second; expected at least 5, as --fps 30")
-    return speed
+def _fps(clip: Clip, fps: float | None) -> float:
+    """The frames per second of a clip, unless `fps` is given."""
+    fps = clip.fps if fps is None else float(fps)
+    if not np.isfinite(fps):
+        raise ValueError(f"the frame rate of {clip.path} is unknown; pass it, as --fps 200")
+    if not 5 <= fps <= 10000:
+        raise ValueError(f"{clip.path} has {fps:g} frames per second; expected at least 5, as --fps 30")
+    return fps
+
+
+def write_table(table: pd.DataFrame, path: Path) -> None:
+    """Write a CSV atomically."""
+    with write_whole(path) as file:
+        table.to_csv(file, index=False, lineterminator="\n")

@@ -1,7 +1,8 @@
-"""A folder of spotted intervals under a spotting protocol."""
+"""Score a folder of spotted intervals under a spotting protocol."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,25 +11,26 @@ import pandas as pd
 
 from mer.evaluation.protocols.protocol import Protocol, ProtocolError, find_protocol
 from mer.spotting.scores import KINDS, VIDEO, match, score, score_recognition
+from mer.spotting.spot_video import write_table
 from mer.utils.atomic_files import write_json, write_whole
 
 
 @dataclass(frozen=True, eq=False)
 class SpottingResult:
-    """What an evaluation of spotting found.
+    """The result of an evaluation of spotting.
 
     Attributes
     ----------
     protocol : Protocol
     scores : DataFrame
-        One row a database and kind (`micro`, `macro`, `overall`), and the same for all databases together: `dataset, kind,
-        annotated, spotted, tp, fp, fn, precision, recall, f1`; under a protocol that recognizes, also `recognition_f1,
-        recognition_uf1, recognition_uar` and `strs`, their product with the F1 of spotting.
+        One row per database and kind (`micro`, `macro`, `overall`), and the same for all databases together: `dataset,
+        kind, annotated, spotted, tp, fp, fn, precision, recall, f1`. Under a protocol with recognition also
+        `recognition_n, recognition_f1, recognition_uf1, recognition_uar`, and `strs`, the product of both F1 scores.
     matches : DataFrame
-        One row an interval or pair of them; see :func:`mer.spotting.scores.match`.
+        See :func:`mer.spotting.scores.match`.
     notes : list of str
-        Where the numbers differ from the protocol's, and what was left out.
-    """  # noqa: E501
+        Numbers of expressions that differ from the published ones, and videos that failed.
+    """
 
     protocol: Protocol
     scores: pd.DataFrame
@@ -36,11 +38,10 @@ class SpottingResult:
     notes: list[str]
 
     def save(self, folder: str | Path) -> Path:
-        """Write `scores.csv`, `scores.json`, `matches.csv`, and a log as the MEGC asks for it for each database."""
+        """Write `scores.csv`, `scores.json`, `matches.csv`, and for each database a log in the format of the MEGC."""
         folder = Path(folder)
         for name, table in (("scores", self.scores), ("matches", self.matches)):
-            with write_whole(folder / f"{name}.csv") as file:
-                table.to_csv(file, index=False, lineterminator="\n")
+            write_table(table, folder / f"{name}.csv")
         record = {"protocol": self.protocol.name, "protocol_sha256": self.protocol.sha256, "notes": self.notes}
         write_json(folder / "scores.json", {**record, "scores": self.scores.to_dict("records")})
         for number, (dataset, part) in enumerate(self.matches.groupby("dataset"), start=1):
@@ -53,9 +54,11 @@ MEGC_NUMBERS = {"samm-lv": 1, "casme-sq": 2}
 
 
 def megc_log(matches: pd.DataFrame, number: int) -> str:
-    """A database's log in the form of the MEGC: its number, then `video onset offset spotted_onset spotted_offset outcome`
-    a line, by spotted onset; `-` where there is none.
-    """  # noqa: E501
+    """The log of one database in the format of the MEGC.
+
+    The first line is the number of the database. Each further line is `video onset offset spotted_onset spotted_offset
+    outcome`, ordered by spotted onset, with `-` for a missing value.
+    """
     table = matches.sort_values(["subject", "clip", "spotted_onset", "onset"], na_position="last")
     columns = ["onset", "offset", "spotted_onset", "spotted_offset"]
     lines = [
@@ -68,56 +71,69 @@ def megc_log(matches: pd.DataFrame, number: int) -> str:
 def evaluate_spotting(folder: str | Path, protocol: str | Path | Protocol = "spotting") -> SpottingResult:
     """Score a folder of :func:`mer.spotting.spot_dataset.spot_folder` under a protocol.
 
-    `spotted.csv` and `truth.csv` are all that is read: intervals that another program spotted are scored in the same way.
+    Only `spotted.csv` and `truth.csv` are needed, so intervals spotted by other programs can be scored too.
+
+    Parameters
+    ----------
+    folder : str or Path
+    protocol : str, Path or Protocol
+        A name in `mer.PROTOCOLS`, or a YAML file.
 
     Raises
     ------
     ValueError
-        Where a table is missing or lacks a column, or nothing in it takes part in the protocol.
-    """  # noqa: E501
-    chosen = find_protocol(protocol)
-    rules = chosen.spotting
+        If a table or a column is missing, or the protocol does not apply to any row.
+    """
+    protocol = find_protocol(protocol)
+    rules = protocol.spotting
     if not rules:
-        raise ProtocolError(f"{chosen.name} is no protocol of spotting; `mer protocols` lists them")
+        raise ProtocolError(f"{protocol.name} is not a spotting protocol; `mer protocols` lists them")
     kinds = list(rules.get("kinds", KINDS))
-    truth, spotted = (_table(Path(folder), name, chosen, kinds) for name in ("truth", "spotted"))
+    truth, spotted = (_read_table(Path(folder), name, protocol, kinds) for name in ("truth", "spotted"))
     if truth.empty:
-        named = f" of {', '.join(chosen.databases)}" if chosen.databases else ""
-        raise ProtocolError(f"{chosen.name}: {folder}/truth.csv has no {' or '.join(kinds)}-expression{named}")
-    matches = match(truth, spotted, float(rules.get("iou", 0.5)))
+        databases = f" of {', '.join(protocol.databases)}" if protocol.databases else ""
+        raise ProtocolError(f"{protocol.name}: {folder}/truth.csv has no {' or '.join(kinds)}-expression{databases}")
     recognize = bool(rules.get("recognize"))
+    if recognize and spotted["prediction"].eq("").all():
+        raise ProtocolError(
+            f"{protocol.name} needs the emotion of each spotted interval: `mer spot VIDEOS --model FILE` adds it, "
+            "or fill in the column prediction of spotted.csv"
+        )
+    matches = match(truth, spotted, float(rules.get("iou", 0.5)))
     if recognize:
-        if spotted["prediction"].eq("").all():
-            raise ProtocolError(
-                f"{chosen.name} needs the emotion of each spotted interval: `mer spot VIDEOS --model FILE` names it, "
-                "or fill in the column prediction of spotted.csv"
-            )
         classes = {
-            column: [_class(chosen, dataset, text) for dataset, text in zip(matches["dataset"], matches[column])]
+            column: [_class(protocol, dataset, text) for dataset, text in zip(matches["dataset"], matches[column])]
             for column in ("label", "prediction")
         }
         matches = matches.assign(**classes)
+    scores = _scores(matches, sorted(set(truth["dataset"])), kinds, protocol.classes if recognize else None)
+    return SpottingResult(protocol, scores, matches, _notes(protocol, truth, Path(folder)))
+
+
+def _scores(
+    matches: pd.DataFrame, databases: list[str], kinds: list[str], classes: Sequence[str] | None
+) -> pd.DataFrame:
+    """The rows of :attr:`SpottingResult.scores`; with `classes`, those of a protocol with recognition."""
     rows = []
-    databases = sorted(set(truth["dataset"]))
     for dataset in [*databases, "all"] if len(databases) > 1 else databases:
         part = matches if dataset == "all" else matches[matches["dataset"] == dataset]
         for row in score(part, kinds).to_dict("records"):
-            if recognize:
+            if classes is not None:
                 own = part if row["kind"] == "overall" else part[part["kind"] == row["kind"]]
-                told = score_recognition(own, chosen.classes)
-                row |= {f"recognition_{name}": told[name] for name in ("n", "f1", "uf1", "uar")}
-                row["strs"] = row["f1"] * told["f1"]
+                recognition = score_recognition(own, classes)
+                row |= {f"recognition_{name}": recognition[name] for name in ("n", "f1", "uf1", "uar")}
+                row["strs"] = row["f1"] * recognition["f1"]
             rows.append({"dataset": dataset, **row})
     scores = pd.DataFrame(rows)
     if len(kinds) == 1:
         scores = scores[scores["kind"] != "overall"].reset_index(drop=True)
-    return SpottingResult(chosen, scores, matches, _notes(chosen, truth, Path(folder)))
+    return scores
 
 
-def _table(folder: Path, name: str, protocol: Protocol, kinds: list[str]) -> pd.DataFrame:
+def _read_table(folder: Path, name: str, protocol: Protocol, kinds: list[str]) -> pd.DataFrame:
     path = folder / f"{name}.csv"
     if not path.is_file():
-        raise ProtocolError(f"{path} is not there; `mer spot VIDEOS --out {folder}` on annotated videos writes it")
+        raise ProtocolError(f"{path} is missing; `mer spot VIDEOS --out {folder}` on annotated videos writes it")
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
     missing = [column for column in (*VIDEO, "onset", "offset", "kind") if column not in table]
     if missing:
@@ -137,23 +153,24 @@ def _table(folder: Path, name: str, protocol: Protocol, kinds: list[str]) -> pd.
 
 
 def _class(protocol: Protocol, dataset: str, text: Any) -> str | None:
-    """The class of an emotion, as annotated or as answered: an answer may be a class already."""
+    """The class of an annotated or predicted emotion; a prediction may already be a class."""
     if not isinstance(text, str) or not text:
         return None
     return text if text in protocol.classes else protocol.class_of(dataset, text)
 
 
 def _notes(protocol: Protocol, truth: pd.DataFrame, folder: Path) -> list[str]:
+    """Numbers that differ from the published ones, and videos that failed."""
     notes = []
     for dataset, counts in protocol.counts.items():
-        here = truth[truth["dataset"] == dataset]
-        if here.empty:
-            notes.append(f"{dataset} is not in it")
+        kinds = truth.loc[truth["dataset"] == dataset, "kind"]
+        if kinds.empty:
+            notes.append(f"{dataset} is missing")
             continue
-        for kind, number in counts.items():
-            numbers, found = number if isinstance(number, tuple) else (number,), int((here["kind"] == kind).sum())
-            if kind in set(truth["kind"]) and found not in numbers:
-                expected = " or ".join(map(str, numbers))
+        for kind, count in counts.items():
+            published, found = count if isinstance(count, tuple) else (count,), int((kinds == kind).sum())
+            if kind in set(truth["kind"]) and found not in published:
+                expected = " or ".join(map(str, published))
                 notes.append(f"{dataset} has {found} {kind}-expressions here, {expected} were published")
     videos = folder / "videos.csv"
     if videos.is_file():

@@ -11,7 +11,7 @@ from mer.extraction.frame_files import load_clip, load_pair
 from mer.features import resample_time
 from mer.flow import load_component, load_flow
 from mer.models import MODELS, name_of, new_model
-from mer.models.emotion_reader import load_reader
+from mer.models.emotion_reader import EmotionReader
 from mer.models.model_files import load_model
 from mer.models.pretraining import pretrain, read_record, seen_before
 from mer.synth.micro_flows import micro_flows
@@ -50,7 +50,7 @@ def test_models_of_frames_are_fitted_to_frames_and_saved(sample_videos, tmp_path
         loaded, record = load_model(tmp_path / "pairs.npz")
         pairs = np.stack([load_pair(flows / path) for path in table["path"]])
         answers = loaded.predict(pairs[:4])
-        reader = load_reader(tmp_path / "pairs.npz")
+        reader = EmotionReader.load(tmp_path / "pairs.npz")
         flow = load_flow(flows / table["path"].iloc[0])
         assert reader.read(flow, table["scale"].iloc[0], tuple(pairs[0]))[0] == answers[0]
     assert record["clips"] == len(table)
@@ -59,7 +59,7 @@ def test_models_of_frames_are_fitted_to_frames_and_saved(sample_videos, tmp_path
     by_hand = new_model("svm-3dhog").fit(clips, table["label"])
     assert list(load_model(tmp_path / "clips.npz")[0].predict(clips)) == list(by_hand.predict(clips))
     with pytest.raises(ValueError, match="which sees gray frames"):
-        load_reader(tmp_path / "clips.npz")
+        EmotionReader.load(tmp_path / "clips.npz")
 
 
 def test_without_any_data(tmp_path):

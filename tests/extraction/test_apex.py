@@ -35,13 +35,13 @@ def test_a_peak_at_an_end_is_found(curve):
     assert divide_and_conquer(curve) == curve.argmax()
 
 
-def test_the_region_that_is_strained_most_decides():
+def test_the_region_with_the_most_strain_decides():
     curves = np.stack([hill(30, 4, 2, 0.1), hill(30, 25, 2, 0.2), hill(30, 12, 3, 0.9), hill(30, 20, 2, 0.3)], axis=1)
     assert strain_peak(curves) == 12
 
 
 @pytest.mark.parametrize("curves", [np.zeros((0, 4)), np.zeros((7, 4)), np.full((7, 4), 0.3)])
-def test_where_nothing_moves_there_is_no_apex(curves):
+def test_flat_or_empty_curves_have_no_apex(curves):
     assert strain_peak(curves) is None
     assert peak(curves[:, 0]) is None
 
@@ -69,7 +69,7 @@ def test_the_apex_of_a_smile_is_found(clip, by):
     assert abs(found - apex) <= 3
 
 
-def test_a_smile_strains_the_mouth_and_not_the_brows(clip):
+def test_a_smile_strains_the_mouth_more_than_the_brows(clip):
     crops, landmarks, apex = clip
     curves = strain_curves(crops[0], crops[1:], landmarks)
     assert curves.shape == (len(crops) - 1, len(STRAIN_REGIONS))
@@ -84,13 +84,13 @@ def test_no_frames_make_empty_curves(clip):
     assert find_apex(crops[0], [], landmarks, "strain") is None
 
 
-def test_another_way_is_refused_by_name(clip):
+def test_an_unknown_search_is_refused(clip):
     crops, landmarks, _ = clip
     with pytest.raises(ValueError, match="unknown apex search 'top'"):
         find_apex(crops[0], crops[1:], landmarks, "top")
 
 
-def test_each_way_can_be_asked_for_by_name(sample_videos, tmp_path):
+def test_extraction_offers_each_search(sample_videos, tmp_path):
     row = pd.read_csv(sample_videos / "labels.csv").iloc[0]
     (tmp_path / "one" / row["subject"]).mkdir(parents=True)
     source = next((sample_videos / row["subject"]).glob(f"{row['clip']}*"))
@@ -107,3 +107,26 @@ def test_each_way_can_be_asked_for_by_name(sample_videos, tmp_path):
         extract_flow(tmp_path / "one", tmp_path / "flow", method="dis", size=64, apex="strain")
     with pytest.raises(ValueError, match="unknown apex search 'top'"):
         extract_flow(tmp_path / "one", tmp_path / "top", apex="top")
+
+
+@pytest.mark.parametrize("by", ["flow", "strain"])
+def test_the_search_runs_on_the_chosen_device(clip, by):
+    crops, landmarks, _ = clip
+    devices = set()
+
+    def method(onset, apex, device):
+        devices.add(device)
+        return np.zeros((*onset.shape[:2], 2), np.float32)
+
+    assert find_apex(crops[0], crops[1:3], landmarks, by, method, device="cuda:7") is None
+    assert devices == {"cuda:7"}
+
+
+def test_extraction_passes_its_device_to_the_search(sample_videos, tmp_path, monkeypatch):
+    from mer.extraction import clip as extraction
+
+    devices = []
+    monkeypatch.setattr(extraction, "find_apex", lambda *_, device: devices.append(device) or 3)
+    video = next((sample_videos / "p01").glob("*.mp4"))
+    extract_flow(video, tmp_path / "flows", method="dis", size=64, device="cpu")
+    assert devices == ["cpu"]

@@ -13,7 +13,7 @@ from tests.datasets.test_video import write_picture, write_video
 
 
 def still(onset: np.ndarray, apex: np.ndarray) -> np.ndarray:
-    """A flow method that takes no time."""
+    """A flow method that returns zeros."""
     return np.zeros((*onset.shape[:2], 2), np.float32)
 
 
@@ -52,7 +52,7 @@ def test_a_flow_folder_is_complete(sample_videos, flows):
         assert 0.01 < np.abs(arrays["expression"]).max() < 20
 
 
-def test_run_json_says_how_to_make_it_again(sample_videos, flows):
+def test_run_json_records_how_the_flows_were_made(sample_videos, flows):
     run = json.loads((flows / "run.json").read_text())
     assert {"command", "versions", "seed", "method", "weights", "weights_sha256", "align", "size"} <= set(run)
     assert run["size"] == 224
@@ -60,7 +60,7 @@ def test_run_json_says_how_to_make_it_again(sample_videos, flows):
     assert run["note"].startswith("Synthetic")
 
 
-def test_a_run_with_nothing_to_do_leaves_the_word_on_how_the_flows_were_made(sample_videos, flows, monkeypatch):
+def test_a_run_with_nothing_to_do_keeps_run_json(sample_videos, flows, monkeypatch):
     before = (flows / "run.json").read_bytes()
     monkeypatch.setattr("sys.argv", ["/usr/bin/other.py", "--again"])
     extract_flow(sample_videos, flows)
@@ -82,7 +82,7 @@ def test_the_mouth_corners_of_a_drawn_smile_move_up_and_outward(flows, sample_vi
         assert (np.sign(side) * vectors[:, 0]).mean() > 0
 
 
-def test_run_again_leaves_what_is_there_and_makes_what_is_missing(sample_videos, tmp_path):
+def test_a_second_run_makes_only_missing_flows(sample_videos, tmp_path):
     extract_flow(sample_videos, tmp_path / "flows", method=still)
     before = contents(tmp_path / "flows")
     paths = sorted((tmp_path / "flows").rglob("*.npz"))
@@ -93,7 +93,7 @@ def test_run_again_leaves_what_is_there_and_makes_what_is_missing(sample_videos,
     assert {path: path.stat().st_mtime_ns for path in times} == times
 
 
-def test_an_interrupted_run_goes_on_to_the_same_bytes(sample_videos, tmp_path, flows):
+def test_an_interrupted_run_resumes_to_the_same_bytes(sample_videos, tmp_path, flows):
     def stop_at_three(items, total, what):
         for done, item in enumerate(items):
             if done == 3:
@@ -115,7 +115,7 @@ def test_the_result_does_not_depend_on_the_workers(sample_videos, tmp_path, flow
     assert contents(tmp_path / "flows") == contents(flows)
 
 
-def test_other_settings_are_refused_or_overwrite(sample_videos, tmp_path):
+def test_other_settings_are_refused_without_overwrite(sample_videos, tmp_path):
     extract_flow(sample_videos, tmp_path / "flows", method=still)
     with pytest.raises(ValueError, match="size 224, now 128; choose another --out, or --overwrite"):
         extract_flow(sample_videos, tmp_path / "flows", method=still, size=128)
@@ -125,7 +125,7 @@ def test_other_settings_are_refused_or_overwrite(sample_videos, tmp_path):
     assert load_flow(tmp_path / "flows" / table["path"][0]).facial.shape == (128, 128, 2)
 
 
-def test_a_folder_that_is_no_flow_folder_is_not_written_into(sample_videos, tmp_path):
+def test_a_folder_with_other_files_is_refused(sample_videos, tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(ValueError, match="not empty and not a flow folder"):
         extract_flow(sample_videos, tmp_path, method=still)
@@ -148,7 +148,7 @@ def test_changed_labels_remake_only_their_clips(sample_videos, tmp_path):
     assert changed["label"].item() == "other"
 
 
-def test_databases_gather_in_one_folder(sample_videos, tmp_path):
+def test_several_databases_share_one_flow_folder(sample_videos, tmp_path):
     extract_flow(sample_videos, tmp_path / "flows", method=still)
     clip = next((sample_videos / "p01").glob("*.mp4"))
     table = extract_flow(clip, tmp_path / "flows", method=still)
@@ -156,7 +156,7 @@ def test_databases_gather_in_one_folder(sample_videos, tmp_path):
     assert read_samples(tmp_path / "flows")["dataset"].value_counts().to_dict() == {"sample": 6, "videos": 1}
 
 
-def test_every_fault_has_its_status_and_stops_nothing(sample_videos, tmp_path):
+def test_every_fault_has_a_status(sample_videos, tmp_path):
     videos = tmp_path / "videos"
     good = next((sample_videos / "p01").glob("*.mp4"))
     for name in ("good", "offset", "gone", "wrong_apex", "cut_off"):
@@ -194,7 +194,7 @@ def test_every_fault_has_its_status_and_stops_nothing(sample_videos, tmp_path):
     ]
 
 
-def test_a_face_that_is_lost_is_a_status(astronaut, tmp_path):
+def test_a_lost_face_has_a_status(astronaut, tmp_path):
     folder = tmp_path / "videos" / "al" / "a"
     folder.mkdir(parents=True)
     from PIL import Image
@@ -206,7 +206,7 @@ def test_a_face_that_is_lost_is_a_status(astronaut, tmp_path):
     assert table["status"].tolist() == ["face_lost"]
 
 
-def test_names_never_lead_out_of_the_folder(sample_videos, tmp_path):
+def test_names_cannot_escape_the_folder(sample_videos, tmp_path):
     videos = tmp_path / "videos"
     videos.mkdir()
     shutil.copy(next((sample_videos / "p01").glob("*.mp4")), videos / "a.mp4")
@@ -216,7 +216,7 @@ def test_names_never_lead_out_of_the_folder(sample_videos, tmp_path):
     assert len(list((tmp_path / "out" / "flows").rglob("*.npz"))) == len(list(tmp_path.rglob("*.npz"))) == 1
 
 
-def test_a_method_of_ones_own(sample_videos, tmp_path):
+def test_a_custom_method(sample_videos, tmp_path):
     def one_pixel_right(onset, apex):
         assert onset.dtype == np.uint8
         field = np.zeros((*onset.shape[:2], 2), np.float32)
@@ -228,7 +228,7 @@ def test_a_method_of_ones_own(sample_videos, tmp_path):
     assert "one_pixel_right" in json.loads((tmp_path / "flows" / "run.json").read_text())["method"]
 
 
-def test_a_method_that_fails_is_a_status(sample_videos, tmp_path):
+def test_a_failing_method_has_a_status(sample_videos, tmp_path):
     def broken(onset, apex):
         raise RuntimeError("no memory left")
 
@@ -246,13 +246,13 @@ def test_a_method_that_fails_is_a_status(sample_videos, tmp_path):
         ({"method": "magic"}, "magic"),
     ],
 )
-def test_settings_that_cannot_be(sample_videos, tmp_path, wrong, message):
+def test_invalid_settings_are_refused(sample_videos, tmp_path, wrong, message):
     with pytest.raises(ValueError, match=message):
         extract_flow(sample_videos, tmp_path / "flows", **wrong)
     assert not (tmp_path / "flows").exists()
 
 
-def test_two_names_for_one_file_are_refused(sample_videos, tmp_path):
+def test_two_clips_with_one_file_name_are_refused(sample_videos, tmp_path):
     clip = next((sample_videos / "p01").glob("*.mp4"))
     for subject in ("a?b", "a*b"):
         (tmp_path / "videos" / subject).mkdir(parents=True)

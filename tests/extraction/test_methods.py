@@ -1,8 +1,9 @@
-"""`estimate_flow`: names and functions, what a method is given, and what it may not return."""
+"""`estimate_flow` and the registry of flow methods."""
 
 from __future__ import annotations
 
 import functools
+import inspect
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from mer import METHODS, estimate_flow
 from mer.extraction.methods import (
     DEFAULT_METHOD,
+    FlowMethod,
     check_method,
     describe_method,
     method_name,
@@ -61,7 +63,7 @@ def test_an_unknown_name_lists_the_names(frames):
         estimate_flow(*frames, None)
 
 
-def test_a_function_in_the_place_of_a_name(frames, landmarks):
+def test_a_function_instead_of_a_name(frames, landmarks):
     flow = estimate_flow(*frames, one_right, landmarks=landmarks)
     assert np.array_equal(flow.mask, face_mask(landmarks, SIZE))
     assert np.array_equal(flow.facial, one_right(*frames))
@@ -69,14 +71,14 @@ def test_a_function_in_the_place_of_a_name(frames, landmarks):
     assert np.linalg.norm(flow.expression, axis=2).max() < 0.02
 
 
-def test_a_function_is_given_what_it_asks_for(frames, landmarks):
+def test_a_function_receives_the_parameters_that_it_names(frames, landmarks):
     given = {}
 
-    def asks(onset, apex, landmarks, device="none"):
+    def records(onset, apex, landmarks, device="none"):
         given.update(landmarks=landmarks, device=device)
         return one_right(onset, apex)
 
-    estimate_flow(*frames, asks, landmarks=landmarks, device="cpu")
+    estimate_flow(*frames, records, landmarks=landmarks, device="cpu")
     assert np.array_equal(given["landmarks"], landmarks)
     assert given["device"] == "cpu"
 
@@ -91,8 +93,8 @@ def test_callables_of_other_kinds(frames, landmarks):
         assert isinstance(method_name(method), str)
 
 
-def test_a_whole_flow_stays_as_it_is(frames):
-    """A method that tells head and face apart itself needs no landmarks, so none are looked for."""
+def test_a_complete_flow_is_returned_unchanged(frames):
+    """A method that separates head and face itself needs no landmarks, so none are detected."""
     rng = np.random.default_rng(0)
     made = Flow.split(
         rng.normal(size=(SIZE, SIZE, 2)), rng.normal(size=(SIZE, SIZE, 2)), rng.random((SIZE, SIZE)) > 0.5
@@ -102,7 +104,7 @@ def test_a_whole_flow_stays_as_it_is(frames):
         assert np.array_equal(getattr(flow, name), getattr(made, name))
 
 
-def test_gray_frames_reach_a_method_as_rgb(frames, landmarks):
+def test_gray_frames_are_converted_to_rgb(frames, landmarks):
     shapes = []
 
     def records(onset, apex):
@@ -123,7 +125,7 @@ def test_gray_frames_reach_a_method_as_rgb(frames, landmarks):
         (np.zeros((8, 64, 3), np.uint8), np.zeros((8, 64, 3), np.uint8), "64 x 8 pixels; expected 32 or more"),
     ],
 )
-def test_what_is_no_pair_of_images_is_refused(onset, apex, message):
+def test_invalid_frames_are_refused(onset, apex, message):
     with pytest.raises(ValueError, match=message):
         estimate_flow(onset, apex, one_right)
 
@@ -143,7 +145,7 @@ def test_what_is_no_pair_of_images_is_refused(onset, apex, message):
         ),
     ],
 )
-def test_a_method_that_returns_no_flow_is_named(frames, landmarks, result, message):
+def test_an_invalid_result_names_the_method(frames, landmarks, result, message):
     def returns_something_else(onset, apex):
         return result
 
@@ -164,7 +166,7 @@ def test_landmarks_are_found_in_the_onset(astronaut, landmarks):
 
 
 @pytest.mark.parametrize("shape", [(96, 96), (96, 140), (150, 96)])
-def test_without_a_face_the_mean_face_stands_in(shape):
+def test_without_a_face_the_mean_face_is_used(shape):
     blank = np.full((*shape, 3), 128, np.uint8)
     with pytest.warns(UserWarning, match="using the mean face"):
         flow = estimate_flow(blank, blank, one_right)
@@ -173,7 +175,7 @@ def test_without_a_face_the_mean_face_stands_in(shape):
     assert x.min() + x.max() == pytest.approx(shape[1] - 1, abs=2)  # in the middle
 
 
-def test_expression_is_what_the_head_leaves(frames, landmarks):
+def test_expression_is_facial_flow_without_the_head(frames, landmarks):
     """A method whose field is a rigid head plus a motion of the mouth: the two come apart again."""
     rigid = RigidHead.from_landmarks(landmarks, (SIZE, SIZE)).flow((0.02, -0.03, 0.01), (0.5, 0.3, 1))
     y, x = np.mgrid[:SIZE, :SIZE]
@@ -183,7 +185,7 @@ def test_expression_is_what_the_head_leaves(frames, landmarks):
     assert np.linalg.norm(flow.expression - smile, axis=2)[flow.mask > 0].mean() < 0.03
 
 
-def test_what_is_written_of_a_method(tmp_path, monkeypatch):
+def test_the_description_of_a_method(tmp_path, monkeypatch):
     assert describe_method("dis") == {"method": "dis", "weights": None, "weights_sha256": None}
     assert describe_method(one_right)["method"].endswith("test_methods.one_right")
     weights = tmp_path / "own.pth"
@@ -194,7 +196,7 @@ def test_what_is_written_of_a_method(tmp_path, monkeypatch):
     assert described["weights_sha256"].startswith("ba7816bf8f01cfea")  # SHA-256 of "abc"
 
 
-def test_what_is_missing_is_said_before_work_begins(tmp_path, monkeypatch):
+def test_missing_weights_are_reported_before_work_begins(tmp_path, monkeypatch):
     monkeypatch.delenv("MER_RAFT_LARGE", raising=False)
     monkeypatch.delenv("MER_DOWNLOAD", raising=False)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
@@ -208,3 +210,35 @@ def test_what_is_missing_is_said_before_work_begins(tmp_path, monkeypatch):
         check_method("dys")
     check_method("dis")
     check_method(one_right)
+
+
+def test_a_registered_method_is_callable_with_the_signature_of_its_function(frames):
+    method = METHODS["dis"]
+    assert np.array_equal(method(*frames), method.run(*frames))
+    assert inspect.signature(method) == inspect.signature(method.run)
+    assert {"landmarks", "device"} <= set(inspect.signature(METHODS["decflow"]).parameters)
+
+
+def test_a_registered_method_may_be_passed_instead_of_its_name(frames, landmarks):
+    by_name = estimate_flow(*frames, "farneback", landmarks=landmarks)
+    by_entry = estimate_flow(*frames, METHODS["farneback"], landmarks=landmarks)
+    assert np.array_equal(by_name.facial, by_entry.facial)
+    assert method_name(METHODS["farneback"]) == "mer.flow.classical.farneback"
+    assert describe_method(METHODS["decflow"])["weights_sha256"] == describe_method("decflow")["weights_sha256"]
+
+
+def test_a_plain_function_can_be_registered(frames, landmarks, monkeypatch):
+    monkeypatch.setitem(METHODS, "right", one_right)
+    check_method("right")
+    assert method_status("right") == ""
+    assert estimate_flow(*frames, "right", landmarks=landmarks).facial[0, 0, 0] == 1
+
+
+def test_a_missing_library_is_reported_by_the_check(monkeypatch):
+    def missing():
+        raise ImportError("install it")
+
+    monkeypatch.setitem(METHODS, "other", FlowMethod(one_right, check=missing))
+    assert method_status("other") == "install it"
+    with pytest.raises(ImportError, match="install it"):
+        check_method("other")

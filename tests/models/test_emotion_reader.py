@@ -1,4 +1,4 @@
-"""The emotion of spotted intervals, read from flow that is made as the model's own was."""
+"""`EmotionReader`, and the emotions of spotted intervals, read from flow like that of the training data."""
 
 from __future__ import annotations
 
@@ -8,46 +8,63 @@ import pytest
 from mer.evaluation.train_classifier import train_classifier
 from mer.extraction.extract import extract_flow
 from mer.flow import load_flow
+from mer.models.emotion_reader import EmotionReader
 from mer.models.model_files import load_model, save_model
-from mer.spotting.recognition import Recognizer
+from mer.spotting.measure_interval import name_emotions, settings_for
 from tests.analyzed import spotted
 
 
 @pytest.fixture(scope="module")
 def fitted(sample_videos, tmp_path_factory):
-    """A model of facial flow by DIS between crops of 96 pixels, and its flow folder's table."""
+    """A model of facial flow by DIS between crops of 96 pixels, its flow folder, and the samples table."""
     out = tmp_path_factory.mktemp("recognition")
     table = extract_flow(sample_videos, out / "flows", method="dis", size=96)
     train_classifier(out / "model.npz", "svm-hoof", out / "flows", protocol="loso", component="facial")
     return out / "model.npz", out / "flows", table
 
 
-def test_a_model_is_given_flow_of_its_own_kind(fitted, sample_videos, monkeypatch):
+def test_a_reader_knows_how_its_training_flow_was_made(fitted):
+    reader = EmotionReader.load(fitted[0])
+    assert reader.flow_settings == {"method": "dis", "align": "mediapipe", "size": 96}
+    assert (reader.name, reader.component, reader.labeled) == ("svm-hoof", "facial", True)
+    settings = settings_for(reader, size=64, align=None, face="left")
+    assert (settings.method, settings.align, settings.size, settings.face) == ("dis", "mediapipe", 64, "left")
+
+
+def test_the_shipped_reader_has_no_settings_of_its_own():
+    reader = EmotionReader.load()
+    assert reader.flow_settings == {}
+    assert not reader.labeled
+    settings = settings_for(reader)
+    assert (settings.method, settings.align, settings.size) == ("decflow", "mediapipe", 224)
+
+
+def test_spotted_flow_is_made_like_the_training_flow(fitted, sample_videos, monkeypatch):
     model, flows, table = fitted
     row = table[table["subject"] == "p01"].iloc[0]
     video = next((sample_videos / "p01").glob(f"{row['clip']}*"))
-    recognizer = Recognizer(model)
-    seen = []
-    answer = recognizer.estimator.predict
-    monkeypatch.setattr(recognizer.estimator, "predict", lambda X: seen.append(X[0]) or answer(X))
-    found = spotted(video, ((int(row["onset"]), int(row["apex"]), int(row["offset"])),))
-    names = recognizer.name_emotions(found)
-    own = load_flow(flows / row["path"]).facial / row["scale"]
-    assert seen[0].shape == (96, 96, 2)
-    assert np.abs(seen[0] - own).max() < 1e-4
+    reader = EmotionReader.load(model)
+    inputs = []
+    predict = reader.estimator.predict
+    monkeypatch.setattr(reader.estimator, "predict", lambda X: inputs.append(X) or predict(X))
+    spotting = spotted(video, ((int(row["onset"]), int(row["apex"]), int(row["offset"])),))
+    names = name_emotions(reader, spotting, settings_for(reader))
+    training_flow = load_flow(flows / row["path"]).facial / row["scale"]
+    assert np.abs(inputs[0].reshape(96, 96, 2) - training_flow).max() < 1e-4
     assert names[0] in load_model(model)[1]["classes"]
 
 
-def test_where_the_face_is_not_found_again_the_key_frame_tells_where_it_was(fitted, sample_videos, monkeypatch):
+def test_without_a_face_in_the_onset_the_key_frame_is_used(fitted, sample_videos, monkeypatch):
     video = sorted((sample_videos / "p01").glob("*.mp4"))[0]
-    found = spotted(video, ((2, 6, 9),))
-    monkeypatch.setattr("mer.spotting.recognition.detect_faces", lambda *_: [])
-    assert len(Recognizer(fitted[0]).name_emotions(found)) == 1
+    spotting = spotted(video, ((2, 6, 9),))
+    reader = EmotionReader.load(fitted[0])
+    monkeypatch.setattr("mer.extraction.expression.detect_faces", lambda *_: [])
+    assert name_emotions(reader, spotting, settings_for(reader))[0] in reader.classes
 
 
-def test_a_model_of_flow_that_cannot_be_made_is_refused(fitted, tmp_path):
+def test_a_model_of_imported_flow_is_refused(fitted, tmp_path):
     estimator, record = load_model(fitted[0])
     record["flow"]["method"] = "imported"
     save_model(tmp_path / "other.npz", record["model"], estimator, record)
     with pytest.raises(ValueError, match="imported"):
-        Recognizer(tmp_path / "other.npz")
+        settings_for(EmotionReader.load(tmp_path / "other.npz"))

@@ -8,7 +8,7 @@ import pytest
 from mer.datasets.samples import read_samples
 from mer.flow import load_flow
 from mer.models.action_unit_reader import action_units
-from mer.models.emotion_reader import load_reader
+from mer.models.emotion_reader import EmotionReader
 from mer.spotting.analyze_video import analyze
 from tests.analyzed import MARKS, analyzed, spotted
 
@@ -36,7 +36,7 @@ def test_units_and_emotion_are_those_of_the_flow_that_was_written(found):
     read = action_units(flow.expression, row["scale"], crop="aligned")
     units = found.units[found.units["onset"] == row["onset"]].set_index("unit")["intensity"]
     assert units.to_dict() == pytest.approx(read, abs=1e-3)
-    answer, chances = load_reader().read(flow, row["scale"], (np.zeros((224, 224, 3), np.uint8),) * 2)
+    answer, chances = EmotionReader.load().read(flow, row["scale"], (np.zeros((224, 224, 3), np.uint8),) * 2)
     assert row["emotion"] == answer == max(chances, key=lambda name: chances[name])
     assert [row[f"p_{name}"] for name in chances] == pytest.approx(list(chances.values()), abs=1e-3)
 
@@ -48,7 +48,7 @@ def test_the_record_repeats_it_and_says_what_read_it(found):
     assert record["model"]["name"] == "zero-shot-strict"
     assert record["model"]["labeled"] is False
     assert len(record["sha256"]["video"]) == 64
-    assert any("50 frames a second" in note for note in record["notes"])
+    assert any("50 frames per second" in note for note in record["notes"])
     page = found.report.read_text(encoding="utf-8")
     assert "trained without real labels" in page
     assert page.count("data:image/jpeg") > 20
@@ -86,9 +86,9 @@ def test_nothing_found_is_said_with_the_curve_and_old_flows_go(sample_videos, tm
 
 
 def test_a_second_face_is_told_and_no_face_refused(found, sample_videos, tmp_path):
-    with patch("mer.spotting.analyze_video._faces_in", lambda *_: 2):
+    with patch("mer.spotting.analyze_video._count_faces", lambda *_: 2):
         several = analyzed(sample_videos, tmp_path, marks=(), with_faces=False)
-    assert "There are 2 faces in it. The largest one" in several.record["notes"][0]
+    assert "The video shows 2 faces. The largest one" in several.record["notes"][0]
     video = tmp_path / "me.mp4"
     empty = spotted(video, ())
     empty.keys.clear()

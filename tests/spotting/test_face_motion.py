@@ -10,7 +10,7 @@ import pytest
 
 from mer.datasets.video import Clip
 from mer.extraction.settings import FACES
-from mer.spotting.face_motion import HEAD_POINTS, POINTS, REGION_OF, Motion, follow
+from mer.spotting.face_motion import HEAD_POINTS, POINTS, REGION_OF, Motion, track_face
 
 
 def clip_of(images: list[np.ndarray], fps: float = 25.0) -> Clip:
@@ -20,7 +20,7 @@ def clip_of(images: list[np.ndarray], fps: float = 25.0) -> Clip:
 
 def followed(images: list[np.ndarray]) -> Motion:
     clip = clip_of(images)
-    return follow(clip, clip.numbers, clip.times, clip.fps, "dis", FACES["largest"])
+    return track_face(clip, clip.numbers, clip.times, clip.fps, "dis", FACES["largest"])
 
 
 @pytest.fixture(scope="module")

@@ -87,7 +87,7 @@ def test_a_broken_video_is_listed_and_the_others_go_on(videos: Path, calls: list
 
 def test_labels_that_cannot_tell_micro_from_macro(videos: Path, calls: list[str], tmp_path: Path) -> None:
     label(videos)
-    with pytest.raises(SamplesError, match="neither a column kind"):
+    with pytest.raises(SamplesError, match="needs a column kind"):
         spot_folder(videos, tmp_path / "out")
     label(videos, kind=["micro", "huge"])
     with pytest.raises(SamplesError, match="'huge' is neither"):

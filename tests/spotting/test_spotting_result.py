@@ -62,9 +62,9 @@ def test_strs_without_emotions_says_what_to_do(spotted: Path) -> None:
 
 
 def test_folders_and_protocols_that_do_not_fit(spotted: Path, tmp_path: Path) -> None:
-    with pytest.raises(ProtocolError, match="no protocol of spotting"):
+    with pytest.raises(ProtocolError, match="not a spotting protocol"):
         evaluate_spotting(spotted, "loso")
-    with pytest.raises(ProtocolError, match=r"truth\.csv is not there"):
+    with pytest.raises(ProtocolError, match=r"truth\.csv is missing"):
         evaluate_spotting(tmp_path / "nowhere")
     table = pd.read_csv(spotted / "truth.csv")
     table[table["dataset"] == "other"].to_csv(spotted / "truth.csv", index=False)

@@ -4,19 +4,21 @@ import numpy as np
 import pytest
 
 from mer.datasets.video import Clip
+from mer.extraction.expression import Expression
 from mer.face import align, canonical_landmarks, crop, crop_landmarks
 from mer.flow import Flow
-from mer.spotting.viewer_data import GRID, WITH_FLOW, Expression, frames_to_show, make_view
+from mer.spotting.viewer_data import GRID, MAX_WITH_FLOW, ShownExpression, frames_to_show, make_view
 
 
-def expression(onset: int, apex: int, offset: int, images: dict) -> Expression:
+def shown_expression(onset: int, apex: int, offset: int, images: dict) -> ShownExpression:
     alignment = align(canonical_landmarks() * 60 + [80, 80, 0], 64)
     crops = crop(images[onset], alignment), crop(images[apex], alignment)
-    return Expression(onset, apex, offset, alignment, crop_landmarks(64), crops, shift(*crops))
+    expression = Expression(onset, apex, alignment, crop_landmarks(64), crops, shift(*crops))
+    return ShownExpression(0, offset, expression, [])
 
 
 def shift(onset: np.ndarray, apex: np.ndarray) -> Flow:
-    """A flow whose length says how far apart the two pictures' gray values are."""
+    """A flow whose magnitude is proportional to the difference in gray level of two uniform images."""
     facial = np.zeros((*onset.shape[:2], 2), np.float32)
     facial[..., 0] = (float(apex.mean()) - float(onset.mean())) / 10
     head = facial / 4
@@ -31,19 +33,19 @@ def clip(tmp_path) -> Clip:
     return clip
 
 
-def test_marks_are_always_shown_and_frames_belong_to_their_expression():
+def test_onset_apex_and_offset_are_always_shown():
     numbers = np.arange(10_000)
     marks = [(100, 155, 1200), (4000, 4003, 4006)]
-    shown = frames_to_show(numbers, [Expression(*three, None, None, None, None) for three in marks])
+    shown = frames_to_show(numbers, marks)
     for k, three in enumerate(marks):
         assert all(shown[number] == k for number in three)
     assert list(shown) == sorted(shown)
-    assert sum(k >= 0 for k in shown.values()) <= WITH_FLOW
+    assert sum(k >= 0 for k in shown.values()) <= MAX_WITH_FLOW
     assert sum(k == 1 for k in shown.values()) == 7
 
 
-def test_flow_of_each_frame_is_since_the_onset_and_can_be_unpacked(clip):
-    one = expression(10, 16, 20, clip.images)
+def test_the_packed_flow_of_each_frame_starts_at_the_onset(clip):
+    one = shown_expression(10, 16, 20, clip.images)
     view = make_view(clip, [one], lambda number: None, method=shift, with_faces=False)
     inside = {frame["n"]: frame for frame in view["frames"] if frame["i"] == 0}
     assert list(inside) == list(range(10, 21))
@@ -57,7 +59,7 @@ def test_flow_of_each_frame_is_since_the_onset_and_can_be_unpacked(clip):
     assert all("flow" not in frame for frame in view["frames"] if frame["i"] < 0)
 
 
-def test_faces_are_shown_where_they_are_asked_for(clip):
+def test_frames_are_shown_on_request(clip):
     view = make_view(clip, [], lambda number: None, method=shift, with_faces=True)
     assert len(view["frames"]) == 40
     assert all(frame["image"].startswith("data:image/jpeg") for frame in view["frames"])
