@@ -1,4 +1,4 @@
-"""The rows of the fault table: what may go wrong, what happens then, and the test that shows it.
+"""The fault table: what can go wrong, what mer does then, and the test that proves it.
 
 `python -m tests.faults.rows` prints the table of `docs/faults.md`; a test compares the two.
 """
@@ -19,26 +19,26 @@ AREAS = {
 
 
 class Row(NamedTuple):
-    """`happens` is what a user sees: a status of the samples table, or an exit status and a message."""
+    """`outcome` is what a user sees: a status in `samples.csv`, or an exit status and a message."""
 
     area: str
     fault: str
-    happens: str
+    outcome: str
     test: str
 
 
 ROWS: list[Row] = []
 
 
-def row(fault: str, happens: str) -> Callable[[Callable], Callable]:
-    """Enter a test function as the row of a fault."""
+def row(fault: str, outcome: str) -> Callable[[Callable], Callable]:
+    """Decorate the test of a fault: adds a row to the table."""
 
-    def enter(test: Callable) -> Callable:
+    def add(test: Callable) -> Callable:
         module = test.__module__.rpartition(".")[2]
-        ROWS.append(Row(module.removeprefix("test_"), fault, happens, test.__name__))
+        ROWS.append(Row(module.removeprefix("test_"), fault, outcome, test.__name__))
         return test
 
-    return enter
+    return add
 
 
 def table() -> str:
@@ -47,13 +47,13 @@ def table() -> str:
         importlib.import_module(f"tests.faults.test_{area}")
     lines = []
     for area, title in AREAS.items():
-        lines += [f"### {title}", "", "| fault | what happens | test |", "|---|---|---|"]
-        lines += [f"| {r.fault} | {r.happens} | `{r.test}` |" for r in ROWS if r.area == area]
+        lines += [f"### {title}", "", "| fault | outcome | test |", "|---|---|---|"]
+        lines += [f"| {r.fault} | {r.outcome} | `{r.test}` |" for r in ROWS if r.area == area]
         lines.append("")
     return "\n".join(lines)
 
 
 if __name__ == "__main__":
-    from tests.faults import rows  # the module that the tests fill, which is not the one that runs
+    from tests.faults import rows  # not this module, which runs as __main__: the tests fill the imported one
 
     print(rows.table())

@@ -1,4 +1,4 @@
-"""Every faulty clip in one folder, extracted in one run: each gets its status, and the good ones their flow."""
+"""Faulty and unusual clips, extracted in one run: each gets its status, and usable clips get their flow."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from tests.datasets.test_video import write_picture, write_video
 from tests.extraction.test_extract import still
 from tests.faults.rows import ROWS, Row
 
-LONG = "n" * 240  # with .mp4, nearly all that a file system takes
+LONG = "n" * 240  # file systems allow 255 bytes
 
 
 class Case(NamedTuple):
     fault: str
-    make: Callable[[Path], object]  # gets `subject/clip`, without a suffix
+    make: Callable[[Path], object]  # called with the path `subject/clip`, without a suffix
     status: str
     message: str = ""
-    apex: int | None = 1  # as labeled, so that nothing has to be spotted
+    apex: int | None = 1  # the label; without one, the apex is searched
 
 
 def encoded(suffix: str, codec: str, pixels: str, n: int = 3, size: tuple[int, int] = (64, 48)) -> Callable:
-    """Makes a video in another form of pixels."""
+    """A maker of a video with this codec and pixel format."""
 
     def make(path: Path) -> None:
         with av.open(str(path.with_suffix(suffix)), "w") as container:
@@ -49,8 +49,8 @@ def video(suffix: str = ".mp4", **options) -> Callable:
     return lambda path: write_video(path.with_suffix(suffix), **{"n": 4, **options})
 
 
-def changed(change: Callable[[bytes], bytes], suffix: str = ".mp4", **options) -> Callable:
-    """Makes a video, and changes its bytes."""
+def damaged_video(change: Callable[[bytes], bytes], suffix: str = ".mp4", **options) -> Callable:
+    """A maker of a video whose bytes are changed."""
 
     def make(path: Path) -> None:
         file = path.with_suffix(suffix)
@@ -60,16 +60,16 @@ def changed(change: Callable[[bytes], bytes], suffix: str = ".mp4", **options) -
     return make
 
 
-def holds(content: bytes, suffix: str = ".mp4") -> Callable:
+def file_with(content: bytes, suffix: str = ".mp4") -> Callable:
     return lambda path: path.with_suffix(suffix).write_bytes(content)
 
 
-def renamed(path: Path) -> None:
+def matroska_named_mp4(path: Path) -> None:
     write_video(path.with_suffix(".mkv"), n=4)
     path.with_suffix(".mkv").rename(path.with_suffix(".mp4"))
 
 
-def picture_as_video(path: Path) -> None:
+def image_named_mp4(path: Path) -> None:
     write_picture(path.with_suffix(".png"), 50)
     path.with_suffix(".png").rename(path.with_suffix(".mp4"))
 
@@ -84,7 +84,7 @@ def sound(path: Path) -> None:
 
 
 def rotated(path: Path) -> None:
-    """A display matrix that turns by 90 degrees, as phones write it."""
+    """A video with a display matrix that rotates by 90 degrees, as phones write it."""
     import struct
 
     write_video(path.with_suffix(".mp4"), n=4, codec="libx264")
@@ -95,7 +95,7 @@ def rotated(path: Path) -> None:
 
 
 def frames(names: Iterable[str] = ("1", "2", "3"), then: Callable[[Path], object] = lambda path: None) -> Callable:
-    """Makes a folder of frames, and does something to it."""
+    """A maker of a folder of frames, which `then` changes."""
 
     def make(path: Path) -> None:
         for k, name in enumerate(names):
@@ -122,98 +122,96 @@ def of_two_sizes(path: Path) -> None:
 CASES = {
     "good": Case("none", video(), "ok"),
     "cut_mp4": Case(
-        "truncated video whose index is lost", changed(lambda b: b[: len(b) // 2]), "unreadable", "cut_mp4"
+        "truncated video without its index", damaged_video(lambda b: b[: len(b) // 2]), "unreadable", "cut_mp4"
     ),
     "cut_mkv": Case(
-        "truncated video, labeled apex behind the cut",
-        changed(lambda b: b[: len(b) // 2], ".mkv", size=(320, 240)),
+        "truncated video, labeled apex missing",
+        damaged_video(lambda b: b[: len(b) // 2], ".mkv", size=(320, 240)),
         "missing_frames",
         "frame 19",
         apex=19,
     ),
     "holed": Case(
         "damaged bytes in the middle of a video",
-        changed(lambda b: b[: len(b) // 3] + bytes(len(b) // 3) + b[2 * len(b) // 3 :], ".mkv", size=(320, 240)),
+        damaged_video(lambda b: b[: len(b) // 3] + bytes(len(b) // 3) + b[2 * len(b) // 3 :], ".mkv", size=(320, 240)),
         "any",
         apex=10,
     ),
-    "empty": Case("video of zero length", holds(b""), "unreadable", "not a readable video"),
-    "text": Case("text with the ending of a video", holds(b"my thesis"), "unreadable", "not a readable video"),
-    "as_mp4": Case("wrong extension: Matroska called .mp4", renamed, "ok"),
-    "picture": Case("wrong extension: a picture called .mp4", picture_as_video, "any"),
+    "empty": Case("video file of zero length", file_with(b""), "unreadable", "not a readable video"),
+    "text": Case("text file with a video extension", file_with(b"my thesis"), "unreadable", "not a readable video"),
+    "as_mp4": Case("Matroska video named .mp4", matroska_named_mp4, "ok"),
+    "picture": Case("image named .mp4", image_named_mp4, "any"),
     "codec": Case(
-        "codec that no decoder knows",
-        changed(lambda b: b.replace(b"avc1", b"zzzz"), codec="libx264"),
+        "unknown codec",
+        damaged_video(lambda b: b.replace(b"avc1", b"zzzz"), codec="libx264"),
         "unreadable",
         "codec",
     ),
-    "sound": Case("sound without a picture", sound, "unreadable", "no video stream"),
+    "sound": Case("audio without video", sound, "unreadable", "no video stream"),
     "variable": Case("variable frame rate", video(pts=[0, 1, 7, 30]), "ok"),
-    "rotated": Case("video of a phone held sideways", rotated, "ok"),
-    "ten_bit": Case("10 bits a channel", encoded(".mkv", "ffv1", "yuv420p10le"), "ok"),
-    "sixteen": Case("gray video of 16 bits", encoded(".mkv", "ffv1", "gray16le"), "ok"),
+    "rotated": Case("rotated video of a phone", rotated, "ok"),
+    "ten_bit": Case("10 bits per channel", encoded(".mkv", "ffv1", "yuv420p10le"), "ok"),
+    "sixteen": Case("16-bit gray video", encoded(".mkv", "ffv1", "gray16le"), "ok"),
     "gray": Case("gray video", encoded(".mkv", "ffv1", "gray"), "ok"),
     "alpha": Case("video with transparency", encoded(".mkv", "ffv1", "yuva420p"), "ok"),
     "raw": Case("raw stream without timestamps", encoded(".mjpeg", "mjpeg", "yuvj420p"), "any"),
-    "one_frame": Case("one frame", video(n=1), "too_short"),
+    "one_frame": Case("single frame", video(n=1), "too_short"),
     "many": Case("thousands of frames", encoded(".mp4", "mpeg4", "yuv420p", n=3000, size=(32, 32)), "ok", apex=2999),
-    "still": Case("nothing moves, no apex labeled", frames(), "ok", apex=None),
+    "still": Case("no motion, no labeled apex", frames(), "ok", apex=None),
     "tiny": Case("frames of 8 x 8 pixels", encoded(".mkv", "ffv1", "yuv420p", size=(8, 8)), "ok"),
     "huge": Case("frames of 7680 x 4320 pixels", huge, "ok", apex=2),
     "odd_size": Case("odd width and height", encoded(".mkv", "ffv1", "yuv444p", size=(67, 49)), "ok"),
-    "two_sizes": Case("frames that differ in size", frames(("1",), of_two_sizes), "unreadable", "40 x 30", apex=2),
-    "gap": Case(
-        "missing frame, which is the labeled apex", frames(("1", "2", "5")), "missing_frames", "frame 3", apex=3
-    ),
-    "gap_beside": Case("missing frames beside those that are used", frames(("1", "2", "9")), "ok", apex=9),
-    "twice": Case("two frames with one number", frames(("1", "2", "02")), "unreadable", "both frame 2"),
-    "unpadded": Case("numbers without leading zeros", frames(("img9", "img10", "img100")), "ok", apex=100),
+    "two_sizes": Case("frames of different sizes", frames(("1",), of_two_sizes), "unreadable", "40 x 30", apex=2),
+    "gap": Case("missing frame that is the labeled apex", frames(("1", "2", "5")), "missing_frames", "frame 3", apex=3),
+    "gap_beside": Case("missing frames other than onset and apex", frames(("1", "2", "9")), "ok", apex=9),
+    "twice": Case("two frames with the same number", frames(("1", "2", "02")), "unreadable", "both frame 2"),
+    "unpadded": Case("frame numbers without leading zeros", frames(("img9", "img10", "img100")), "ok", apex=100),
     "foreign": Case(
-        "foreign files among the frames",
+        "other files among the frames",
         frames(("1", "2"), lambda p: [(p / n).write_text("x") for n in ("Thumbs.db", "notes.txt", "._3.png")]),
         "ok",
         apex=2,
     ),
     "damaged": Case(
-        "damaged picture", frames(("1", "2"), lambda p: (p / "2.png").write_bytes(b"x")), "unreadable", "2.png", apex=2
+        "damaged image", frames(("1", "2"), lambda p: (p / "2.png").write_bytes(b"x")), "unreadable", "2.png", apex=2
     ),
     "blank": Case(
-        "picture of zero length", frames(("1", "2"), lambda p: (p / "2.png").write_bytes(b"")), "unreadable", apex=2
+        "image file of zero length", frames(("1", "2"), lambda p: (p / "2.png").write_bytes(b"")), "unreadable", apex=2
     ),
-    "digits": Case("a number of 30 digits", frames(("1", "9" * 30)), "unreadable", "30 digits", apex=2),
+    "digits": Case("frame number with 30 digits", frames(("1", "9" * 30)), "unreadable", "30 digits", apex=2),
     "gray_png": Case("gray frames", frames(("1", "2"), lambda p: write_picture(p / "2.png", 9, "L")), "ok", apex=2),
     "alpha_png": Case(
         "frames with transparency", frames(("1", "2"), lambda p: write_picture(p / "2.png", 9, "RGBA")), "ok", apex=2
     ),
     "dangling": Case(
-        "link that leads nowhere",
+        "broken symbolic link",
         frames(("1", "2"), lambda p: (p / "3.png").symlink_to(p / "none")),
         "unreadable",
         apex=3,
     ),
     "loop": Case(
-        "link that leads back into itself", frames(("1", "2"), lambda p: (p / "again").symlink_to(p)), "ok", apex=2
+        "symbolic link to its own folder", frames(("1", "2"), lambda p: (p / "again").symlink_to(p)), "ok", apex=2
     ),
-    "with blanks in it": Case("blanks in names", video(), "ok"),
-    "é微表情": Case("names that are not ASCII", video(), "ok"),
-    LONG: Case("name of 240 bytes", video(), "ok"),
+    "with blanks in it": Case("spaces in names", video(), "ok"),
+    "é微表情": Case("names with non-ASCII characters", video(), "ok"),
+    LONG: Case("name with 240 bytes", video(), "ok"),
 }
 for _name, _case in CASES.items():
     if _name != "good":
-        _happens = (
-            "`ok`, or `unreadable`, `too_short`: what can be decoded is used"
+        _outcome = (
+            "`ok`, `unreadable` or `too_short`: all decodable frames are used"
             if _case.status == "any"
             else f"`{_case.status}`"
         )
-        ROWS.append(Row("clips", _case.fault, _happens, f"test_each_clip_has_its_status[{_name[:20]}]"))
+        ROWS.append(Row("clips", _case.fault, _outcome, f"test_each_clip_has_its_status[{_name[:20]}]"))
 ROWS += [
-    Row("clips", "file name that is no UTF-8", "`ok`", "test_names_that_are_no_text"),
-    Row("clips", "folder or file that may not be read", "`unreadable`", "test_what_may_not_be_read"),
+    Row("clips", "file name that is not valid UTF-8", "`ok`", "test_file_names_that_are_not_valid_text"),
+    Row("clips", "folder or file without read permission", "`unreadable`", "test_missing_read_permission"),
     Row(
         "clips",
-        "flow method that raises, memory that runs out in it",
+        "flow method that raises or runs out of memory",
         "`failed`",
-        "test_a_method_that_fails_is_a_status",
+        "test_a_failing_flow_method_fails_its_clip_only",
     ),
 ]
 
@@ -261,12 +259,12 @@ def test_all_clips_are_in_the_table(extracted):
     assert len(list(folder.rglob("*.npz"))) == (table["status"] == "ok").sum()
 
 
-def test_times_of_a_variable_rate_are_the_true_ones(extracted):
+def test_the_frame_rate_of_a_variable_rate_video_is_its_mean(extracted):
     assert extracted[1].loc["variable", "fps"] == pytest.approx(3 / (30 / 25), abs=0.01)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="names are text there")
-def test_names_that_are_no_text(tmp_path, monkeypatch):
+@pytest.mark.skipif(os.name == "nt", reason="file names are text on Windows")
+def test_file_names_that_are_not_valid_text(tmp_path, monkeypatch):
     monkeypatch.setattr("mer.extraction.expression.detect_faces", seen)
     folder = os.fsencode(tmp_path) + b"/videos/al/caf\xe9"
     os.makedirs(folder)
@@ -279,8 +277,8 @@ def test_names_that_are_no_text(tmp_path, monkeypatch):
     assert load_flow(tmp_path / "flows" / table["path"][0]).facial.any() == 0
 
 
-def test_what_may_not_be_read(tmp_path, monkeypatch):
-    """The superuser may read everything, so the system's answer is put in its place."""
+def test_missing_read_permission(tmp_path, monkeypatch):
+    """Simulated, since the superuser may read everything."""
     monkeypatch.setattr("mer.extraction.expression.detect_faces", seen)
     for name in ("al/locked", "al/free", "bo/a"):
         frames(("1", "2"))(tmp_path / "videos" / name)
@@ -300,7 +298,7 @@ def test_what_may_not_be_read(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("error", "words"), [(MemoryError(), "MemoryError"), (RuntimeError("a\nb"), "RuntimeError: a")]
 )
-def test_a_method_that_fails_is_a_status(tmp_path, monkeypatch, error, words):
+def test_a_failing_flow_method_fails_its_clip_only(tmp_path, monkeypatch, error, words):
     def broken(onset, apex):
         raise error
 

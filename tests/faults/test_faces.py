@@ -1,4 +1,4 @@
-"""Faces that are hard to see, by the real detector; nothing here may end the run."""
+"""Faces that are hard to detect, with the real detector; none of them may end the run."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from tests.extraction.test_extract import still
 from tests.faults.rows import ROWS, Row
 
 
-def in_black(image: np.ndarray) -> np.ndarray:
+def darken(image: np.ndarray) -> np.ndarray:
     return image // 40
 
 
-def covered(image: np.ndarray) -> np.ndarray:
-    """A hand before the mouth: the lower half of the face is gray."""
+def cover_mouth(image: np.ndarray) -> np.ndarray:
+    """The lower half of the face is gray, as if a hand cover_mouth the mouth."""
     image = image.copy()
     image[150:230, 160:300] = 128
     return image
 
 
-def two(image: np.ndarray) -> np.ndarray:
+def two_faces(image: np.ndarray) -> np.ndarray:
     """The same face twice, the left one larger."""
     small = image[::2, ::2]
     side = np.zeros((512, 256, 3), np.uint8)
@@ -30,7 +30,7 @@ def two(image: np.ndarray) -> np.ndarray:
     return np.hstack([image, side])
 
 
-def lost(image: np.ndarray) -> np.ndarray:
+def no_face(image: np.ndarray) -> np.ndarray:
     return np.full_like(image, 90)
 
 
@@ -38,32 +38,32 @@ def upside_down(image: np.ndarray) -> np.ndarray:
     return image[::-1].copy()
 
 
-def narrow(image: np.ndarray) -> np.ndarray:
-    """As wide as a head that is turned far away."""
+def squeeze(image: np.ndarray) -> np.ndarray:
+    """The face as narrow as in a near-profile view."""
     out = np.zeros_like(image)
     out[:, 170:341] = image[:, ::3]
     return out
 
 
-# Fault -> what is done to onset and apex, and the statuses that may come of it.
+# Fault -> the changes to onset and apex, and the allowed statuses.
 FACES = {
-    "no face": (lost, lost, ("no_face",)),
-    "face lost before the apex": (None, lost, ("face_lost",)),
-    "two faces": (two, two, ("ok",)),
-    "very dark picture": (in_black, in_black, ("ok", "no_face", "face_lost")),
-    "face half covered": (covered, covered, ("ok", "no_face", "face_lost")),
-    "face upside down": (upside_down, upside_down, ("ok", "no_face", "face_lost")),
-    "face near profile (a third of its width)": (narrow, narrow, ("ok", "no_face", "face_lost")),
-    "picture of 8 x 8 pixels": (lambda image: image[::64, ::64], lambda image: image[::64, ::64], ("no_face",)),
-    "gray picture": (lambda image: image.mean(2).astype(np.uint8), None, ("ok",)),
+    "no face": (no_face, no_face, ("no_face",)),
+    "face lost before the apex": (None, no_face, ("face_lost",)),
+    "two faces": (two_faces, two_faces, ("ok",)),
+    "very dark image": (darken, darken, ("ok", "no_face", "face_lost")),
+    "half-covered face": (cover_mouth, cover_mouth, ("ok", "no_face", "face_lost")),
+    "upside-down face": (upside_down, upside_down, ("ok", "no_face", "face_lost")),
+    "near-profile face (a third of the width)": (squeeze, squeeze, ("ok", "no_face", "face_lost")),
+    "image of 8 x 8 pixels": (lambda image: image[::64, ::64], lambda image: image[::64, ::64], ("no_face",)),
+    "gray image": (lambda image: image.mean(2).astype(np.uint8), None, ("ok",)),
     "none": (None, None, ("ok",)),
 }
 for _fault, (_, _, _statuses) in FACES.items():
     if _fault != "none":
-        _happens = " or ".join(f"`{status}`" for status in _statuses)
+        _outcome = ", ".join(f"`{status}`" for status in _statuses).replace("`, `face_lost", "` or `face_lost")
         if _fault == "two faces":
-            _happens += ": the largest, or as `--face` says; a message tells how many there were"
-        ROWS.append(Row("faces", _fault, _happens, "test_hard_faces_have_a_status"))
+            _outcome += ": the largest, or the one chosen by `--face`; the message gives their number"
+        ROWS.append(Row("faces", _fault, _outcome, "test_hard_faces_get_a_status"))
 
 
 def write(folder: Path, *images: np.ndarray) -> None:
@@ -81,7 +81,7 @@ def extract(root: Path, names: list[str]) -> dict[str, tuple[str, str]]:
     return {name: (table.loc[name, "status"], table.loc[name, "message"]) for name in names}
 
 
-def test_hard_faces_have_a_status(astronaut, tmp_path):
+def test_hard_faces_get_a_status(astronaut, tmp_path):
     for name, (onset, apex, _) in FACES.items():
         images = (astronaut if change is None else change(astronaut) for change in (onset, apex or onset))
         write(tmp_path / "videos" / "al" / name, *images)

@@ -1,4 +1,4 @@
-"""Runs that are killed, disks that fill up, two runs at once: nothing is lost, nothing is mixed."""
+"""Killed runs, full disks, two runs at once: no result is lost, and results of different runs are never mixed."""
 
 from __future__ import annotations
 
@@ -35,15 +35,16 @@ from tests.faults.test_clips import frames, seen
 
 UNLINK = Path.unlink
 ROOT = Path(__file__).parents[2]
+BYTES = "the next run resumes; all bytes equal those of an uninterrupted run"
 
 
 class Killed(BaseException):
-    """Stands for SIGKILL, after which nothing runs."""
+    """Simulates SIGKILL: no cleanup runs after it."""
 
 
 @pytest.fixture
 def videos(tmp_path, monkeypatch) -> Path:
-    """Four clips of two frames, whose faces cost nothing to find."""
+    """Four clips of two frames, with a stubbed face detector."""
     monkeypatch.setattr("mer.extraction.expression.detect_faces", seen)
     for name in "abcd":
         frames(("1", "2"))(tmp_path / "videos" / "al" / name)
@@ -57,7 +58,7 @@ def extract(videos: Path, out: Path, **options) -> pd.DataFrame:
 
 
 def kill_at(monkeypatch, number: int) -> None:
-    """The process dies when it is about to give its name to the file of this number."""
+    """Simulate a kill just before the n-th file is renamed to its final name."""
     moved = []
     replace = os.replace
 
@@ -68,12 +69,12 @@ def kill_at(monkeypatch, number: int) -> None:
         replace(source, target)
 
     monkeypatch.setattr(os, "replace", dying)
-    monkeypatch.setattr(Path, "unlink", lambda self, missing_ok=False: None)  # the dead clean up nothing
+    monkeypatch.setattr(Path, "unlink", lambda self, missing_ok=False: None)  # a killed process cleans up nothing
 
 
 @pytest.mark.parametrize("number", range(1, 7))
-@row("killed at any moment (SIGKILL)", "run again, it goes on; the bytes are those of a run that nobody touched")
-def test_a_killed_extraction_goes_on_to_the_same_bytes(videos, tmp_path, number):
+@row("`mer extract-flow` killed at any moment", BYTES)
+def test_a_killed_extraction_resumes_to_the_same_bytes(videos, tmp_path, number):
     extract(videos, tmp_path / "whole")
     with pytest.MonkeyPatch.context() as patch:
         kill_at(patch, number)
@@ -84,8 +85,8 @@ def test_a_killed_extraction_goes_on_to_the_same_bytes(videos, tmp_path, number)
     assert contents(tmp_path / "flows") == contents(tmp_path / "whole")
 
 
-@row("unfinished files of a run that was killed", "the next run in the folder removes them; foreign `.part` files stay")
-def test_what_the_dead_left_is_removed(tmp_path):
+@row("temporary files of a killed run", "removed by the next run in the folder; other `.part` files stay")
+def test_temporary_files_of_a_killed_run_are_removed(tmp_path):
     with pytest.MonkeyPatch.context() as patch:
         kill_at(patch, 1)
         with pytest.raises(Killed), write_whole(tmp_path / "deep" / "a.txt") as file:
@@ -97,10 +98,10 @@ def test_what_the_dead_left_is_removed(tmp_path):
 
 
 @row(
-    "full disk while flow is written",
-    "exit 2, one line; what was done is kept, no clip is blamed; run again, it goes on",
+    "full disk while writing flow",
+    "exit 2, one line; finished clips are kept and no clip is marked as failed; the next run resumes",
 )
-def test_a_full_disk_ends_the_run_and_blames_no_clip(videos, tmp_path, monkeypatch, capsys):
+def test_a_full_disk_ends_the_run_and_marks_no_clip_as_failed(videos, tmp_path, monkeypatch, capsys):
     extract(videos, tmp_path / "whole")
     full = OSError(errno.ENOSPC, "No space left on device")
     with pytest.MonkeyPatch.context() as patch:
@@ -121,8 +122,8 @@ def test_a_full_disk_ends_the_run_and_blames_no_clip(videos, tmp_path, monkeypat
     assert contents(tmp_path / "flows") == contents(tmp_path / "whole")
 
 
-@row("two runs in one folder", "the second: exit 2, 'another run is writing into'; the first goes on unharmed")
-def test_two_runs_in_one_folder(videos, tmp_path):
+@row("two runs in one folder", "the second run: exit 2, 'another run is writing into'; the first run is not affected")
+def test_a_second_run_in_a_folder_is_refused(videos, tmp_path):
     with lock_folder(tmp_path / "flows"):
         for begin in (extract, lambda *arguments: import_flow(*images(tmp_path), tmp_path / "flows")):
             with pytest.raises(FolderInUse, match="another run is writing into"):
@@ -130,9 +131,12 @@ def test_two_runs_in_one_folder(videos, tmp_path):
     assert (extract(videos, tmp_path / "flows")["status"] == "ok").all()
 
 
-@row("a run that held the folder was killed", "the system lets go of the lock; nothing has to be removed by hand")
-def test_the_lock_goes_with_the_process(tmp_path):
-    program = f"from mer.utils.folder_lock import lock_folder\nwith lock_folder({str(tmp_path)!r}):\n print(1, flush=True)\n input()"
+@row("killed run that had locked the folder", "the operating system releases the lock; nothing to remove by hand")
+def test_a_killed_process_releases_the_lock(tmp_path):
+    program = (
+        f"from mer.utils.folder_lock import lock_folder\nwith lock_folder({str(tmp_path)!r}):\n"
+        " print(1, flush=True)\n input()"
+    )
     other = subprocess.Popen([sys.executable, "-c", program], stdin=-1, stdout=-1, cwd=ROOT)
     assert other.stdout.readline() == b"1\n"
     with pytest.raises(FolderInUse), lock_folder(tmp_path):
@@ -147,7 +151,7 @@ def test_the_lock_goes_with_the_process(tmp_path):
     ("change", "words"),
     [({"size": 96}, "size 64, now 96"), ({"method": "dis"}, "method"), ({"stabilize": True}, "stabilize")],
 )
-@row("other settings in a folder that holds flows", "exit 2, names the setting; `--overwrite` makes all anew")
+@row("other settings for an existing flow folder", "exit 2, names the setting; `--overwrite` starts from scratch")
 def test_other_settings_are_never_mixed(videos, tmp_path, change, words):
     extract(videos, tmp_path / "flows")
     before = contents(tmp_path / "flows")
@@ -156,7 +160,7 @@ def test_other_settings_are_never_mixed(videos, tmp_path, change, words):
     assert contents(tmp_path / "flows") == before
 
 
-@row("other weights of the same network", "exit 2: their SHA-256 differs from that in `run.json`")
+@row("other weights of the same network", "exit 2: the SHA-256 differs from that in `run.json`")
 def test_other_weights_are_never_mixed(videos, tmp_path, monkeypatch):
     described = {"method": "decflow", "weights": "w.safetensors", "weights_sha256": "a"}
     monkeypatch.setattr("mer.extraction.settings.describe_method", lambda method: described)
@@ -166,8 +170,8 @@ def test_other_weights_are_never_mixed(videos, tmp_path, monkeypatch):
         extract(videos, tmp_path / "flows")
 
 
-@row("other videos under the same names", "exit 2: names both folders; a folder that was moved goes on")
-def test_flows_of_other_videos_are_not_taken_for_these(videos, tmp_path):
+@row("other videos with the same names", "exit 2, names both folders; a moved video folder is accepted")
+def test_flows_of_other_videos_are_never_mixed(videos, tmp_path):
     extract(videos, tmp_path / "flows")
     other = shutil.copytree(videos, tmp_path / "other")
     with pytest.raises(ValueError, match="holds flows of 'videos' from"):
@@ -177,7 +181,7 @@ def test_flows_of_other_videos_are_not_taken_for_these(videos, tmp_path):
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])
-@row("killed while `--overwrite` begins", "no flow of the old settings is taken for one of the new")
+@row("killed at the start of `--overwrite`", "flows of the old settings are never used for the new ones")
 def test_a_killed_overwrite_mixes_nothing(videos, tmp_path, number):
     extract(videos, tmp_path / "whole", size=96)
     extract(videos, tmp_path / "flows")
@@ -191,8 +195,8 @@ def test_a_killed_overwrite_mixes_nothing(videos, tmp_path, number):
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"inputs": 3}', b"\xff\xfe"])
-@row("damaged `run.json`", "exit 2: it can't be known what the flows were made with; `--overwrite`")
-def test_a_damaged_record_is_not_guessed(videos, tmp_path, content):
+@row("damaged `run.json`", "exit 2: the settings of the flows are unknown; `--overwrite` starts from scratch")
+def test_a_damaged_run_json_is_refused(videos, tmp_path, content):
     extract(videos, tmp_path / "flows")
     (tmp_path / "flows" / "run.json").write_bytes(content)
     with pytest.raises(ValueError, match=r"run\.json is damaged"):
@@ -200,8 +204,8 @@ def test_a_damaged_record_is_not_guessed(videos, tmp_path, content):
     assert (extract(videos, tmp_path / "flows", overwrite=True)["status"] == "ok").all()
 
 
-@row("flow file that was cut, emptied or replaced after the run", "the next run makes it again")
-def test_a_flow_that_was_damaged_is_made_again(videos, tmp_path):
+@row("flow file truncated, emptied or replaced after the run", "recomputed by the next run")
+def test_a_damaged_flow_file_is_recomputed(videos, tmp_path):
     paths = [tmp_path / "flows" / path for path in extract(videos, tmp_path / "flows")["path"]]
     whole = contents(tmp_path / "flows")
     paths[0].write_bytes(paths[0].read_bytes()[:-100])
@@ -211,8 +215,8 @@ def test_a_flow_that_was_damaged_is_made_again(videos, tmp_path):
     assert contents(tmp_path / "flows") == whole
 
 
-@row("a path in `samples.csv` that leads out of the folder", "nothing outside is read, removed or kept")
-def test_a_table_does_not_reach_out_of_its_folder(videos, tmp_path):
+@row("path in `samples.csv` that leads out of the folder", "nothing outside the folder is read or removed")
+def test_paths_outside_the_folder_are_ignored(videos, tmp_path):
     (tmp_path / "precious.npz").write_bytes(b"mine")
     table = extract(videos, tmp_path / "flows")
     table["path"] = ["../precious.npz", str(tmp_path / "precious.npz"), "C:\\precious.npz", "a/../../precious.npz"]
@@ -233,8 +237,8 @@ def images(folder: Path) -> tuple[Path, Path]:
 
 
 @pytest.mark.parametrize("number", [1, 2, 3, 4])
-@row("`mer import-flow` killed at any moment", "run again, it replaces what is there")
-def test_a_killed_import_goes_on(tmp_path, number):
+@row("`mer import-flow` killed at any moment", "the next run starts from scratch")
+def test_a_killed_import_is_repeated(tmp_path, number):
     import_flow(*images(tmp_path), tmp_path / "whole")
     with pytest.MonkeyPatch.context() as patch:
         kill_at(patch, number)
@@ -247,9 +251,9 @@ def test_a_killed_import_goes_on(tmp_path, number):
 
 @row(
     "`mer train classifier` killed at any moment",
-    "no model, or the older one as it was; run again, it begins anew; a `.mer-*.part` beside it may be left",
+    "no model or the old one, never a partial one; the next run starts from scratch",
 )
-def test_a_killed_fit_leaves_a_whole_model_or_none(tmp_path):
+def test_a_killed_fit_leaves_a_complete_model_or_none(tmp_path):
     write_drawn_flows(tmp_path / "flows", people=2, clips=3)
 
     def train(seed: int) -> None:
@@ -273,7 +277,7 @@ def test_a_killed_fit_leaves_a_whole_model_or_none(tmp_path):
 
 
 @row("Ctrl-C", "exit 130, one line: run the same command again to resume")
-def test_ctrl_c_is_130(monkeypatch, capsys):
+def test_ctrl_c_exits_with_130(monkeypatch, capsys):
     def interrupted(*arguments: object, **keywords: object) -> None:
         raise KeyboardInterrupt
 
@@ -286,8 +290,8 @@ def test_ctrl_c_is_130(monkeypatch, capsys):
     assert capsys.readouterr().err == "mer: interrupted; run the same command again to resume\n"
 
 
-@row("SIGTERM, as a batch system sends it", "exit 143, one line; files are put in order as on Ctrl-C")
-def test_sigterm_is_143_and_cleans_up(tmp_path, capsys):
+@row("SIGTERM, as from a batch system", "exit 143, one line; temporary files are removed as on Ctrl-C")
+def test_sigterm_exits_with_143_and_cleans_up(tmp_path, capsys):
     with pytest.raises(SystemExit) as end, clean_end("mer"), write_whole(tmp_path / "a") as file:
         file.write("half")
         os.kill(os.getpid(), signal.SIGTERM)
@@ -299,7 +303,7 @@ def test_sigterm_is_143_and_cleans_up(tmp_path, capsys):
 
 
 def die(mark: Path, job: int) -> int:
-    """Worker processes are killed as by a system without memory: job 1 always, job 3 once."""
+    """Kill the worker process, as the system does when memory runs out: always for job 1, once for job 3."""
     if job == 1 or (job == 3 and not mark.exists()):
         mark.touch()
         os.kill(os.getpid(), signal.SIGKILL)
@@ -308,28 +312,34 @@ def die(mark: Path, job: int) -> int:
 
 @pytest.mark.slow
 @row(
-    "a worker process dies, as where memory runs out",
-    "its clips are tried again alone; one that dies alone too: `failed`",
+    "worker process killed, for example because memory runs out",
+    "its clips are retried one by one; a clip that kills its process again is `failed`",
 )
-def test_a_worker_that_dies_loses_nothing(tmp_path):
+def test_a_killed_worker_loses_no_other_job(tmp_path):
     work = partial(die, tmp_path / "mark")
     results = dict(run_jobs(work, list(range(6)), workers=2, died=lambda job: "died"))
     assert results.pop(1) == "died"
-    assert results.pop(3) in (9, "died")  # it may have been alone when it died
+    assert results.pop(3) in (9, "died")  # it may have been retried alone when it was killed
     assert results == {0: 0, 2: 4, 4: 16, 5: 25}
     with pytest.raises(WorkerDied, match="memory"):
         list(run_jobs(work, [1, 1], workers=2))
 
 
 ROWS += [
-    Row("interruptions", fault, happens, test)
-    for fault, happens, test in (
+    Row("interruptions", *cells)
+    for cells in (
+        ("two runs of any command with the same output", "the second run: exit 2", "tests/cli/test_locks.py"),
+        ("Ctrl-C while the program starts", "exit 130, one line", "tests/utils/test_shutdown.py"),
         (
-            "evaluation killed at any moment",
-            "run again, it goes on with the next fold",
+            "`mer evaluate` killed at any moment",
+            "the next run resumes at a fold",
             "tests/evaluation/test_fold_cache.py",
         ),
-        ("rendering killed at any moment", "run again, it goes on to the same bytes", "tests/synth/test_flow_dataset.py"),
-        ("training killed at any moment", "`--resume` goes on, bit for bit", "tests/decflow/test_train.py"),
+        ("`mer synth` killed at any moment", BYTES, "tests/synth/test_flow_dataset.py"),
+        (
+            "`mer train decflow` killed at any moment",
+            "`--resume` continues, bit for bit",
+            "tests/decflow/test_train.py",
+        ),
     )
 ]

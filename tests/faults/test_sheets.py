@@ -1,4 +1,4 @@
-"""Tables that people wrote: labels, annotation sheets, tables of imports, lists."""
+"""Tables that people wrote: label files, annotation sheets and import tables."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.faults.test_clips import frames, seen
 
 @pytest.fixture
 def labeled(tmp_path, monkeypatch):
-    """Extract a clip of frames 1 to 6 under a row of labels; the row of the samples table."""
+    """Extract a clip of frames 1 to 6 with these labels; returns its row of the samples table."""
     monkeypatch.setattr("mer.extraction.expression.detect_faces", seen)
     frames("123456")(tmp_path / "videos" / "al" / "a")
     frames("123456")(tmp_path / "videos" / "al" / "other")
@@ -38,16 +38,16 @@ def labeled(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("blank", ["", "/", "-", "?", "n/a", "NaN"])
-@row("`/`, `-`, `?` or blank cells in labels", "not annotated: the apex is spotted")
-def test_blanks_are_not_annotated(labeled, blank):
+@row("`/`, `-`, `?` or blank cells in labels", "treated as not annotated: the apex is searched")
+def test_blank_cells_are_not_annotated(labeled, blank):
     found = labeled(onset=blank, apex=blank, offset=blank, fps=blank)
     assert (found["status"], found["onset"]) == ("ok", 1)
 
 
 @pytest.mark.parametrize("column", ["onset", "apex", "offset", "fps"])
 @pytest.mark.parametrize("cell", ["three", "3.5.1", "1e400", "9" * 40])
-@row("text in the place of a number", "`bad_annotation`, names column and cell; the other rows go on")
-def test_text_for_a_number(labeled, column, cell):
+@row("text instead of a number", "`bad_annotation`, names column and cell; other rows are not affected")
+def test_text_instead_of_a_number(labeled, column, cell):
     found = labeled(**{column: cell})
     if (column, cell) == ("fps", "9" * 40):
         return  # a number
@@ -55,7 +55,7 @@ def test_text_for_a_number(labeled, column, cell):
     assert found["status"] == "ok" or (column in found["message"] and repr(cell) in found["message"])
 
 
-@row("onset after the apex", "`ok` with a message: the apex is spotted, `apex_source` says so")
+@row("onset after the apex", "`ok` with a message: the apex is searched, and `apex_source` records it")
 def test_onset_after_the_apex(labeled):
     found = labeled(onset="4", apex="2")
     assert (found["status"], found["apex_source"]) == ("ok", "midpoint")
@@ -68,17 +68,18 @@ def test_offset_before_the_onset(labeled):
 
 
 @pytest.mark.parametrize("onset", ["9", "-1"])
-@row("onset that is no frame of the clip", "`missing_frames`, names the frames that there are")
-def test_an_onset_that_is_not_there(labeled, onset):
+@row("onset that is not a frame of the clip", "`missing_frames`, names the existing frames")
+def test_an_onset_that_is_not_a_frame(labeled, onset):
     found = labeled(onset=onset)
     assert found["status"] == "missing_frames"
     assert "frames are 1 to 6" in found["message"]
 
 
-@row("label of a clip that is not there", "`missing_clip`")
-def test_a_label_without_a_clip(labeled):
-    assert labeled(clip="a", label="x")["status"] == "ok"
-    assert labeled(clip="gone")["status"] == "ok"  # unlabeled now
+@row("label of a missing clip", "`missing_clip`")
+def test_a_label_of_a_missing_clip(tmp_path):
+    frames("12")(tmp_path / "al" / "a")
+    (tmp_path / "labels.csv").write_text("subject,clip\nal,a\nal,gone\n")
+    assert list_clips(tmp_path).set_index("clip")["status"].to_dict() == {"a": "", "gone": "missing_clip"}
 
 
 @pytest.mark.parametrize(
@@ -93,15 +94,15 @@ def test_a_label_without_a_clip(labeled):
         (b"PK\x03\x04 a workbook", "not a table|no column"),
     ],
 )
-@row("label file with wrong columns, rows twice, or no table at all", "exit 2, names the file and what is wrong")
-def test_label_files_that_cannot_be_used(tmp_path, text, words):
+@row("label file with wrong columns, duplicate rows, or no table", "exit 2, names the file and the error")
+def test_unusable_label_files(tmp_path, text, words):
     frames("12")(tmp_path / "al" / "a")
     (tmp_path / "labels.csv").write_bytes(text)
     with pytest.raises(SamplesError, match=words):
         list_clips(tmp_path)
 
 
-@row("more cells in a row than columns", "the cells beyond are left out; no column moves")
+@row("row with more cells than columns", "extra cells are ignored; no column shifts")
 def test_more_cells_than_columns(tmp_path):
     frames("12")(tmp_path / "al" / "a")
     (tmp_path / "labels.csv").write_text("subject,clip\nal,a,beyond\n")
@@ -114,7 +115,7 @@ def test_more_cells_than_columns(tmp_path):
 @pytest.mark.parametrize(
     "content", [b"", b"PK\x03\x04", b"\x00" * 600, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"a,b\n1,2\n"]
 )
-@row("annotation sheet that is damaged or another one", "exit 2, names the sheet and the columns that are missing")
+@row("damaged or wrong annotation sheet", "exit 2, names the sheet and the missing columns")
 def test_a_damaged_sheet(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(SamplesError, match=name):
@@ -122,13 +123,13 @@ def test_a_damaged_sheet(tmp_path, name, content):
 
 
 @pytest.mark.parametrize(("cell", "number"), [("12", 12), ("12.0", 12), ("/", None), ("", None), ("nan", None)])
-@row("frame numbers as a spreadsheet writes them (`12.0`, `/`)", "the number, or not annotated")
-def test_frame_numbers_of_sheets(cell, number):
+@row("frame numbers as spreadsheets write them (`12.0`, `/`)", "the number, or not annotated")
+def test_frame_numbers_in_sheets(cell, number):
     assert frame_number(cell) == number
 
 
-@row("a link in a database's folders that leads back", "each folder is looked at once")
-def test_links_that_lead_back(tmp_path):
+@row("symbolic link to a parent folder in a database", "each folder is read once")
+def test_symbolic_links_to_a_parent_folder(tmp_path):
     frames("12")(tmp_path / "sub01" / "EP01")
     (tmp_path / "sub01" / "again").symlink_to(tmp_path, target_is_directory=True)
     (tmp_path / "sub01" / "EP01" / "self").symlink_to(tmp_path / "sub01", target_is_directory=True)
@@ -139,28 +140,28 @@ def test_links_that_lead_back(tmp_path):
 @pytest.mark.parametrize(
     "text", ["a,b\n1,2\n", "sub,clip\n1,a\n", "sub,clip,label\n,a,x\n", "sub,clip,label\n1,a,x\n1,a,y\n", ""]
 )
-@row("table of an import without its columns, subjects or with rows that differ", "exit 2, names what is missing")
-def test_import_tables_that_cannot_be_used(tmp_path, text):
+@row("import table without columns or subjects, or with contradictory rows", "exit 2, names the error")
+def test_unusable_import_tables(tmp_path, text):
     (tmp_path / "t.csv").write_text(text)
     with pytest.raises(SamplesError, match=r"t\.csv"):
         read_import(tmp_path / "t.csv")
 
 
-@row("sheet saved again as CSV, whole numbers as `1.0`", "read as whole numbers")
-def test_whole_numbers_with_a_point(tmp_path):
+@row("sheet saved as CSV with integers such as `1.0`", "read as integers")
+def test_integers_with_a_decimal_point(tmp_path):
     (tmp_path / "s.csv").write_text("Subject,Filename,OnsetFrame,Emotion\n1.0,a,46.0,x\n")
     assert read_table(tmp_path / "s.csv")[["subject", "onset"]].to_numpy().tolist() == [["1", "46"]]
 
 
-@row("one person of a database in several spellings (`1`, `sub01`)", "one person: never on both sides of a fold")
+@row("several spellings of a person (`1`, `sub01`)", "one person, never in both training and test data")
 def test_one_person_in_several_spellings():
     table = pd.DataFrame({"dataset": "casme2", "subject": ["sub01", "1", "Sub01 ", "2"]})
     assert people_of(table).tolist() == ["casme2/sub01"] * 3 + ["casme2/sub02"]
 
 
 @pytest.mark.parametrize("content", [b"", b"no image"])
-@row("image of an import that is empty or none", "`unreadable`; the others are written")
-def test_an_image_of_an_import_that_is_none(tmp_path, content):
+@row("empty or damaged image of an import", "`unreadable`; the other images are imported")
+def test_a_damaged_image_of_an_import(tmp_path, content):
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "1_a.png").write_bytes(content)
     Image.fromarray(np.arange(48, dtype=np.uint8).reshape(4, 4, 3)).save(tmp_path / "images" / "1_b.png")

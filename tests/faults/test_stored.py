@@ -1,4 +1,4 @@
-"""Files that come from elsewhere: flow, weights, fitted models, protocols."""
+"""Files from other sources: flow, weights, fitted models and protocols."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def edit(path: Path, change) -> None:
 
 
 def bomb(path: Path) -> None:
-    """A small file whose array says that it is 8 TB."""
+    """A small file whose header declares an array of 8 TB."""
     head = {"descr": "<f4", "fortran_order": False, "shape": (1 << 20, 1 << 20, 2)}
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("expression.npy", "w") as file:
         np.lib.format.write_array_header_1_0(file, head)
@@ -50,7 +50,7 @@ def bomb(path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def damaged(tmp_path_factory):
-    """The same damage in a clip each; the clips that failed."""
+    """Evaluate a flow folder with one kind of damage per clip; returns the failed clips by damage."""
     from sklearn.neighbors import KNeighborsClassifier
 
     folder = tmp_path_factory.mktemp("stored")
@@ -63,17 +63,17 @@ def damaged(tmp_path_factory):
 
 @pytest.mark.parametrize("name", FLOWS)
 @row(
-    "flow file with NaN or infinities, of a wrong shape or size, cut, gone, with objects in it, or a bomb",
+    "flow file with NaN or infinity, wrong shape or size, truncated, missing, with Python objects, or a zip bomb",
     "`unreadable` in `failed`, counted as wrong; exit 1",
 )
-def test_a_damaged_flow_is_a_failed_clip(damaged, name):
+def test_a_damaged_flow_file_fails_its_clip(damaged, name):
     assert damaged[name]["status"] == "unreadable"
     assert damaged[name]["message"]
 
 
 @pytest.mark.parametrize("head", [(1 << 30, 1 << 30), (-1, 5), (0, 0)])
-@row("`.flo` file whose head promises more than it holds", "one error, and no memory is taken")
-def test_a_flo_that_promises_too_much(tmp_path, head):
+@row("`.flo` file whose header declares more data than the file has", "one error, no memory is allocated")
+def test_a_flo_header_that_declares_too_much(tmp_path, head):
     (tmp_path / "a.flo").write_bytes(b"PIEH" + np.array(head, "<i4").tobytes() + bytes(64))
     with pytest.raises(ValueError, match=r"a\.flo"):
         read_flo(tmp_path / "a.flo")
@@ -100,10 +100,10 @@ def change_head(source: Path, out: Path, change) -> Path:
 
 
 HEADS = {
-    "another program in the place of a method": lambda head: head["steps"]["classifier"].update(predict="x"),
+    "another value instead of a method": lambda head: head["steps"]["classifier"].update(predict="x"),
     "a class": lambda head: head["steps"]["classifier"].update(__class__="x"),
     "an unknown part": lambda head: head["steps"]["classifier"].update(coef_={"part": "os.system", "given": {}}),
-    "an array that is not there": lambda head: head["steps"]["classifier"].update(coef_={"array": "none"}),
+    "a missing array": lambda head: head["steps"]["classifier"].update(coef_={"array": "none"}),
     "no steps": lambda head: head.pop("steps"),
     "another model": lambda head: head.update(model="magic"),
     "a list": lambda head: head.update(steps=[1]),
@@ -111,7 +111,7 @@ HEADS = {
 
 
 @pytest.mark.parametrize("name", HEADS)
-@row("fitted model that was tampered with, or of another version", "exit 2; nothing in it is ever run")
+@row("fitted model that was tampered with or has another version", "exit 2; nothing in it is executed")
 def test_a_model_that_was_tampered_with(model, tmp_path, name):
     path = change_head(model, tmp_path / "m.npz", HEADS[name])
     with pytest.raises(ValueError, match=r"m\.npz"):
@@ -119,15 +119,15 @@ def test_a_model_that_was_tampered_with(model, tmp_path, name):
 
 
 @pytest.mark.parametrize("keep", [0, 10, 500])
-@row("fitted model that was cut", "exit 2: not a model that mer saved")
-def test_a_model_that_was_cut(model, tmp_path, keep):
+@row("truncated model file", "exit 2: not a model that mer saved")
+def test_a_truncated_model(model, tmp_path, keep):
     (tmp_path / "m.npz").write_bytes(model.read_bytes()[:keep])
     with pytest.raises(ValueError, match="not a model that mer saved"):
         load_model(tmp_path / "m.npz")
 
 
-@row("fitted model as a pickle", "exit 2; it is not opened")
-def test_a_pickle_is_no_model(tmp_path):
+@row("pickled model", "exit 2; it is not unpickled")
+def test_a_pickled_model_is_refused(tmp_path):
     import pickle
 
     (tmp_path / "m.npz").write_bytes(pickle.dumps({"a": 1}))
@@ -135,7 +135,7 @@ def test_a_pickle_is_no_model(tmp_path):
         load_model(tmp_path / "m.npz")
 
 
-@row("weights that are damaged, or a pickle", "exit 2: not a readable safetensors file")
+@row("damaged or pickled weights", "exit 2: not a readable safetensors file")
 def test_damaged_weights(tmp_path):
     from mer.decflow.weights import SHIPPED, WeightsError, read_tensors
 
@@ -146,7 +146,7 @@ def test_damaged_weights(tmp_path):
             read_tensors(tmp_path / "w.safetensors")
 
 
-@row("weights of another network", "exit 2: lists what is missing, left over and of another shape")
+@row("weights of another network", "exit 2, lists missing and unexpected tensors and wrong shapes")
 def test_weights_of_another_network():
     from mer.decflow.networks import build
     from mer.decflow.weights import WeightsError, fill
@@ -157,7 +157,7 @@ def test_weights_of_another_network():
         fill(build("lite"), tensors, "w")
 
 
-@row("checkpoint of a training run that is damaged or holds code", "exit 2: not a checkpoint; it is not opened")
+@row("training checkpoint that is damaged or contains code", "exit 2: not a checkpoint; the code is not executed")
 def test_a_damaged_checkpoint(tmp_path):
     import torch
 
@@ -172,7 +172,7 @@ def test_a_damaged_checkpoint(tmp_path):
             read_checkpoint(tmp_path / f"{name}.pt", torch.device("cpu"), Config())
 
 
-@row("unknown protocol", "exit 2, lists those that there are")
+@row("unknown protocol", "exit 2, lists the known protocols")
 def test_an_unknown_protocol():
     with pytest.raises(ProtocolError, match=r"no protocol 'lpso'.*loso"):
         find_protocol("lpso")
@@ -186,7 +186,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("key", WRONG)
-@row("protocol file with an error", "exit 2, names the key (each of them)")
+@row("protocol file with an error", "exit 2, names the key")
 def test_each_wrong_key_is_named(tmp_path, key):
     (tmp_path / "mine.yaml").write_text(f"{key}: {WRONG[key]}\n")
     with pytest.raises(ProtocolError, match=rf"mine\.yaml: .*{key}"):
@@ -201,8 +201,10 @@ LAUGHS = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
 @pytest.mark.parametrize(
     "text", ["!!python/object/apply:os.system [ls]", "[" * 3000, "a: 2001-99-99", "\x00", LAUGHS, "classes: &a [*a]"]
 )
-@row("protocol file with code, a billion laughs or deep nesting", "exit 2; nothing is run, no memory is taken")
-def test_hostile_protocols(tmp_path, text):
+@row(
+    "protocol file with code, recursive aliases or deep nesting", "exit 2; nothing is executed, no memory is allocated"
+)
+def test_malicious_protocols(tmp_path, text):
     (tmp_path / "mine.yaml").write_text(text)
     with pytest.raises(ProtocolError, match=r"mine\.yaml"):
         find_protocol(tmp_path / "mine.yaml")

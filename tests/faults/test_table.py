@@ -1,4 +1,4 @@
-"""`docs/faults.md` is the table of the tests, and the tests it names are there."""
+"""`docs/faults.md` contains the table of the tests, and every test that it names exists."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from tests.faults.rows import AREAS, ROWS, table
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_page_is_what_the_tests_say():
+def test_the_page_contains_the_table():
     expected = table()
     page = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
     assert expected in page, "run `python -m tests.faults.rows` and put the table into docs/faults.md"
     assert f"{len(ROWS)} rows" in page
 
 
-def test_every_row_names_a_test_that_is_there():
+def test_every_row_names_an_existing_test():
     table()
     assert len({(row.area, row.fault) for row in ROWS}) == len(ROWS)
     for row in ROWS:
