@@ -1,12 +1,12 @@
-"""Measure `mer synth`: how plausible, how diverse, how fast.
+"""Measure `mer synth`: plausibility, diversity and speed.
 
     python benchmarks/synth.py plausibility [--faces DIR] [--identities 40]
     python benchmarks/synth.py diversity [--identities 1000]
     python benchmarks/synth.py speed [--faces DIR] [--pairs 100] [--workers 2]
 
-plausibility: how often MediaPipe finds the face in rendered frames of each preset, and how well its landmarks' own
-displacement agrees with the label at those points over large motions. diversity: the nearest two of many generated
-identities. speed: pairs a second at 256 x 256 with all labels, written to disk, and where the time goes.
+plausibility: how often MediaPipe detects the face in rendered frames of each preset, and how well the displacement of
+its landmarks agrees with the flow labels. diversity: the most similar two of many generated identities. speed: pairs per
+second at 256 x 256 with all labels, written to disk, and the share of each step.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ import numpy as np
 from mer.synth import load_face_model
 from mer.synth.animation import ffn_clip, micro_clip
 from mer.synth.background import draw_background
-from mer.synth.camera import draw_image_quality, frame_camera, take_picture
+from mer.synth.camera import DISTANCE, draw_image_quality, frame_camera, take_picture
 from mer.synth.flow_dataset import Settings, make_dataset, plan
-from mer.synth.head import make_head
+from mer.synth.head import SKIN, make_head
 from mer.synth.people import draw_portrait, find_people
 from mer.synth.scene import Scene, label_pair, landmarks_at, render
 from mer.synth.skin import draw_face
@@ -34,7 +34,7 @@ from mer.synth.skin import draw_face
 SIZE = 256
 PARTS = (
     "draw_portrait", "make_head", "draw_background", "ffn_clip", "micro_clip",
-    "render", "label", "take", "write_sequence",
+    "render", "label_pair", "take_picture", "write_sequence",
 )  # fmt: skip
 
 
@@ -44,7 +44,7 @@ def plausibility(args: argparse.Namespace) -> None:
     model = load_face_model(args.face_model, args.face_model_path)
     people = find_people(args.faces, Path(tempfile.mkdtemp()) / "faces.json") if args.faces else []
     for preset in ("ffn", "micro"):
-        found, frames, told, seen, off = 0, 0, [], [], []
+        n_detected, n_frames, labeled, detected, errors = 0, 0, [], [], []
         settings = Settings(preset=preset, pairs=10**6, seed=7)
         jobs = [job for job, _ in zip(plan(settings, people), range(args.identities))]
         for k, job in enumerate(jobs):
@@ -57,29 +57,29 @@ def plausibility(args: argparse.Namespace) -> None:
             quality = draw_image_quality(rng)
             states = [clip.states[0], clip.states[-1]]
             faces = [detect_faces(take_picture(render(scene, state), quality, rng)) for state in states]
-            frames += 2
-            found += sum(bool(f) for f in faces)
+            n_frames += 2
+            n_detected += sum(bool(f) for f in faces)
             if all(faces):
                 truth = [landmarks_at(scene, state)[:, :2] for state in states]
-                apart = np.linalg.norm(faces[0][0].landmarks[:468, :2] - truth[0][:468], axis=1).mean()
-                off.append(apart / camera.focal * 10)
-                flow = label_pair(scene, *states)
+                error = np.linalg.norm(faces[0][0].landmarks[:468, :2] - truth[0][:468], axis=1).mean()
+                errors.append(error / camera.focal * DISTANCE)
+                labels = label_pair(scene, *states)
                 x, y = np.clip(truth[0][:468].round().astype(int), 0, SIZE - 1).T
-                on_skin = flow.part[y, x] == 0
-                told.append(flow.flow.facial[y, x][on_skin])
-                seen.append((faces[1][0].landmarks[:468, :2] - faces[0][0].landmarks[:468, :2])[on_skin])
-        told_all, seen_all = np.concatenate(told), np.concatenate(seen)
-        correlation = [np.corrcoef(told_all[:, c], seen_all[:, c])[0, 1] for c in (0, 1)]
+                on_skin = labels.part[y, x] == SKIN
+                labeled.append(labels.flow.facial[y, x][on_skin])
+                detected.append((faces[1][0].landmarks[:468, :2] - faces[0][0].landmarks[:468, :2])[on_skin])
+        flow, displacement = np.concatenate(labeled), np.concatenate(detected)
+        correlation = [np.corrcoef(flow[:, c], displacement[:, c])[0, 1] for c in (0, 1)]
         print(
-            f"{preset}: face found in {found}/{frames} frames; landmarks {np.mean(off):.3f} interocular distances off; "
-            f"motion of MediaPipe's points against the label: correlation {correlation[0]:.3f} (x), "
-            f"{correlation[1]:.3f} (y), mean motion {np.linalg.norm(told_all, axis=1).mean():.2f} px",
+            f"{preset}: face detected in {n_detected}/{n_frames} frames; landmark error {np.mean(errors):.3f} interocular "
+            f"distances; displacement of MediaPipe's landmarks and flow labels: correlation {correlation[0]:.3f} (x), "
+            f"{correlation[1]:.3f} (y), mean length {np.linalg.norm(flow, axis=1).mean():.2f} px",
             flush=True,
         )
 
 
 def diversity(args: argparse.Namespace) -> None:
-    """Distances between identities: mean landmark distance in px of 512, and mean color difference in gray levels."""
+    """Distances between identities: landmarks in px of 512, root mean square, and skin in gray levels, mean."""
     import cv2
     from scipy.spatial.distance import pdist
 
@@ -92,7 +92,8 @@ def diversity(args: argparse.Namespace) -> None:
     skin = pdist(np.array(skins, float), "cityblock") / skins[0].size
     for name, d, unit in (("shape", shape, "px of 512, root mean square"), ("skin", skin, "gray levels, mean")):
         print(
-            f"{name}: the nearest two of {args.identities} differ by {d.min():.2f}, half by {np.median(d):.2f} ({unit})"
+            f"{name}: the most similar two of {args.identities} differ by {d.min():.2f}, the median pair by {np.median(d):.2f} "
+            f"({unit})"
         )
 
 
@@ -100,7 +101,7 @@ def speed(args: argparse.Namespace) -> None:
     for preset in ("ffn", "micro"):
         settings = Settings(preset=preset, pairs=args.pairs, faces=args.faces, seed=1)
         with tempfile.TemporaryDirectory() as folder:
-            # Compiles and loads.
+            # Compiles numba code and loads the models.
             make_dataset(Path(folder) / "warm", Settings(preset=preset, pairs=2, faces=args.faces))
             profile, wall, cpu = cProfile.Profile(), time.perf_counter(), time.process_time()
             profile.enable()
@@ -118,9 +119,9 @@ def speed(args: argparse.Namespace) -> None:
                 make_dataset(Path(folder) / "more", settings, workers=args.workers)
                 wall = time.perf_counter() - wall
                 print(
-                    f"{preset}, {args.workers} processes: {args.pairs / wall:.1f} pairs/s with their start", flush=True
+                    f"{preset}, {args.workers} processes: {args.pairs / wall:.1f} pairs/s, start included", flush=True
                 )
-    print(f"largest memory of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
+    print(f"peak memory of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
 
 
 def main() -> None:

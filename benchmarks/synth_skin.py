@@ -1,10 +1,10 @@
-"""Compute the statistical skin model mer/synth/skin.npz from generated faces alone.
+"""Compute the statistical skin model mer/synth/skin.npz from generated faces.
 
     python benchmarks/synth_skin.py assets/faces/sfhq assets/faces/sfhq_t2i
 
-Faces that are turned, dim, gray, lit from one side, or have an open mouth or shut eyes are left out, and so is the
-third that the modes explain worst: glasses, hats and hands. Each face is warped to the mean landmarks; the modes are
-the principal components of brightness and color together.
+Faces that are turned, dark, gray or lit from one side, or have an open mouth or closed eyes, are left out, and so is
+the third that the modes explain worst: glasses, hats and hands. Each face is warped to the mean landmarks; the modes
+are the joint principal components of brightness and color.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mer.face.canonical import canonical_landmarks
 from mer.face.regions import OVAL
+from mer.synth.drawn_units import mirrored_landmarks
 from mer.synth.fit import similarity
-from mer.synth.portrait import PICTURES, _frame, _listed_landmarks, unsuitable
-from mer.synth.skin import COARSE, FINE, SIZE, warp_between
+from mer.synth.portrait import PICTURE_SUFFIXES, SIZE, frame_portrait, listed_landmarks, portrait_fault
+from mer.synth.skin import BRIGHTNESS_SCALE, COLOR_SCALE, warp_map
 
 MODES, SHAPE_MODES = 40, 24
 
@@ -31,35 +31,35 @@ def main() -> None:
     args = parser.parse_args()
     images, marks = [], []
     for folder in args.folders:
-        for file in sorted(p for p in folder.iterdir() if p.suffix.lower() in PICTURES):
-            landmarks = _listed_landmarks(file)
-            if landmarks is None or unsuitable(landmarks):
+        for file in sorted(p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES):
+            landmarks = listed_landmarks(file)
+            if landmarks is None or portrait_fault(landmarks):
                 continue
-            image, points = _frame(cv2.cvtColor(cv2.imread(str(file)), cv2.COLOR_BGR2RGB), landmarks)
+            image, points = frame_portrait(cv2.cvtColor(cv2.imread(str(file)), cv2.COLOR_BGR2RGB), landmarks)
             if well_lit(image, points):
-                images += [image, np.ascontiguousarray(image[:, ::-1])]  # and its mirror image
+                images += [image, np.ascontiguousarray(image[:, ::-1])]
                 marks += [points, mirrored(points)]
     points = np.array(marks)
-    mean = points.mean(axis=0)  # the frame in which skin is kept: flat, so its pose does not matter
+    mean = points.mean(axis=0)  # skin is stored on these landmarks, flat, so their pose does not matter
     frame = mean
     print(len(images), "faces")
 
-    fine, coarse = round(SIZE * FINE), round(SIZE * COARSE)
+    fine, coarse = round(SIZE * BRIGHTNESS_SCALE), round(SIZE * COLOR_SCALE)
     oval = mean[list(OVAL), :2]
     middle = oval.mean(axis=0)
     mask = np.zeros((fine, fine), np.uint8)
-    cv2.fillPoly(mask, [np.round((middle + 1.10 * (oval - middle)) * FINE).astype(np.int32)], 1)
+    cv2.fillPoly(mask, [np.round((middle + 1.10 * (oval - middle)) * BRIGHTNESS_SCALE).astype(np.int32)], 1)
     mask = mask > 0
     bright, color = [], []
     for image, p in zip(images, points):
-        places = warp_between(p[:, :2], frame[:, :2], SIZE)
-        flat = cv2.remap(image, places[..., 0], places[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        position = warp_map(p[:, :2], frame[:, :2], SIZE)
+        flat = cv2.remap(image, position[..., 0], position[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
         ycc = cv2.cvtColor(flat, cv2.COLOR_RGB2YCrCb).astype(np.float32)
         bright.append(cv2.resize(ycc[..., 0], (fine, fine), interpolation=cv2.INTER_AREA)[mask])
         color.append(cv2.resize(ycc[..., 1:], (coarse, coarse), interpolation=cv2.INTER_AREA))
     bright, color = np.array(bright), np.array(color)
     small = cv2.resize(mask.astype(np.uint8), (coarse, coarse), interpolation=cv2.INTER_NEAREST) > 0
-    # Color counts like brightness per pixel of the face, although it is kept coarser.
+    # Color has the same weight as brightness per pixel of the face, although it is stored at a lower resolution.
     share = 2.0 * np.sqrt(mask.sum() / (2 * small.sum()))
     data = np.concatenate([bright, share * color[:, small].reshape(len(color), -1)], axis=1)
     keep = np.ones(len(data), bool)
@@ -75,7 +75,7 @@ def main() -> None:
     scores = (u * s)[:, :MODES]
     deviation = scores.std(axis=0)
     print(int(keep.sum()), "kept;", f"{(s[:MODES] ** 2).sum() / (s**2).sum():.3f} of the variance in {MODES} modes")
-    # Modes of color outside the face by regression on the scores, so that the edge of the mask does not show.
+    # Regress color on the scores, also outside the face, so that the edge of the mask is invisible.
     whitened = scores / deviation
     bright_modes = whitened.T @ (bright[keep] - bright[keep].mean(axis=0)) / keep.sum()
     color_modes = np.tensordot(whitened, color[keep] - color[keep].mean(axis=0), (0, 0)) / keep.sum()
@@ -89,7 +89,7 @@ def main() -> None:
     grain = np.sqrt(cv2.GaussianBlur(strength / min(120, len(residual)), (0, 0), 3))
     grain = cv2.resize(grain, (coarse, coarse), interpolation=cv2.INTER_AREA)
 
-    # Shapes without the pose: each is turned to face the camera as the mean does.
+    # Remove the pose: rotate each shape to face the camera as the mean does.
     level = mean
     for _ in range(3):
         turned = [similarity(p.astype(float), level) for p in points]
@@ -123,10 +123,8 @@ def main() -> None:
 
 
 def mirrored(points: np.ndarray) -> np.ndarray:
-    """Landmarks of the mirror image, each under its own number."""
-    face = canonical_landmarks()
-    twin = np.linalg.norm(face[:, None] - face[None] * [-1, 1, 1], axis=-1).argmin(axis=1)
-    out = points[twin].copy()
+    """Landmarks of the mirrored picture, in the usual order."""
+    out = points[mirrored_landmarks()]
     out[:, 0] = SIZE - 1 - out[:, 0]
     return out
 
