@@ -1,16 +1,15 @@
-"""Spotting, measured on rendered long videos, whose expressions are known to the frame.
+"""Measure spotting on rendered long videos with exact labels.
 
-    python benchmarks/spotting.py DIR --faces london/ canada/ --split train     # to choose settings by
+    python benchmarks/spotting.py DIR --faces london/ canada/ --split train     # to choose settings
     python benchmarks/spotting.py DIR --faces london/ canada/ --split test      # to report
-    python benchmarks/spotting.py DIR --memory 1 4 16                           # of videos of so many minutes
+    python benchmarks/spotting.py DIR --memory 1 4 16                           # memory for videos of 1, 4, 16 minutes
 
-Videos are rendered into DIR and motions are kept there, so that a second run goes on. Each person sits, sways, nods,
-blinks, glances, swallows, talks, and now and then shows a micro- or a macro-expression. Two tables: precision, recall,
-F1 of the intervals (IoU 0.5, one to one, all videos pooled), by the flow that the motion was measured with, and what
-was taken for an expression; and how many frames the apex is off where onset and offset are known, by flow, by strain
-and at the midpoint. With `--memory`, another: the most memory that `mer spot` takes of a video at 200 frames a second,
-in which a rendered face does the same again and again. All of it is synthetic. `--write` keeps the rows in
-benchmarks/spotting.csv.
+Videos and measured motion are stored in DIR, so a second run resumes. Each person sits, sways, nods, blinks, glances,
+swallows, talks, and occasionally shows a micro- or macro-expression. The first table has precision, recall and F1 of
+the intervals (IoU 0.5, one to one, all videos pooled) for each flow method, and the events behind false intervals. The
+second has the apex error in frames, given the true onset and offset, by flow, by strain and at the midpoint. `--memory`
+instead measures the peak memory of `mer spot` on a video at 200 frames per second in which a rendered face repeats its
+motion. All data are synthetic. `--write` stores the rows in benchmarks/spotting.csv.
 """
 
 from __future__ import annotations
@@ -44,27 +43,29 @@ TABLE = Path(__file__).with_name("spotting.csv")
 
 
 def render(folder: Path, faces: list[Path], split: str, people: int, settings: LongVideoSettings) -> pd.DataFrame:
-    """The videos of a split, and `labels.csv` with a column `distractors`; persons are taken from each set in turn."""
+    """Render the videos of a split, `labels.csv` and `distractors.csv`; people are taken from each folder in turn."""
     rng = np.random.default_rng([3, settings.seed])
-    sets = []
+    groups = []
     for k, path in enumerate(faces):
-        own = {p.name: p for p in find_people(path, folder.parent / f"faces_{k}.json") if split_of(p.name) == split}
-        names = sorted(own)
-        sets.append([own[names[i]] for i in rng.permutation(len(names))[:people]])
-    chosen = [each[i] for i in range(people) for each in sets if i < len(each)][:people] if sets else [None] * people
-    rows, others = [], []
-    for number, person in enumerate(chosen, start=1):
+        by_name = {p.name: p for p in find_people(path, folder.parent / f"faces_{k}.json") if split_of(p.name) == split}
+        names = sorted(by_name)
+        groups.append([by_name[names[i]] for i in rng.permutation(len(names))[:people]])
+    in_turn = [group[i] for i in range(people) for group in groups if i < len(group)]
+    rows, distractors = [], []
+    for number, person in enumerate(in_turn[:people] if groups else [None] * people, start=1):
         clip = make_long_video(folder, number, settings, person)
         rows += label_rows(number, clip)
-        others += [(f"s{number:02d}", *span) for span in clip.distractors]
-    pd.DataFrame(others, columns=["subject", "what", "first", "last"]).to_csv(folder / "distractors.csv", index=False)
+        distractors += [(f"s{number:02d}", *span) for span in clip.distractors]
+    pd.DataFrame(distractors, columns=["subject", "what", "first", "last"]).to_csv(
+        folder / "distractors.csv", index=False
+    )
     table = pd.DataFrame(rows)
     table.to_csv(folder / "labels.csv", index=False)
     return table
 
 
 def motion_of(video: Path, method: str) -> Motion:
-    """The motion of a video, kept beside it."""
+    """The motion of a video, cached beside it."""
     file = video.with_name(f"{method}-{SIZE}.npz")
     if not file.exists():
         clip = open_clip(video)
@@ -103,18 +104,20 @@ def interval_rows(folder: Path, labels: pd.DataFrame, methods: list[str]) -> lis
 
 
 def causes(wrong: pd.DataFrame, distractors: pd.DataFrame) -> dict[str, int]:
-    """What went on during intervals that are no expression; several things may."""
+    """Number of false intervals during which each kind of distractor occurred; an interval may count several times."""
     counts: dict[str, int] = {}
     for row in wrong.to_dict("records"):
-        own = distractors[distractors["subject"] == row["subject"]]
-        during = own[(own["first"] <= row["spotted_offset"]) & (own["last"] >= row["spotted_onset"])]
-        for what in sorted(set(during["what"])) or ["nothing"]:
-            counts[what] = counts.get(what, 0) + 1
+        of_subject = distractors[distractors["subject"] == row["subject"]]
+        during = of_subject[
+            (of_subject["first"] <= row["spotted_offset"]) & (of_subject["last"] >= row["spotted_onset"])
+        ]
+        for kind in sorted(set(during["what"])) or ["nothing"]:
+            counts[kind] = counts.get(kind, 0) + 1
     return counts
 
 
 def apex_rows(folder: Path, labels: pd.DataFrame, methods: list[str]) -> list[dict]:
-    """The apex between the true onset and offset, of micro-expressions: errors in frames."""
+    """Apex errors of micro-expressions in frames, given the true onset and offset."""
     errors: dict[tuple[str, str], list[float]] = {}
     for subject, own in labels[labels["kind"] == "micro"].groupby("subject"):
         clip = open_clip(folder / str(subject) / "video.mp4")
@@ -142,49 +145,49 @@ def apex_rows(folder: Path, labels: pd.DataFrame, methods: list[str]) -> list[di
 
 
 def memory_rows(folder: Path, minutes: list[float], fps: int = 200) -> list[dict]:
-    """The most memory and the time that `mer spot` takes, by the length of the video."""
+    """Peak memory and time of `mer spot` by length of the video."""
     settings = LongVideoSettings(seconds=3.0, fps=fps, micro=1, macro=0, talk=0.0, head_motion=0.0, seed=4)
     make_long_video(folder / "memory", 1, settings)
     clip = open_clip(folder / "memory" / "s01" / "video.mp4")
-    there = [image for _, image in clip.frames(clip.numbers)]
-    both = folder / "memory" / "there_and_back.mp4"  # so that nothing jumps where it begins again
-    write_video(both, there + there[::-1], settings.size, fps)
+    forward = [image for _, image in clip.frames(clip.numbers)]
+    palindrome = folder / "memory" / "there_and_back.mp4"  # repeats without a jump
+    write_video(palindrome, forward + forward[::-1], settings.size, fps)
     rows = []
     for length in minutes:
         video = folder / "memory" / f"{length:g}_minutes.mp4"
-        repeat(both, video, round(length * 60 / (2 * settings.seconds)))
-        began = time.monotonic()
+        repeat(palindrome, video, round(length * 60 / (2 * settings.seconds)))
+        start = time.monotonic()
         command = [sys.executable, "-m", "mer", "spot", str(video), "--out", str(video.with_suffix(""))]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         _, status, usage = os.wait4(process.pid, 0)
         if status:
-            raise SystemExit(f"{' '.join(command)} ended with status {status}")
+            raise SystemExit(f"{' '.join(command)} exited with status {status}")
         rows.append(
             {"table": "memory", "method": METHOD, "minutes": length, "megabytes": usage.ru_maxrss * 1024 / 1e6,
-             "seconds": time.monotonic() - began, "fps": fps}
+             "seconds": time.monotonic() - start, "fps": fps}
         )  # fmt: skip
     if len(rows) > 1:
         first, last = rows[0], rows[-1]
         slope = (last["megabytes"] - first["megabytes"]) / (last["minutes"] - first["minutes"])
         hour = last["megabytes"] + slope * (60 - last["minutes"])
-        print(f"{slope:.2f} MB a minute; an hour, extrapolated: {hour:.0f} MB")
+        print(f"{slope:.2f} MB per minute; extrapolated to an hour: {hour:.0f} MB")
     return rows
 
 
 def repeat(video: Path, out: Path, times: int) -> None:
-    """The same video so many times in a row, without encoding it again."""
-    with av.open(str(out), "w") as longer:
+    """Concatenate a video with itself, without encoding it again."""
+    with av.open(str(out), "w") as output:
         stream, shift = None, 0
         for _ in range(times):
             with av.open(str(video)) as once:
                 source = once.streams.video[0]
-                stream = stream or longer.add_stream_from_template(source)
+                stream = stream or output.add_stream_from_template(source)
                 for packet in once.demux(source):
                     if packet.dts is None:  # the end
                         continue
                     packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
                     packet.stream = stream
-                    longer.mux(packet)
+                    output.mux(packet)
                 shift += source.duration
 
 
@@ -192,7 +195,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument(
-        "--faces", type=Path, nargs="*", default=[], help="photographs; else faces that belong to nobody"
+        "--faces", type=Path, nargs="*", default=[], help="folders of photographs; faces are generated by default"
     )
     parser.add_argument("--split", choices=SPLITS, default="test")
     parser.add_argument("--people", type=int, default=10)
@@ -201,7 +204,9 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=192)
     parser.add_argument("--methods", nargs="*", default=["dis", "decflow"])
     parser.add_argument("--apex-methods", nargs="*", default=["dis", "tvl1", "decflow"])
-    parser.add_argument("--memory", type=float, nargs="*", metavar="MINUTES", help="only the table of memory")
+    parser.add_argument(
+        "--memory", type=float, nargs="*", metavar="MINUTES", help="measure only memory, on videos of these lengths"
+    )
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     cv2.setNumThreads(1)

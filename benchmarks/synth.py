@@ -5,8 +5,8 @@
     python benchmarks/synth.py speed [--faces DIR] [--pairs 100] [--workers 2]
 
 plausibility: how often MediaPipe detects the face in rendered frames of each preset, and how well the displacement of
-its landmarks agrees with the flow labels. diversity: the most similar two of many generated identities. speed: pairs per
-second at 256 x 256 with all labels, written to disk, and the share of each step.
+its landmarks agrees with the flow labels. diversity: the most similar two of many generated identities. speed: pairs
+per second at 256 x 256 with all labels, written to disk, and the share of each step.
 """
 
 from __future__ import annotations
@@ -71,9 +71,9 @@ def plausibility(args: argparse.Namespace) -> None:
         flow, displacement = np.concatenate(labeled), np.concatenate(detected)
         correlation = [np.corrcoef(flow[:, c], displacement[:, c])[0, 1] for c in (0, 1)]
         print(
-            f"{preset}: face detected in {n_detected}/{n_frames} frames; landmark error {np.mean(errors):.3f} interocular "
-            f"distances; displacement of MediaPipe's landmarks and flow labels: correlation {correlation[0]:.3f} (x), "
-            f"{correlation[1]:.3f} (y), mean length {np.linalg.norm(flow, axis=1).mean():.2f} px",
+            f"{preset}: face detected in {n_detected}/{n_frames} frames; landmark error {np.mean(errors):.3f} "
+            f"interocular distances; displacement of MediaPipe's landmarks and flow labels: correlation "
+            f"{correlation[0]:.3f} (x), {correlation[1]:.3f} (y), mean length {np.linalg.norm(flow, axis=1).mean():.2f} px",
             flush=True,
         )
 
@@ -92,8 +92,8 @@ def diversity(args: argparse.Namespace) -> None:
     skin = pdist(np.array(skins, float), "cityblock") / skins[0].size
     for name, d, unit in (("shape", shape, "px of 512, root mean square"), ("skin", skin, "gray levels, mean")):
         print(
-            f"{name}: the most similar two of {args.identities} differ by {d.min():.2f}, the median pair by {np.median(d):.2f} "
-            f"({unit})"
+            f"{name}: the most similar two of {args.identities} differ by {d.min():.2f}, the median pair by "
+            f"{np.median(d):.2f} ({unit})"
         )
 
 

