@@ -37,7 +37,7 @@ def decflow(
 ) -> Flow:
     """Facial, head and expression flow by the lite network.
 
-    Outside the face, head flow equals facial flow, so expression flow is zero there.
+    Outside the face, head flow equals facial flow, so expression flow is zero there. Identical frames give zero.
 
     Parameters
     ----------
@@ -59,7 +59,11 @@ def decflow(
     points = crop_landmarks((height, width)) if landmarks is None else np.asarray(landmarks, np.float32)
     device = find_device(device)
     network = load_network("lite", weights, device)
-    first, second = (_pad(frame, MULTIPLE) for frame in (onset, apex))
+    mask = face_mask(points, (height, width))
+    if np.array_equal(onset, apex):
+        zero = np.zeros((height, width, 2), np.float32)
+        return Flow.split(zero, zero, mask)
+    first, second = (_pad(frame, (0, -height % MULTIPLE), (0, -width % MULTIPLE)) for frame in (onset, apex))
     arrays = [
         first.transpose(2, 0, 1),
         second.transpose(2, 0, 1),
@@ -69,7 +73,6 @@ def decflow(
     with torch.inference_mode(), _one_thread_if_small(height * width):
         inputs = [torch.from_numpy(np.ascontiguousarray(array, np.float32))[None].to(device) for array in arrays]
         facial, head = (_to_array(field)[:height, :width] for field in network(*inputs)[-1])
-    mask = face_mask(points, (height, width))
     interocular = float(np.linalg.norm(np.subtract(*points[list(OUTER_EYE_CORNERS), :2])))
     inside = soft_mask(mask, BORDER * interocular)[..., None]
     return Flow.split(facial, facial + inside * (head - facial), mask)
@@ -103,16 +106,17 @@ def decflow_paper(
     """
     import torch
 
-    from mer.decflow.paper import SMALLEST
     from mer.decflow.weights import load_network
 
     height, width = _check_frames(onset, apex)
     device = find_device(device)
     network = load_network("paper", weights, device)
-    frames = [_pad(frame, 8, SMALLEST) for frame in (onset, apex)]
+    rows, columns = _paper_padding(height), _paper_padding(width)
+    frames = [_pad(frame, rows, columns) for frame in (onset, apex)]
+    inside = slice(rows[0], rows[0] + height), slice(columns[0], columns[0] + width)
     with torch.inference_mode():
         inputs = [torch.from_numpy(frame.transpose(2, 0, 1).astype(np.float32))[None].to(device) for frame in frames]
-        facial, head = (_to_array(field)[:height, :width] for field in network(*inputs, iterations)[-1])
+        facial, head = (_to_array(field)[inside] for field in network(*inputs, iterations)[-1])
     mask = None if landmarks is None else face_mask(landmarks, (height, width))
     return Flow.split(facial, head, mask)
 
@@ -139,11 +143,21 @@ def _check_frames(onset: np.ndarray, apex: np.ndarray) -> tuple[int, int]:
     return onset.shape[0], onset.shape[1]
 
 
-def _pad(frame: NDArray[np.uint8], multiple: int, smallest: int = 0) -> NDArray[np.uint8]:
-    """Repeat the last row and column until both sides are multiples of `multiple` and at least `smallest`."""
-    height, width = frame.shape[:2]
-    below, right = (max(-(-side // multiple) * multiple, smallest) - side for side in (height, width))
-    return np.asarray(cv2.copyMakeBorder(frame, 0, below, 0, right, cv2.BORDER_REPLICATE), np.uint8)
+def _pad(frame: NDArray[np.uint8], rows: tuple[int, int], columns: tuple[int, int]) -> NDArray[np.uint8]:
+    """Repeat the border of a frame: rows above and below, columns on the left and right."""
+    return np.asarray(cv2.copyMakeBorder(frame, *rows, *columns, cv2.BORDER_REPLICATE), np.uint8)
+
+
+def _paper_padding(side: int) -> tuple[int, int]:
+    """Pixels before and after a side: to a multiple of 8 on both sides, as the authors' demo does.
+
+    Frames below 128 pixels, which their network cannot process, are extended at the end.
+    """
+    from mer.decflow.paper import SMALLEST
+
+    to_multiple = -side % 8
+    before = to_multiple // 2
+    return before, max(side + to_multiple, SMALLEST) - side - before
 
 
 def _to_array(field: Tensor) -> NDArray[np.float32]:
