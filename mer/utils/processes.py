@@ -1,4 +1,7 @@
-"""Jobs in several processes, of which any may die: what it was working on is tried again, alone."""
+"""Jobs in several processes, any of which may be killed: its jobs are retried one at a time.
+
+joblib runs the processes. The retries are kept by hand, since a pool of joblib stops when one of its processes dies.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,11 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
-DIED = "its process died, as where memory runs out"
+DIED = "its process died, perhaps because memory ran out"
 
 
 class WorkerDied(OSError):
-    """A job whose process died, also when it was alone."""
+    """A job whose process died twice, the second time without other jobs beside it."""
 
 
 def run_jobs(
@@ -26,28 +29,29 @@ def run_jobs(
     cluster: str | None = None,
     shared: Sequence[str | Path] = (),
 ) -> Iterator[tuple[int, Any]]:
-    """Yield `(number of the job, function(job))` as jobs are done, in any order.
+    """Yield `(index of the job, function(job))` as jobs finish, in any order.
 
-    A process may be killed by the system when memory runs out. Which job it was isn't known then: those that were
-    under way are run again one at a time, each in a process of its own, and the others go on as before.
+    If a process dies, for example because memory runs out, it is unknown which job caused it. The jobs in progress are
+    then retried one at a time, each in its own process, before the others continue.
 
     Parameters
     ----------
     function : function
-        Of one job. What it raises stops the run.
+        Called with one job. An exception stops the run.
     jobs : sequence
     workers : int
-        Processes, of one thread each; with 1, everything happens in this one.
+        Number of processes, of one thread each; with 1, the jobs run in this process.
     died : function, optional
-        The result of a job whose process died although it was alone; :class:`WorkerDied` is raised without it.
+        `died(job)` is the result of a job whose process died again in the retry. Without it, :class:`WorkerDied` is
+        raised.
     cluster : str, optional
-        Address of a Dask scheduler, whose workers do the jobs in the place of processes here; see :mod:`mer.utils.dask_cluster`.
+        Address of a Dask scheduler, whose workers run the jobs instead; see :mod:`mer.utils.dask_cluster`.
     shared : sequence of paths
-        What the workers of a cluster have to see just as this process does.
+        Files and folders that the workers of a cluster must see exactly as this process does.
     """
     if cluster is not None:
         if workers > 1:
-            raise ValueError("--workers is for one machine; with --cluster, the cluster's own workers do the work")
+            raise ValueError("--workers is for one machine; with --cluster, the cluster's own workers run the jobs")
         from mer.utils.dask_cluster import run_on_cluster
 
         yield from run_on_cluster(function, jobs, cluster, died or _raise, shared)
@@ -55,16 +59,16 @@ def run_jobs(
     if workers == 1 or len(jobs) < 2:
         yield from ((i, function(job)) for i, job in enumerate(jobs))
         return
-    left = dict(enumerate(jobs))
-    while left:
+    remaining = dict(enumerate(jobs))
+    while remaining:
         sent: list[int] = []
         try:
-            for i, result in _pool(function, left, workers, sent):
-                del left[i]
+            for i, result in _pool(function, remaining, workers, sent):
+                del remaining[i]
                 yield i, result
         except BrokenProcessPool:
-            for i in [number for number in sent if number in left]:
-                job = left.pop(i)
+            for i in [index for index in sent if index in remaining]:
+                job = remaining.pop(i)
                 try:
                     yield from _pool(function, {i: job}, 2, [])
                 except BrokenProcessPool:
@@ -106,34 +110,34 @@ def run_apart(function: Callable[[Any], Any], jobs: Sequence[Callable[[], Any]],
 
 
 def in_order(results: Iterator[tuple[int, Any]]) -> Iterator[Any]:
-    """The results of :func:`run_jobs` in the order of their jobs."""
+    """Yield the results of :func:`run_jobs` in the order of the jobs."""
     waiting: dict[int, Any] = {}
-    following = 0
+    next_index = 0
     for i, result in results:
         waiting[i] = result
-        while following in waiting:
-            yield waiting.pop(following)
-            following += 1
+        while next_index in waiting:
+            yield waiting.pop(next_index)
+            next_index += 1
 
 
 def _raise(job: Any) -> Any:
-    raise WorkerDied(f"a part of the work cannot be done: {DIED}; use fewer workers")
+    raise WorkerDied(f"a job cannot be finished: {DIED}; use fewer workers")
 
 
 def _pool(
     function: Callable[[Any], Any], jobs: dict[int, Any], workers: int, sent: list[int]
 ) -> Iterator[tuple[int, Any]]:
-    """The results of a pool; `sent` gets the numbers of the jobs as they are handed over."""
+    """Yield the results of a pool of processes; `sent` collects the indices of the jobs that have been submitted."""
     from joblib import Parallel, delayed, parallel_config
 
-    def handed_over() -> Iterator[Any]:
+    def submit() -> Iterator[Any]:
         for i, job in list(jobs.items()):
             sent.append(i)
             yield delayed(_one)(os.getpid(), function, i, job)
 
-    # loky starts fresh processes: mediapipe and torch don't survive a fork.
+    # loky starts new processes; mediapipe and torch do not survive a fork.
     with parallel_config(backend="loky", n_jobs=workers, inner_max_num_threads=1):
-        yield from Parallel(return_as="generator_unordered", batch_size=1)(handed_over())
+        yield from Parallel(return_as="generator_unordered", batch_size=1)(submit())
 
 
 def _one(parent: int, function: Callable[[Any], Any], i: int, job: Any) -> tuple[int, Any]:
