@@ -27,6 +27,7 @@ from __future__ import annotations
 import re
 from pathlib import Path, PureWindowsPath
 
+import numpy as np
 import pandas as pd
 
 from mer.utils.atomic_files import write_whole
@@ -108,7 +109,8 @@ def _numbers(values: pd.Series, column: str) -> pd.Series:
 def read_samples(path: str | Path) -> pd.DataFrame:
     """Read a `samples.csv`, given its path or its folder; `SamplesError` if it is not a samples table.
 
-    A row whose `path` is outside the folder gets the status `unreadable`, since the table may come from somebody else.
+    The table may come from another system or from somebody else: backslashes in `path` become slashes, a `status` may be
+    in capitals, and a row whose `path` is outside the folder or whose `scale` is not positive becomes `unreadable`.
     """
     path = Path(path)
     folder = path.parent if path.suffix.lower() == ".csv" else path  # which may not exist
@@ -127,9 +129,16 @@ def read_samples(path: str | Path) -> pd.DataFrame:
     if missing:
         raise SamplesError(f"{path} has no column {', '.join(missing)}")
     table = conform(table)
-    outside = (table["status"] == "ok") & table["path"].map(_is_outside)
-    table.loc[outside, "message"] = table["path"] + " is outside the folder"
-    table.loc[outside, "status"] = "unreadable"
+    table["path"] = table["path"].str.replace("\\", "/", regex=False)  # no flow file has a backslash in its name
+    table["status"] = table["status"].str.lower()
+    scale = table["scale"]
+    for faulty, message in (
+        (table["path"].map(_is_outside).astype(bool), table["path"] + " is outside the folder"),
+        ((scale <= 0) | np.isinf(scale), "scale " + scale.astype(str) + " is not positive; leave it blank if unknown"),
+    ):
+        rows = faulty & (table["status"] == "ok")
+        table.loc[rows, "message"] = message
+        table.loc[rows, "status"] = "unreadable"
     return table
 
 

@@ -54,3 +54,34 @@ def test_other_files_are_refused(tmp_path):
     (tmp_path / "samples.csv").write_bytes(b"\xff\xfe\x00a,b")
     with pytest.raises(SamplesError):
         read_samples(tmp_path)
+
+
+def test_a_table_written_on_windows_or_by_hand_is_read(tmp_path):
+    (tmp_path / "samples.csv").write_text(
+        "dataset,subject,clip,status,scale,path\n"
+        "videos,a,1, OK ,94.5,videos\\a\\1_0.npz  \n"
+        "videos,a,2,No_Face,,\n"
+        "videos,a,3,ok,,videos/a/3_0.npz\n"
+    )
+    table = read_samples(tmp_path)
+    assert table["status"].tolist() == ["ok", "no_face", "ok"]
+    assert table["path"].tolist() == ["videos/a/1_0.npz", "", "videos/a/3_0.npz"]
+    assert table["message"].tolist() == ["", "", ""]
+
+
+@pytest.mark.parametrize("path", ["C:\\flows\\a.npz", "..\\a.npz", "\\\\server\\a.npz", "/a.npz", "a/../../b.npz"])
+def test_paths_outside_the_folder_are_unreadable_in_both_spellings(tmp_path, path):
+    (tmp_path / "samples.csv").write_text(f"dataset,subject,clip,status,path\nv,a,1,ok,{path}\n")
+    row = read_samples(tmp_path).iloc[0]
+    assert row["status"] == "unreadable"
+    assert row["message"].endswith("is outside the folder")
+
+
+@pytest.mark.parametrize("scale", ["0", "-1", "-0.0", "inf", "-inf"])
+def test_a_scale_that_is_not_positive_makes_its_row_unreadable(tmp_path, scale):
+    (tmp_path / "samples.csv").write_text(
+        f"dataset,subject,clip,status,scale,path\nv,a,1,ok,{scale},a.npz\nv,a,2,ok,90,b.npz\nv,a,3,no_face,0,\n"
+    )
+    table = read_samples(tmp_path)
+    assert table["status"].tolist() == ["unreadable", "ok", "no_face"]
+    assert f"scale {float(scale)} is not positive" in table["message"][0]
