@@ -204,9 +204,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=192)
     parser.add_argument("--methods", nargs="*", default=["dis", "decflow"])
     parser.add_argument("--apex-methods", nargs="*", default=["dis", "tvl1", "decflow"])
-    parser.add_argument(
-        "--memory", type=float, nargs="*", metavar="MINUTES", help="measure only memory, on videos of these lengths"
-    )
+    parser.add_argument("--memory", type=float, nargs="*", metavar="MINUTES", help="measure only memory")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     cv2.setNumThreads(1)

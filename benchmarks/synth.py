@@ -73,7 +73,8 @@ def plausibility(args: argparse.Namespace) -> None:
         print(
             f"{preset}: face detected in {n_detected}/{n_frames} frames; landmark error {np.mean(errors):.3f} "
             f"interocular distances; displacement of MediaPipe's landmarks and flow labels: correlation "
-            f"{correlation[0]:.3f} (x), {correlation[1]:.3f} (y), mean length {np.linalg.norm(flow, axis=1).mean():.2f} px",
+            f"{correlation[0]:.3f} (x), {correlation[1]:.3f} (y), "
+            f"mean length {np.linalg.norm(flow, axis=1).mean():.2f} px",
             flush=True,
         )
 
