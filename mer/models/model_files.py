@@ -50,7 +50,7 @@ def save_model(path: str | Path, name: str, estimator: Any, record: dict[str, An
     arrays: dict[str, np.ndarray] = {}
     steps = {step: _fitted(part, step, arrays, name) for step, part in estimator.steps}
     if sum(array.nbytes for array in arrays.values()) > 0.9 * MAX_UNPACKED_BYTES:
-        raise ValueError(f"{name} cannot be saved: its arrays take about {MAX_UNPACKED_BYTES >> 30} GB or more")
+        raise ValueError(f"{name} cannot be saved: its arrays take more than {0.9 * MAX_UNPACKED_BYTES / 2**20:.0f} MB")
     head = {"version": _VERSION, "mer": __version__, "model": name, "steps": steps, "record": record or {}}
     with write_whole(path, "wb") as file:
         np.savez_compressed(file, head=np.array(json.dumps(head)), **arrays)  # type: ignore[arg-type]
@@ -76,7 +76,7 @@ def load_model(path: str | Path) -> tuple[Any, dict[str, Any]]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             if sum(member.file_size for member in archive.zip.infolist()) > MAX_UNPACKED_BYTES:
-                raise ValueError(f"it would unpack to more than {MAX_UNPACKED_BYTES >> 30} GB")
+                raise ValueError(f"it would unpack to more than {MAX_UNPACKED_BYTES >> 20} MB")
             head = json.loads(str(archive["head"]))
             arrays = {name: archive[name] for name in archive.files if name != "head"}
         supported, record = head["version"] == _VERSION and head["model"] in MODELS, dict(head["record"])

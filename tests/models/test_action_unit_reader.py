@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from mer.models.action_unit_reader import SIDED, UNITS_READ, WEIGHTS, action_units, fit_readout, read_units
-from mer.models.action_unit_reader import targets_of as sided
+from mer.features import mirror
+from mer.models.action_unit_reader import SIDED, UNITS_READ, WEIGHTS, action_units, fit_readout, read_units, targets_of
 from mer.synth.drawn_motions import drawn_motions
 from mer.synth.micro_flows import micro_flows
 from mer.synth.unit_motions import UNITS, expression_flow
@@ -16,7 +16,7 @@ def clip(*units: str, strength: float = 0.3, size: int = 56) -> np.ndarray:
     return expression_flow(person, intensities) * person.mask[..., None]
 
 
-def test_a_smile_is_a_smile_and_brows_are_brows():
+def test_smiles_and_raised_brows_are_distinguished():
     smile, brows = action_units(clip("L12", "R12")), action_units(clip("L1", "R1", "L2", "R2"))
     assert list(smile) == list(UNITS_READ)
     assert max(smile, key=smile.__getitem__) in ("12", "6", "10")
@@ -25,7 +25,7 @@ def test_a_smile_is_a_smile_and_brows_are_brows():
     assert brows["1"] + brows["2"] > 3 * (smile["1"] + smile["2"])
 
 
-def test_sides():
+def test_left_and_right_are_distinguished():
     left, right = (action_units(clip(f"{side}12"), sides=True) for side in "LR")
     assert list(left) == list(SIDED)
     assert left["L12"] > 1.5 * left["R12"]
@@ -34,11 +34,10 @@ def test_sides():
 
 def test_the_mirrored_face_has_the_mirrored_units():
     flow = clip("L12", "R4")
-    mirrored = flow[:, ::-1] * np.array([-1, 1], np.float32)
-    one, other = action_units(flow, sides=True), action_units(mirrored, sides=True)
+    original, mirrored = action_units(flow, sides=True), action_units(mirror(flow), sides=True)
     for name in SIDED:
         twin = {"L": "R", "R": "L"}.get(name[0], name[0]) + name[1:]
-        assert other[twin] == pytest.approx(one[name], abs=5e-3)  # OpenCV rounds places to 1/32 pixel
+        assert mirrored[twin] == pytest.approx(original[name], abs=5e-3)  # OpenCV rounds places to 1/32 pixel
 
 
 def test_intensity_grows_with_the_motion():
@@ -51,7 +50,7 @@ def test_the_unit_of_length_is_the_interocular_distance():
     assert action_units(flow * 96, scale=96.0)["4"] == pytest.approx(action_units(flow)["4"], rel=1e-3)
 
 
-def test_no_motion_is_no_unit():
+def test_zero_flow_has_zero_intensities():
     assert set(action_units(np.zeros((28, 28, 2))).values()) == {0.0}
 
 
@@ -69,10 +68,10 @@ def test_wrong_input(flow, options, message):
         action_units(flow, **options)
 
 
-def test_a_readout_learns_what_it_is_shown():
+def test_a_fitted_readout_predicts_its_training_data():
     shown = micro_flows([], people=20, clips=10, seed=3, hardship=0.2, any_units=True)
     weights = fit_readout(shown.flows, shown.motion, ridge=0.1)
-    read, true = read_units(shown.flows, weights), sided(shown.motion)
+    read, true = read_units(shown.flows, weights), targets_of(shown.motion)
     corner = [SIDED.index("L12"), SIDED.index("R12")]
     shares = [values / values.max(1, keepdims=True).clip(1e-6) for values in (read, true)]
     assert np.corrcoef(shares[0][:, corner].ravel(), shares[1][:, corner].ravel())[0, 1] > 0.5

@@ -1,30 +1,36 @@
-"""scikit-learn's own checks of estimators.
-
-They bring tables of any width, which are no square flow fields: so they are run on what follows the features in each
-pipeline, that is, on all that is fitted. Networks are checked in test_torch_classifier.py, :class:`mer.models.Twins`
-here, on tables of an even width.
+"""scikit-learn's estimator checks use tables of any width, which are not square flow fields. Hence they are run on the
+fitted steps of each pipeline, without the features.
 """
 
 import numpy as np
 import pytest
 from sklearn.base import clone
-from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import cross_val_score
+from sklearn.svm import SVC
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from mer.models import Twins, new_model
+from mer.models import MODELS, new_model
 from mer.models.classic import SVM
+from tests.drawn_flows import MOTION, drawn_field
 
 CLASSIC = ["svm-linear", "svm-hoof", "svm-mdmo", "svm-biwoof", "svm-lbptop", "svm-3dhog", "logistic", "gbm"]
 
 
+@pytest.fixture(scope="module")
+def drawn() -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    y = np.array([list(MOTION)[i % 3] for i in range(45)])
+    return np.stack([drawn_field(label, rng) for label in y]), y
+
+
 @pytest.mark.slow
 @parametrize_with_checks([SVM("linear"), SVM("rbf")])
-def test_it_is_a_classifier_of_scikit_learn(estimator, check):
+def test_the_support_vector_machine_passes_the_checks_of_scikit_learn(estimator, check):
     check(estimator)
 
 
 @pytest.mark.parametrize("name", CLASSIC)
-def test_what_is_fitted_takes_any_table_and_can_be_cloned(name):
+def test_the_fitted_steps_take_any_table_and_can_be_cloned(name):
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(40, 12)), np.repeat(["a", "b"], 20)
     X[y == "b"] += 1.5
@@ -33,15 +39,40 @@ def test_what_is_fitted_takes_any_table_and_can_be_cloned(name):
     np.testing.assert_array_equal(clone(model).fit(X, y).predict_proba(X), model.predict_proba(X))
 
 
-def test_twins_learn_from_both_sides_and_answer_for_both():
-    rng = np.random.default_rng(0)
-    y = np.repeat(["a", "b", "c"], 20)
-    one = rng.normal(size=(60, 3)) + 3 * np.eye(3)[np.repeat([0, 1, 2], 20)]
-    X = np.hstack([one, one[:, ::-1]])  # the mirror image of (x, y, z) is (z, y, x)
-    model = Twins(LogisticRegression()).fit(X, y)
-    swapped = np.hstack([one[:, ::-1], one])
-    np.testing.assert_allclose(model.predict_proba(X), model.predict_proba(swapped))
-    reference = LogisticRegression().fit(np.vstack([one, one[:, ::-1]]), np.tile(y, 2))
-    np.testing.assert_allclose(model.classifier_.coef_, reference.coef_)
-    with pytest.raises(ValueError, match="mirror image"):
-        Twins(LogisticRegression()).fit(one, y)
+@pytest.mark.parametrize("name", ["svm-linear", "svm-hoof"])
+def test_models_learn_drawn_classes_from_fields_and_from_rows(name, drawn):
+    fields, y = drawn
+    assert cross_val_score(MODELS[name](), fields, y, cv=3).mean() > 0.9
+    rows = fields.reshape(len(fields), -1)
+    model = MODELS[name]().fit(rows, y)
+    np.testing.assert_array_equal(model.predict(rows), clone(model).fit(fields, y).predict(fields))
+
+
+def test_majority_predicts_the_most_frequent_class(drawn):
+    fields, _ = drawn
+    model = MODELS["majority"]().fit(fields[:5], ["a", "b", "b", "b", "a"])
+    assert set(model.predict(fields)) == {"b"}
+
+
+def test_the_kernel_is_that_of_scikit_learn(drawn):
+    fields, y = drawn
+    model = MODELS["svm-hoof"]().fit(fields, y)
+    features, classifier = model[:-1].transform(fields), model[-1]
+    reference = SVC(kernel="rbf", gamma="scale", C=classifier.C, class_weight="balanced").fit(features, y)
+    expected = reference.decision_function(features[:9])
+    np.testing.assert_allclose(classifier.decision_function(features[:9]), expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["svm-linear", "svm-hoof", "ststnet"])
+def test_flow_that_is_not_finite_is_refused(name, drawn):
+    fields, y = drawn
+    broken = fields.copy()
+    broken[0, 0, 0, 0] = np.nan
+    with pytest.raises(ValueError, match="not finite"):
+        new_model(name).fit(broken, y)
+
+
+@pytest.mark.parametrize("name", ["majority", "svm-linear", "svm-hoof"])
+def test_zero_flow_is_classified(name):
+    still = np.zeros((8, 28, 28, 2))
+    assert len(MODELS[name]().fit(still, ["a", "b"] * 4).predict(still[:1])) == 1

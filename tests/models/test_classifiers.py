@@ -1,4 +1,4 @@
-"""What every classifier has to do, on small data; the networks are made small too."""
+"""Properties of all classifiers, on small data and with small networks."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def drawn() -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def clips() -> tuple[np.ndarray, np.ndarray]:
-    """A drawn skin that moves as each class does: `(n, 10, 32, 32)`, gray."""
+    """Drawn skin with the motion of each class: gray `(n, 10, 32, 32)`."""
     rng = np.random.default_rng(0)
     y = np.array([list(MOTION)[i % 3] for i in range(36)])
     grid = np.stack(np.meshgrid(np.arange(32), np.arange(32)), -1).astype(np.float32)
@@ -65,19 +65,19 @@ def clips() -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("name", ON_FLOW)
-def test_it_learns_drawn_flow_and_its_shares_sum_to_one(name, drawn):
+def test_it_learns_drawn_flow_and_its_probabilities_sum_to_one(name, drawn):
     fields, y = drawn
     model = make(name).fit(fields[:42], y[:42])
     assert model.score(fields[42:], y[42:]) > 0.7
-    shares = model.predict_proba(fields[42:].reshape(18, -1))
-    assert shares.shape == (18, 3)
-    np.testing.assert_allclose(shares.sum(1), 1, rtol=1e-5)
-    np.testing.assert_array_equal(model.classes_[shares.argmax(1)], model.predict(fields[42:]))
+    probability = model.predict_proba(fields[42:].reshape(18, -1))
+    assert probability.shape == (18, 3)
+    np.testing.assert_allclose(probability.sum(1), 1, rtol=1e-5)
+    np.testing.assert_array_equal(model.classes_[probability.argmax(1)], model.predict(fields[42:]))
 
 
 @pytest.mark.parametrize("name", ON_FLOW)
-def test_it_learns_flow_that_somebody_stretched_to_images(name, drawn):
-    """As published sets have it: each channel of each clip scaled to 0..255 by itself, so that the zero is lost."""
+def test_it_learns_flow_that_was_stretched_to_images(name, drawn):
+    """As in published sets, each channel of each clip is stretched to 0..255, so that the zero is lost."""
     if name in NETWORKS and name not in ("ststnet", "symnet"):
         pytest.skip("takes the same input as in the test above")
     fields, y = drawn
@@ -97,7 +97,7 @@ def test_it_learns_drawn_clips(name, clips):
 
 
 @pytest.mark.parametrize("name", ON_CLIPS)
-def test_models_for_clips_say_what_they_need(name, drawn):
+def test_models_of_clips_refuse_flow(name, drawn):
     fields, y = drawn
     with pytest.raises(ValueError, match="expected clips of 10"):
         make(name).fit(fields.reshape(60, -1), y)
@@ -111,7 +111,7 @@ def test_mmnet_takes_onset_and_apex_as_published(clips):
 
 
 @pytest.mark.parametrize("name", ["gbm", "ststnet", "symnet", "htnet"])
-def test_the_same_seed_gives_the_same_answers(name, drawn):
+def test_the_same_seed_gives_the_same_predictions(name, drawn):
     fields, y = drawn
     few = {} if name == "gbm" else {"epochs": 3}
     first = make(name, **few).fit(fields[:30], y[:30])
@@ -124,7 +124,7 @@ def test_the_same_seed_gives_the_same_answers(name, drawn):
 
 @pytest.mark.parametrize("name", ON_FLOW)
 def test_difficult_folds(name, drawn):
-    """Two classes of three, few clips, one of them without motion; and flow that is not finite."""
+    """Two of three classes; few clips, one with zero flow; a single clip per class; flow that is not finite."""
     fields, y = drawn
     few = {"epochs": 1} if name in NETWORKS else {}
     two = y != "disgust"

@@ -31,7 +31,7 @@ def clips(people=3, each=2):
     return np.stack(pairs), np.array(labels), np.array(who)
 
 
-def test_strain_is_that_of_a_stretch():
+def test_strain_of_a_stretch_and_of_a_rotation():
     _, x = torch.meshgrid(torch.arange(28.0), torch.arange(28.0), indexing="ij")
     features = flow_features(torch.stack([0.1 * x, torch.zeros_like(x)])[None])
     assert features.shape == (1, 3, 28, 28)
@@ -41,7 +41,7 @@ def test_strain_is_that_of_a_stretch():
 
 
 @pytest.mark.parametrize(("tuned", "parts"), [("frozen", set()), ("last", {"facial_out", "head_out", "head_fix"})])
-def test_labels_reach_the_part_of_the_flow_network_that_is_tuned(tuned, parts):
+def test_gradients_reach_the_tuned_layers_only(tuned, parts):
     model = EmotionNetwork(build("lite"), Head(2), tuned)
     batch = to_batch(pair_row(clips(1, 1)[0][0])[None])
     model(batch).sum().backward()
@@ -50,7 +50,7 @@ def test_labels_reach_the_part_of_the_flow_network_that_is_tuned(tuned, parts):
     assert model.head.layers[0].weight.grad.any()
 
 
-def test_labels_reach_the_encoder_when_the_whole_is_tuned():
+def test_gradients_reach_the_encoder_if_all_layers_are_tuned():
     model = EmotionNetwork(build("lite"), Head(2), "whole")
     batch = to_batch(pair_row(clips(1, 1)[0][0])[None])
     model(batch).sum().backward()
@@ -60,7 +60,7 @@ def test_labels_reach_the_encoder_when_the_whole_is_tuned():
 
 
 @pytest.mark.parametrize("tuned", ["frozen", "last"])
-def test_people_never_seen_are_classified(tuned):
+def test_unseen_people_are_classified(tuned):
     X, y, people = clips()
     X = np.stack([pair_row(pair) for pair in X])
     model = EndToEndClassifier(tuned, epochs=30, tuning_epochs=3, batch=6, lr=5e-3)
@@ -70,7 +70,7 @@ def test_people_never_seen_are_classified(tuned):
     assert np.mean(right) >= 0.75
 
 
-def test_fitting_twice_gives_the_same_and_leaves_the_random_state_alone():
+def test_fitting_is_repeatable_and_keeps_the_global_random_state():
     X, y, _ = clips(2, 1)
     torch.manual_seed(7)
     before = torch.get_rng_state()
@@ -80,7 +80,7 @@ def test_fitting_twice_gives_the_same_and_leaves_the_random_state_alone():
     assert np.allclose(one.sum(axis=1), 1)
 
 
-def test_wrong_pairs_are_named():
+def test_wrong_input_is_reported():
     with pytest.raises(ValueError, match="uint8"):
         EndToEndClassifier().fit(np.zeros((3, 2, 64, 64, 3)), [0, 1, 0])
     with pytest.raises(ValueError, match="--size"):
@@ -93,17 +93,17 @@ def test_wrong_pairs_are_named():
         EndToEndClassifier().fit(np.zeros((3, 100), np.float32), [0, 1, 0])
 
 
-def test_a_row_holds_the_frames_the_prior_and_the_first_flows():
+def test_a_row_holds_frames_prior_and_initial_flows():
     pair = clips(1, 1)[0][0]
     batch = to_batch(np.stack([pair_row(pair)] * 2))
     assert {name: tuple(value.shape) for name, value in batch.items()} == {
         "onset": (2, 3, 64, 64), "apex": (2, 3, 64, 64), "prior": (2, 5, 16, 16), "start": (2, 4, 16, 16),
     }  # fmt: skip
     assert np.array_equal(batch["apex"][1].permute(1, 2, 0), pair[1])
-    assert batch["prior"][0, 4].any()  # no face is found in noise: the mean face stands in
+    assert batch["prior"][0, 4].any()  # no face is detected in noise: the mean face is used
 
 
-def test_tuning_follows_the_head_and_changes_the_part_that_it_says():
+def test_tuning_starts_after_the_head_and_changes_the_output_layers():
     X, y, _ = clips(2, 1)
     X = np.stack([pair_row(pair) for pair in X])
     seen = []
@@ -119,4 +119,4 @@ def test_tuning_follows_the_head_and_changes_the_part_that_it_says():
     watched = clone(model).fit(X, y, watch)
     assert seen[:2] == [(1, set()), (2, set())]
     assert seen[2:] == [(n, {"facial_out", "head_out", "head_fix"}) for n in (3, 4)]
-    assert np.array_equal(watched.predict_proba(X), model.predict_proba(X))  # looking on changes nothing
+    assert np.array_equal(watched.predict_proba(X), model.predict_proba(X))  # the callback does not affect training

@@ -19,13 +19,13 @@ def test_published_scaling_stretches_each_channel(flow):
     np.testing.assert_allclose(flow_image(flow, top=1.0, channels=2), image[..., :2] / 255, atol=1e-6)
 
 
-def test_metric_scaling_keeps_strength_and_loses_a_shift(flow):
+def test_metric_scaling_preserves_strength_and_removes_a_shift(flow):
     metric = flow_image(flow, scaling="metric")
     np.testing.assert_allclose(flow_image(3 * flow, scaling="metric"), 3 * metric, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(flow_image(flow + 1, scaling="metric"), metric, atol=1e-5)
 
 
-def test_unit_scaling_does_not_know_the_unit(flow):
+def test_unit_scaling_does_not_depend_on_the_unit(flow):
     unit = flow_image(flow, scaling="unit")
     np.testing.assert_allclose(flow_image(30 * flow + 5, scaling="unit"), unit, atol=1e-4)
     np.testing.assert_allclose((unit[..., :2] ** 2).sum(-1).mean(), 1, rtol=1e-4)
@@ -44,7 +44,7 @@ def test_other_scalings_and_channels_are_refused():
 
 
 @pytest.mark.parametrize(("point", "corner"), [(468, (0, 0)), (473, (0, 1)), (61, (1, 0)), (291, (1, 1))])
-def test_parts_of_the_face_stand_where_htnet_has_them(point, corner):
+def test_parts_of_the_face_are_arranged_as_in_htnet(point, corner):
     x, y = crop_landmarks(28)[point, :2]
     rows, columns = np.mgrid[:28, :28]
     flow = np.zeros((28, 28, 2), np.float32)

@@ -1,3 +1,5 @@
+import json
+import zipfile
 from functools import partial
 
 import numpy as np
@@ -29,7 +31,7 @@ def clips():
         ("svm-hoof-synth", {}),
     ],
 )
-def test_a_saved_model_answers_as_before(name, options, clips, tmp_path):
+def test_a_loaded_model_predicts_as_before(name, options, clips, tmp_path):
     X, y = clips
     fitted = new_model(partial(MODELS[name], **options)).fit(X, y)
     save_model(tmp_path / "model.npz", name, fitted, {"protocol": "loso"})
@@ -41,7 +43,7 @@ def test_a_saved_model_answers_as_before(name, options, clips, tmp_path):
     assert (loaded.classes_ == fitted.classes_).all()
 
 
-def test_what_is_not_numbers_is_refused(clips, tmp_path):
+def test_models_with_other_than_numeric_attributes_are_refused(clips, tmp_path):
     X, y = clips
     with pytest.raises(ValueError, match="gbm cannot be saved"):
         save_model(tmp_path / "model.npz", "gbm", new_model("gbm").fit(X, y))
@@ -63,3 +65,33 @@ def test_nothing_in_a_file_is_unpickled(tmp_path):
     np.savez(tmp_path / "evil.npz", head=np.array([print], dtype=object))
     with pytest.raises(ValueError, match="not a model that mer saved"):
         load_model(tmp_path / "evil.npz")
+
+
+def test_a_file_that_unpacks_to_too_much_is_refused_before_it_is_unpacked(clips, tmp_path, monkeypatch):
+    X, y = clips
+    save_model(tmp_path / "model.npz", "svm-hoof", new_model("svm-hoof").fit(X, y))
+    with zipfile.ZipFile(tmp_path / "model.npz", "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("zeros.npy", bytes(9 << 20))
+    monkeypatch.setattr("mer.models.model_files.MAX_UNPACKED_BYTES", 8 << 20)
+    assert (tmp_path / "model.npz").stat().st_size < 1 << 20
+    monkeypatch.setattr("numpy.lib.format.read_array", lambda *_, **__: pytest.fail("it was unpacked"))
+    with pytest.raises(ValueError, match=r"not a model that mer saved .*unpack to more than 8 MB"):
+        load_model(tmp_path / "model.npz")
+
+
+def test_a_model_that_is_too_large_to_load_is_not_saved(clips, tmp_path, monkeypatch):
+    X, y = clips
+    monkeypatch.setattr("mer.models.model_files.MAX_UNPACKED_BYTES", 1000)
+    with pytest.raises(ValueError, match="svm-hoof cannot be saved"):
+        save_model(tmp_path / "model.npz", "svm-hoof", new_model("svm-hoof").fit(X, y))
+    assert not (tmp_path / "model.npz").exists()
+
+
+def test_files_of_earlier_versions_name_the_weight_of_the_prior_say(clips, tmp_path):
+    X, y = clips
+    save_model(tmp_path / "model.npz", "svm-hoof-synth", new_model("svm-hoof-synth").fit(X, y))
+    with np.load(tmp_path / "model.npz") as archive:
+        fitted = json.loads(str(archive["head"]))["steps"]["classifier"]
+    assert "say_" in fitted
+    assert "prior_weight_" not in fitted
+    assert load_model(tmp_path / "model.npz")[0][-1].prior_weight_ == fitted["say_"]

@@ -8,7 +8,7 @@ from mer.features import block_hoof
 from mer.models import PerClip
 
 
-def test_a_clip_alone_gets_the_features_that_it_gets_among_others():
+def test_features_do_not_depend_on_other_clips():
     fields = np.random.default_rng(0).normal(size=(4, 28, 28, 2))
     step = PerClip(block_hoof, {"blocks": 4})
     together = step.fit_transform(fields)
@@ -16,7 +16,7 @@ def test_a_clip_alone_gets_the_features_that_it_gets_among_others():
     np.testing.assert_array_equal(np.vstack([step.transform(field[None]) for field in fields]), together)
 
 
-def test_it_fits_into_a_pipeline_and_needs_no_fit():
+def test_it_works_in_a_pipeline_and_without_fit():
     fields = np.random.default_rng(0).normal(size=(4, 28 * 28 * 2))
     assert make_pipeline(clone(PerClip(block_hoof)), StandardScaler()).fit_transform(fields).shape == (4, 392)
     assert PerClip(np.ravel).transform(fields).shape == fields.shape

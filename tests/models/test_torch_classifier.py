@@ -43,7 +43,7 @@ def test_it_learns_and_its_loss_falls(drawn):
     np.testing.assert_array_equal(model.predict(X), model.classes_[probabilities.argmax(1)])
 
 
-def test_a_seed_decides_everything_and_touches_nothing_else(drawn):
+def test_the_seed_determines_the_network_and_the_global_state_is_kept(drawn):
     X, y = drawn
     torch.manual_seed(5)
     expected = torch.rand(3)
@@ -56,7 +56,7 @@ def test_a_seed_decides_everything_and_touches_nothing_else(drawn):
     assert not np.array_equal(first.predict_proba(X), other.predict_proba(X))
 
 
-def test_who_watches_the_epochs_changes_nothing(drawn):
+def test_the_callback_does_not_affect_training(drawn):
     X, y = drawn
     seen = []
 
@@ -70,7 +70,7 @@ def test_who_watches_the_epochs_changes_nothing(drawn):
     assert seen[-1][1] == watched.score(X, y) > seen[0][1]
 
 
-def test_weights_that_were_taken_are_changed_slowly_and_a_new_last_layer_is_not(drawn, tmp_path):
+def test_pretrained_weights_have_a_smaller_learning_rate_than_a_new_last_layer(drawn, tmp_path):
     X, y = drawn
     before = classifier(epochs=5).fit(X, y)
     state = before.network_.state_dict()
@@ -85,7 +85,7 @@ def test_weights_that_were_taken_are_changed_slowly_and_a_new_last_layer_is_not(
         return float((last[-1].weight - first[-1].weight).detach().norm())
 
     assert moved(y) == pytest.approx(0.1 * moved(y, pretrained_rate=1.0), rel=1e-4)
-    others = np.char.add(y, "?")  # other classes: nothing is taken, so the rate is the whole one
+    others = np.char.add(y, "?")  # other classes: the last layer is new and has the full rate
     assert moved(others) == pytest.approx(moved(others, pretrained_rate=1.0))
 
 
@@ -129,26 +129,26 @@ def test_prediction_does_not_depend_on_the_batch(drawn):
     )
 
 
-def test_batches_without_shuffling_are_cut_in_order(drawn):
+def test_batches_without_shuffling_keep_the_order(drawn):
     X, y = drawn
     in_order = classifier(shuffle=False, batch_size=20, epochs=1).fit(X, y)
     backward = classifier(shuffle=False, batch_size=20, epochs=1).fit(X[::-1], y[::-1])
     assert not np.allclose(in_order.predict_proba(X), backward.predict_proba(X), atol=1e-3)
 
 
-def test_the_number_of_threads_is_put_back():
+def test_the_number_of_threads_is_restored():
     before = torch.get_num_threads()
     with one_thread():
         assert torch.get_num_threads() == 1
     assert torch.get_num_threads() == before
 
 
-def test_a_single_class_is_always_answered(drawn):
+def test_a_single_class_is_always_predicted(drawn):
     X, _ = drawn
     assert set(classifier(epochs=1).fit(X, ["only"] * 60).predict(X)) == {"only"}
 
 
-def test_rows_that_are_no_square_images_are_refused(drawn):
+def test_rows_that_are_not_square_images_are_refused(drawn):
     with pytest.raises(ValueError, match="square images"):
         classifier().fit(np.zeros((4, 10)), ["a", "b"] * 2)
 
@@ -174,11 +174,11 @@ CHECKED = OfAnyWidth(any_width, epochs=150, learning_rate=0.05, random_state=0)
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("estimator", "check"), list(estimator_checks_generator(CHECKED)), ids=name_of_check)
-def test_it_is_a_classifier_of_scikit_learn(estimator, check):
+def test_it_passes_the_checks_of_scikit_learn(estimator, check):
     check(estimator)
 
 
-def test_a_network_that_is_given_again_is_not_found_trained():
+def test_a_module_that_is_returned_twice_is_trained_from_scratch():
     shared = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(32, 2))
     before = {name: value.clone() for name, value in shared.state_dict().items()}
     model = TorchClassifier(

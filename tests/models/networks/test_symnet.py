@@ -24,7 +24,7 @@ def test_mirrored_windows_are_those_of_the_mirrored_face(fields):
     torch.testing.assert_close(mirror_windows(mirror_windows(rows(fields))), rows(fields))
 
 
-def test_the_network_answers_the_same_for_a_face_and_its_mirror_image(fields):
+def test_scores_of_a_face_and_its_mirror_image_are_equal(fields):
     torch.manual_seed(0)
     network = SymNet(17, 7, 3).eval()
     torch.testing.assert_close(network(rows(fields)), network(mirror_windows(rows(fields))))
@@ -41,7 +41,7 @@ def test_mixed_clips_have_mixed_targets(fields):
 
 
 @pytest.mark.parametrize("name", ["symnet", "ensemble"])
-def test_one_sided_motion_is_known_on_the_other_side(name):
+def test_one_sided_motion_is_recognized_on_the_other_side(name):
     """Trained on faces that move on the right alone, tested on faces that move on the left alone."""
     rng = np.random.default_rng(0)
     y = np.array([list(MOTION)[i % 3] for i in range(60)])
