@@ -62,6 +62,24 @@ def numbered_subject(prefix: str, digits: int) -> Callable[[str], str]:
     return canonical
 
 
+def subject_in_name(subject: Callable[[str], str], pattern: str) -> Callable[[str], str | None]:
+    r"""A function that returns the person in a clip's name, or None if the name does not match.
+
+    `pattern` is a regular expression for the whole name; its first group is passed to `subject`.
+
+    >>> owner = subject_in_name(numbered_subject("S", 2), r"(S\d+)-\d+-\d+")
+    >>> owner("S3-01-002"), owner("EP01_12")
+    ('S03', None)
+    """
+    regex = re.compile(pattern, re.IGNORECASE)
+
+    def owner(clip: str) -> str | None:
+        match = regex.fullmatch(clip)
+        return subject(match[1]) if match else None
+
+    return owner
+
+
 def rows_of_sheet(sheet: Path | None, root: Path, frames: Frames) -> pd.DataFrame:
     """The rows of a sheet that has one row of headers, which is the usual case."""
     assert sheet is not None

@@ -9,27 +9,17 @@ clips, motion per frame is not.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pandas as pd
 
 from mer.datasets.annotation_sheet import HEADERS, read_table
-from mer.datasets.database import Database, Published, numbered_subject
-from mer.datasets.frame_folders import Frames, Place
+from mer.datasets.database import Database, Published, numbered_subject, subject_in_name
+from mer.datasets.frame_folders import Frames, by_name
 
 SUBJECT = numbered_subject("sub", 4)
+OWNER = subject_in_name(SUBJECT, r"(sub\d+)_\d+")
 EMOTIONS = ("anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise")  # EmotionId 0 to 6
-
-
-def _owner(clip: str) -> str | None:
-    match = re.fullmatch(r"(sub\d+)_\d+", clip, re.IGNORECASE)
-    return SUBJECT(match[1]) if match else None
-
-
-def _identify(parts: tuple[str, ...]) -> Place | None:
-    owner = _owner(parts[-1])
-    return Place(owner, parts[-1]) if owner else None
 
 
 def _rows(sheet: Path | None, root: Path, frames: Frames) -> pd.DataFrame:
@@ -43,7 +33,7 @@ DFME = Database(
     page="https://mea-lab-421.github.io/",
     fps=500,
     subject=SUBJECT,
-    identify=_identify,
+    identify=by_name(OWNER),
     layout="sub0003_01/00020.png",
     labels={name: (str(number),) for number, name in enumerate(EMOTIONS)},
     sheets=(r"^training.*au", r"dfme", r"^test_?(data_)?[ab].*"),
@@ -54,5 +44,5 @@ DFME = Database(
         Published("test B", dict(zip(EMOTIONS, (41, 37, 58, 38, 42, 35, 48))), 41),
     ),
     rows=_rows,
-    owner=_owner,
+    owner=OWNER,
 )

@@ -152,3 +152,13 @@ def by_parent(subject: Callable[[str], str], clip: str = r".+") -> Identify:
         return Place(subject(parts[-2]), parts[-1])
 
     return identify
+
+
+def by_name(owner: Callable[[str], str | None]) -> Identify:
+    """Identify folders whose name contains the person, as returned by `owner`."""
+
+    def identify(parts: tuple[str, ...]) -> Place | None:
+        subject = owner(parts[-1])
+        return Place(subject, parts[-1]) if subject else None
+
+    return identify

@@ -8,24 +8,11 @@ Estimated Emotion, remarks`. Releases disagree on `others` and `repression`; the
 
 from __future__ import annotations
 
-import re
-
-from mer.datasets.database import Database, Published, numbered_subject
-from mer.datasets.frame_folders import Place
+from mer.datasets.database import Database, Published, numbered_subject, subject_in_name
+from mer.datasets.frame_folders import by_name
 
 SUBJECT = numbered_subject("S", 2)
-_NAME = re.compile(r"(S\d+)-\d+-\d+", re.IGNORECASE)
-
-
-def _owner(clip: str) -> str | None:
-    match = _NAME.fullmatch(clip)
-    return SUBJECT(match[1]) if match else None
-
-
-def _identify(parts: tuple[str, ...]) -> Place | None:
-    owner = _owner(parts[-1])
-    return Place(owner, parts[-1]) if owner else None
-
+OWNER = subject_in_name(SUBJECT, r"(S\d+)-\d+-\d+")
 
 MMEW = Database(
     name="mmew",
@@ -33,7 +20,7 @@ MMEW = Database(
     page="http://www.dpailab.com/database.html",
     fps=90,
     subject=SUBJECT,
-    identify=_identify,
+    identify=by_name(OWNER),
     layout="Micro_Expression/happiness/S03-01-002/1.jpg",
     labels={
         "happiness": (),
@@ -56,5 +43,5 @@ MMEW = Database(
         ),
     ),
     skip=r"macro",
-    owner=_owner,
+    owner=OWNER,
 )

@@ -18,10 +18,11 @@ from pathlib import Path
 import pandas as pd
 
 from mer.datasets.annotation_sheet import find_sheets, read_table
-from mer.datasets.database import Database, Published, numbered_subject
-from mer.datasets.frame_folders import Frames, Place
+from mer.datasets.database import Database, Published, numbered_subject, subject_in_name
+from mer.datasets.frame_folders import Frames, Place, by_name
 
 SUBJECT = numbered_subject("", 3)
+OWNER = subject_in_name(SUBJECT, r"(\d+)_.*")
 LABELS: dict[str, tuple[str, ...]] = {
     "anger": (),
     "happiness": (),
@@ -37,11 +38,6 @@ COUNTS = {
 }  # fmt: skip
 SHEET = "SAMM_Micro_FACS_Codes_v2.xlsx"
 SHEETS = (r"samm.*micro.*facs", r"samm.*facs", r"^samm(?!.*long)")
-
-
-def _owner(clip: str) -> str | None:
-    match = re.match(r"(\d+)_", clip)
-    return SUBJECT(match[1]) if match else None
 
 
 def _rows(sheet: Path | None, root: Path, frames: Frames) -> pd.DataFrame:
@@ -70,18 +66,13 @@ SAMM = Database(
     published=(Published(SHEET, COUNTS, 29),),
     prefer=(r"^(?!.*crop)",),
     rows=_rows,
-    owner=_owner,
+    owner=OWNER,
 )
 
 
 def _video(clip: str) -> str:
     """The video that shows an expression: `006_1` for `006_1_2`."""
     return "_".join(clip.split("_")[:2])
-
-
-def _identify_video(parts: tuple[str, ...]) -> Place | None:
-    match = re.fullmatch(r"(\d{3})_\d+", parts[-1])
-    return Place(SUBJECT(match[1]), parts[-1]) if match else None
 
 
 def _long_rows(sheet: Path | None, root: Path, frames: Frames) -> pd.DataFrame:
@@ -102,7 +93,7 @@ SAMM_LV = Database(
     page=SAMM.page,
     fps=200,
     subject=SUBJECT,
-    identify=_identify_video,
+    identify=by_name(subject_in_name(SUBJECT, r"(\d{3})_\d+")),
     layout="SAMM_longvideos/006_1/006_1_0001.jpg",
     labels=LABELS,
     sheets=(r"samm.*long.*v3", r"samm.*long.*v2", r"samm.*long"),
@@ -112,5 +103,5 @@ SAMM_LV = Database(
     prefer=(r"^(?!.*crop)",),
     rows=_long_rows,
     clip=_video,
-    owner=_owner,
+    owner=OWNER,
 )

@@ -18,7 +18,7 @@ from pathlib import Path
 import pandas as pd
 
 from mer.datasets.annotation_sheet import read_table
-from mer.datasets.database import Database, Published, numbered_subject
+from mer.datasets.database import Database, Published, numbered_subject, subject_in_name
 from mer.datasets.frame_folders import Frames, Identify, Place
 from mer.datasets.video import ClipError, frame_files
 
@@ -32,11 +32,6 @@ def _clip(name: str) -> str:
     """`s1_ne_01` -> `s01_ne_01`"""
     match = _NAME.fullmatch(name.strip())
     return f"s{int(match[1]):02d}_{match[2].lower()}_{int(match[3]):02d}" if match else name
-
-
-def _owner(clip: str) -> str | None:
-    match = _NAME.fullmatch(clip)
-    return SUBJECT(match[1]) if match else None
 
 
 def _identify(camera: str) -> Identify:
@@ -97,7 +92,7 @@ SMIC = Database(
     skip=r"long|hs[_-]e\b|non.?micro",
     rows=_rows,
     clip=_clip,
-    owner=_owner,
+    owner=subject_in_name(SUBJECT, _NAME.pattern),
 )
 SMIC_VIS = replace(
     SMIC,

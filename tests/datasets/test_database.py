@@ -1,7 +1,7 @@
 import pytest
 
 from mer.datasets import DATASETS
-from mer.datasets.database import Published, numbered_subject
+from mer.datasets.database import Published, numbered_subject, subject_in_name
 
 
 @pytest.mark.parametrize("text", ["1", "01", " 001 ", "sub1", "Sub 1", "subject_01", "s01"])
@@ -18,6 +18,11 @@ def test_other_text_is_not_a_person(name):
 def test_trailing_zeros_are_kept():
     assert numbered_subject("", 3)("010") == "010"
     assert numbered_subject("", 3)("20") == "020"
+
+
+@pytest.mark.parametrize(("name", "subject"), [("S3-01-002", "S03"), ("s13-1-2", "S13"), ("S3-01", None), ("", None)])
+def test_the_person_in_the_name_of_a_clip(name, subject):
+    assert subject_in_name(numbered_subject("S", 2), r"(S\d+)-\d+-\d+")(name) == subject
 
 
 def test_the_total_of_an_edition():

@@ -1,7 +1,7 @@
 import pytest
 
 from mer.datasets.database import numbered_subject
-from mer.datasets.frame_folders import Place, by_parent, find_frames
+from mer.datasets.frame_folders import Place, by_name, by_parent, find_frames
 from mer.datasets.samples import SamplesError
 from tests.datasets.copies import frames
 
@@ -33,6 +33,14 @@ def test_links_to_a_folder_above_end_the_search(tmp_path):
     frames(tmp_path / "sub01" / "EP1", [1])
     (tmp_path / "sub01" / "again").symlink_to(tmp_path, target_is_directory=True)
     assert list(find_frames(tmp_path, IDENTIFY).folders) == [Place("sub01", "ep1")]
+
+
+def test_clips_are_identified_by_the_person_in_their_name(tmp_path):
+    frames(tmp_path / "any" / "sub3_01", [1])
+    frames(tmp_path / "any" / "other", [1])
+    found = find_frames(tmp_path, by_name(lambda clip: "sub03" if clip.startswith("sub3_") else None))
+    assert list(found.folders) == [Place("sub03", "sub3_01")]
+    assert found.unknown == ["any/other"]
 
 
 def test_only_the_preferred_version_is_used(tmp_path):
