@@ -120,13 +120,3 @@ def test_the_search_runs_on_the_chosen_device(clip, by):
 
     assert find_apex(crops[0], crops[1:3], landmarks, by, method, device="cuda:7") is None
     assert devices == {"cuda:7"}
-
-
-def test_extraction_passes_its_device_to_the_search(sample_videos, tmp_path, monkeypatch):
-    from mer.extraction import clip as extraction
-
-    devices = []
-    monkeypatch.setattr(extraction, "find_apex", lambda *_, device: devices.append(device) or 3)
-    video = next((sample_videos / "p01").glob("*.mp4"))
-    extract_flow(video, tmp_path / "flows", method="dis", size=64, device="cpu")
-    assert devices == ["cpu"]

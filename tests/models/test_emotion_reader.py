@@ -1,70 +1,61 @@
-"""`EmotionReader`, and the emotions of spotted intervals, read from flow like that of the training data."""
-
 from __future__ import annotations
+
+import hashlib
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 
-from mer.evaluation.train_classifier import train_classifier
-from mer.extraction.extract import extract_flow
-from mer.flow import load_flow
-from mer.models.emotion_reader import EmotionReader
-from mer.models.model_files import load_model, save_model
-from mer.spotting.measure_interval import name_emotions, settings_for
-from tests.analyzed import spotted
+from mer.flow import Flow
+from mer.models.emotion_reader import SHIPPED, EmotionReader
+from mer.models.model_files import save_model
+from mer.models.registry import new_model
 
-
-@pytest.fixture(scope="module")
-def fitted(sample_videos, tmp_path_factory):
-    """A model of facial flow by DIS between crops of 96 pixels, its flow folder, and the samples table."""
-    out = tmp_path_factory.mktemp("recognition")
-    table = extract_flow(sample_videos, out / "flows", method="dis", size=96)
-    train_classifier(out / "model.npz", "svm-hoof", out / "flows", protocol="loso", component="facial")
-    return out / "model.npz", out / "flows", table
+CROPS = (np.zeros((32, 32, 3), np.uint8),) * 2
+RECORD = {"component": "facial", "clips": 12, "flow": {"method": "dis", "align": None, "size": 32}}
 
 
-def test_a_reader_knows_how_its_training_flow_was_made(fitted):
-    reader = EmotionReader.load(fitted[0])
-    assert reader.flow_settings == {"method": "dis", "align": "mediapipe", "size": 96}
+def random_flow(seed: int, size: int = 32) -> Flow:
+    rng = np.random.default_rng(seed)
+    return Flow.split(rng.normal(size=(size, size, 2)), rng.normal(size=(size, size, 2)), np.ones((size, size)))
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """A model of 12 random fields of facial flow, in interocular distances of 10 pixels."""
+    estimator = new_model("svm-hoof")
+    rows = np.stack([random_flow(seed).facial / 10 for seed in range(12)])
+    estimator.fit(rows, np.array(["negative", "positive", "surprise"] * 4))
+    save_model(tmp_path / "model.npz", "svm-hoof", estimator, RECORD)
+    return tmp_path / "model.npz", estimator
+
+
+def test_a_saved_model_reads_its_component_in_interocular_distances(saved):
+    path, estimator = saved
+    reader = EmotionReader.load(path)
     assert (reader.name, reader.component, reader.labeled) == ("svm-hoof", "facial", True)
-    settings = settings_for(reader, size=64, align=None, face="left")
-    assert (settings.method, settings.align, settings.size, settings.face) == ("dis", "mediapipe", 64, "left")
+    assert reader.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    flow = random_flow(3)
+    answer, probabilities = reader.read(flow, 10.0, CROPS)
+    assert answer == estimator.predict(flow.facial[None] / 10)[0]
+    assert set(probabilities) <= set(reader.classes)
 
 
-def test_the_shipped_reader_has_no_settings_of_its_own():
+def test_a_reader_knows_how_its_training_flow_was_made(saved):
+    assert EmotionReader.load(saved[0]).flow_settings == {"method": "dis", "size": 32}
+
+
+def test_the_shipped_model_has_seen_no_labeled_clip():
     reader = EmotionReader.load()
-    assert reader.flow_settings == {}
-    assert not reader.labeled
-    settings = settings_for(reader)
-    assert (settings.method, settings.align, settings.size) == ("decflow", "mediapipe", 224)
+    assert (reader.name, reader.labeled, reader.sha256, reader.flow_settings) == (SHIPPED, False, "", {})
+    answer, probabilities = reader.read(random_flow(0, 224), 90.0, CROPS)
+    assert answer == max(probabilities, key=probabilities.get)
+    assert sum(probabilities.values()) == pytest.approx(1, abs=1e-6)
 
 
-def test_spotted_flow_is_made_like_the_training_flow(fitted, sample_videos, monkeypatch):
-    model, flows, table = fitted
-    row = table[table["subject"] == "p01"].iloc[0]
-    video = next((sample_videos / "p01").glob(f"{row['clip']}*"))
-    reader = EmotionReader.load(model)
-    inputs = []
-    predict = reader.estimator.predict
-    monkeypatch.setattr(reader.estimator, "predict", lambda X: inputs.append(X) or predict(X))
-    spotting = spotted(video, ((int(row["onset"]), int(row["apex"]), int(row["offset"])),))
-    names = name_emotions(reader, spotting, settings_for(reader))
-    training_flow = load_flow(flows / row["path"]).facial / row["scale"]
-    assert np.abs(inputs[0].reshape(96, 96, 2) - training_flow).max() < 1e-4
-    assert names[0] in load_model(model)[1]["classes"]
-
-
-def test_without_a_face_in_the_onset_the_key_frame_is_used(fitted, sample_videos, monkeypatch):
-    video = sorted((sample_videos / "p01").glob("*.mp4"))[0]
-    spotting = spotted(video, ((2, 6, 9),))
-    reader = EmotionReader.load(fitted[0])
-    monkeypatch.setattr("mer.extraction.expression.detect_faces", lambda *_: [])
-    assert name_emotions(reader, spotting, settings_for(reader))[0] in reader.classes
-
-
-def test_a_model_of_imported_flow_is_refused(fitted, tmp_path):
-    estimator, record = load_model(fitted[0])
-    record["flow"]["method"] = "imported"
-    save_model(tmp_path / "other.npz", record["model"], estimator, record)
-    with pytest.raises(ValueError, match="imported"):
-        settings_for(EmotionReader.load(tmp_path / "other.npz"))
+def test_flow_of_another_size_is_refused():
+    rows = np.stack([random_flow(seed).facial.ravel() for seed in range(6)])
+    estimator = LogisticRegression().fit(rows, np.array(["a", "b"] * 3))
+    reader = EmotionReader("own", estimator, ("a", "b"), "facial", True, {})
+    with pytest.raises(ValueError, match="the model cannot read flow of 40 x 40 pixels"):
+        reader.read(random_flow(0, 40), 1.0, CROPS)
