@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sized
 from typing import NamedTuple
 
 import pandas as pd
@@ -46,25 +46,25 @@ def check_copy(database: Database, copy: Copy) -> Iterator[Finding]:
     for status, meaning in STATUSES.items():
         rows = samples[samples["status"] == status]
         if len(rows):
-            yield Finding("WRONG", status, f"{len(rows)} rows: {meaning}\n{_by_kind(rows)}")
+            yield Finding("WRONG", status, f"{_count(rows, 'row')}: {meaning}\n{_by_kind(rows)}")
     remarks = samples[good & (samples["message"] != "")]
     if len(remarks):
-        yield Finding("note", "odd rows", f"{len(remarks)} rows\n{_by_kind(remarks)}")
+        yield Finding("note", "odd rows", f"{_count(remarks, 'row')}\n{_by_kind(remarks)}")
     yield from _check_columns(database, copy)
     unused = sorted(set(frames.folders.values()) - copy.annotated_folders)
     if unused:
         names = _first(f"{folder.parent.name}/{folder.name}" for folder in unused)
-        yield Finding("note", "not in the sheet", f"{len(unused)} folders: {names}")
+        yield Finding("note", "not in the sheet", f"{_count(unused, 'folder')}: {names}")
     if frames.unknown:
-        yield Finding("note", "unknown folders", f"{len(frames.unknown)} folders: {_first(frames.unknown)}")
+        yield Finding("note", "unknown folders", f"{_count(frames.unknown, 'folder')}: {_first(frames.unknown)}")
     yield from _check_counts(database, samples)
 
 
 def verdict(database: Database, samples: pd.DataFrame, findings: list[Finding]) -> tuple[bool, str]:
     """Whether the copy is as published, and a sentence that says so."""
-    wrong = sum(finding.state == "WRONG" for finding in findings)
+    wrong = [finding for finding in findings if finding.state == "WRONG"]
     if wrong:
-        return False, f"{wrong} problem{'s' if wrong > 1 else ''} found"
+        return False, f"{_count(wrong, 'problem')} found"
     if any(finding.state == "differs" for finding in findings):
         return False, "the numbers differ from published ones that could not be verified"
     edition = nearest(database, samples)
@@ -134,17 +134,17 @@ def _check_columns(database: Database, copy: Copy) -> Iterator[Finding]:
     good = samples[samples["status"] == ""]
     for column, problem in copy.blank_columns.items():
         yield Finding("WRONG", COLUMNS[column], f"{problem}; the owners' sheet has them")
-    unlabeled = int(good["apex"].isna().sum())
-    if unlabeled:
-        yield Finding("note", "apex", f"{unlabeled} clips have no annotated apex; it will be spotted")
+    unlabeled = good[good["apex"].isna()]
+    if len(unlabeled):
+        yield Finding("note", "apex", f"{_count(unlabeled, 'clip')} without an annotated apex, which will be spotted")
     without = samples[samples["aus"] == ""]
     if len(without) and "aus" in database.annotated and "aus" not in copy.blank_columns:
-        yield Finding("note", "action units", f"{len(without)} rows have none: {_clips(without)}")
+        yield Finding("note", "action units", f"{_count(without, 'row')} without any: {_clips(without)}")
     blank = samples[samples["label"] == ""]
     if len(blank):
         missing = f"\nthey come from {database.companion[0]}, which was not found"
         why = missing if database.companion[0] and copy.companion is None else ""
-        yield Finding("WRONG", "labels", f"{len(blank)} rows have none: {_clips(blank)}{why}")
+        yield Finding("WRONG", "labels", f"{_count(blank, 'row')} without any: {_clips(blank)}{why}")
     odd = samples[~samples["label"].isin(["", *database.labels])]
     if database.labels and len(odd):
         names = ", ".join(f"{label} ({n})" for label, n in odd["label"].value_counts().items())
@@ -152,7 +152,7 @@ def _check_columns(database: Database, copy: Copy) -> Iterator[Finding]:
         yield Finding("note", "odd labels", f"{names}; expected {', '.join(database.labels)}{where}")
     unknown = [text for text in sorted(set(samples["aus"])) if unknown_codes(text)]
     if unknown:
-        yield Finding("note", "odd units", f"{len(unknown)} cells hold more than action units: {_first(unknown)}")
+        yield Finding("note", "odd units", f"{_count(unknown, 'cell')} with unknown codes: {_first(unknown)}")
 
 
 def _by_kind(rows: pd.DataFrame) -> str:
@@ -169,6 +169,10 @@ def _by_kind(rows: pd.DataFrame) -> str:
     lines = [f"{len(rows)} rows, such as {rows[0]}" if len(rows) > 1 else rows[0] for rows in frequent[:KINDS]]
     more = sum(map(len, frequent[KINDS:]))
     return "\n".join([*lines, *([f"and {more} other messages"] if more else [])])
+
+
+def _count(items: Sized, noun: str) -> str:
+    return f"{len(items)} {noun}{'' if len(items) == 1 else 's'}"
 
 
 def _clips(rows: pd.DataFrame) -> str:

@@ -109,8 +109,8 @@ def _numbers(values: pd.Series, column: str) -> pd.Series:
 def read_samples(path: str | Path) -> pd.DataFrame:
     """Read a `samples.csv`, given its path or its folder; `SamplesError` if it is not a samples table.
 
-    The table may come from another system or from somebody else: backslashes in `path` become slashes, a `status` may be
-    in capitals, and a row whose `path` is outside the folder or whose `scale` is not positive becomes `unreadable`.
+    The table may come from another system or another person: backslashes in `path` become slashes, `status` becomes
+    lower case, and a row whose `path` is outside the folder or whose `scale` is not positive becomes `unreadable`.
     """
     path = Path(path)
     folder = path.parent if path.suffix.lower() == ".csv" else path  # which may not exist

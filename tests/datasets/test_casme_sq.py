@@ -53,7 +53,7 @@ def test_a_video_of_macro_expressions_alone_is_in_the_sheet(tmp_path):
     frames(root / "rawpic" / "s16" / "16_0401anger", [1], "img{:03d}.jpg")
     frames(root / "rawpic" / "s16" / "16_0402more", [1], "img{:03d}.jpg")
     details = {one.what: one.detail for one in check_copy(DATASETS["casme-sq"], read_copy(DATASETS["casme-sq"], root))}
-    assert details["not in the sheet"] == "1 folders: s16/16_0402more"
+    assert details["not in the sheet"] == "1 folder: s16/16_0402more"
 
 
 def test_one_tab_saved_as_text_is_not_enough(tmp_path):

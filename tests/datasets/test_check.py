@@ -67,9 +67,9 @@ def test_folders_without_a_row_and_odd_cells_are_notes(tmp_path):
     (root / "other" / "picture1.png").touch()
     notes = {finding.what: finding.detail for finding in findings(root) if finding.state == "note"}
     assert notes["odd labels"].startswith("joy (1); expected others")
-    assert notes["odd units"] == "1 cells hold more than action units: 4+smile"
-    assert notes["not in the sheet"] == "1 folders: sub02/EP77"
-    assert notes["unknown folders"] == "1 folders: other"
+    assert notes["odd units"] == "1 cell with unknown codes: 4+smile"
+    assert notes["not in the sheet"] == "1 folder: sub02/EP77"
+    assert notes["unknown folders"] == "1 folder: other"
 
 
 @pytest.mark.parametrize(
@@ -182,8 +182,8 @@ def test_blank_and_misspelled_cells_are_listed():
     table.loc[7:13, "label"] = "angre"
     table.loc[2, "aus"] = ""
     found, _ = report_on(DATASETS["samm"], table)
-    assert found["labels"] == ("WRONG", "2 rows have none: s3/c3, s5/c5")
-    assert found["action units"] == ("note", "1 rows have none: s2/c2")
+    assert found["labels"] == ("WRONG", "2 rows without any: s3/c3, s5/c5")
+    assert found["action units"] == ("note", "1 row without any: s2/c2")
     detail = found["odd labels"][1]
     assert detail.startswith("angre (7); expected anger, happiness")
     assert detail.endswith("\nangre: s7/c7, s8/c8, s9/c9, s10/c10, s11/c11 and 2 more")

@@ -84,4 +84,4 @@ def test_a_missing_sheet_of_emotions_is_reported(tmp_path):
     name = "SAMM_Micro_FACS_Codes_v2.xlsx"
     assert f"no labels: they come from {name}, which is not in or beside {root}" in copy.notes
     wrong = {one.what: one.detail for one in check_copy(DATASETS["samm-lv"], copy) if one.state == "WRONG"}
-    assert wrong["labels"] == f"2 rows have none: 006/006_1, 020/020_4\nthey come from {name}, which was not found"
+    assert wrong["labels"] == f"2 rows without any: 006/006_1, 020/020_4\nthey come from {name}, which was not found"
