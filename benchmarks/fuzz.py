@@ -1,7 +1,7 @@
 """Run many inputs through all that reads others' files: `python -m benchmarks.fuzz [--inputs 2000] [NAME ...]`.
 
 For each parser of `tests/fuzz/parsers.py`: how many inputs were run, taken, and refused in words; and those after which
-anything else came, as a program to add to `tests/fuzz/test_found.py`. The exit status is 1 if there are any.
+anything else came, as a program to add to `tests/fuzz/test_regressions.py`. The exit status is 1 if there are any.
 """
 
 from __future__ import annotations

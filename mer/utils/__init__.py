@@ -1,1 +1,1 @@
-"""Infrastructure that knows nothing of faces: files, locks, processes, clusters, torch, progress."""
+"""Infrastructure without knowledge of faces: files, locks, processes, clusters, torch, progress."""

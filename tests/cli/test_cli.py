@@ -32,7 +32,7 @@ def test_help_shows_an_example(mer, command):
     assert f"mer {command}" in out.split("Example")[1]
 
 
-def test_help_and_version(mer):
+def test_help_lists_every_command(mer):
     status, out, _ = mer("--help")
     assert status == 0
     assert all(command in out for command in COMMANDS)
@@ -60,7 +60,7 @@ def test_python_m_mer_is_the_same_program(tmp_path):
         (("extract-flow", ".", "--size", "8"), "size"),
     ],
 )
-def test_wrong_usage_is_status_2_without_a_traceback(mer, arguments, message, tmp_path, monkeypatch):
+def test_wrong_usage_exits_with_2_and_no_traceback(mer, arguments, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     status, _, err = mer(*arguments)
     assert status == 2
@@ -74,7 +74,7 @@ def test_debug_shows_the_traceback(monkeypatch, tmp_path):
         main()
 
 
-def test_an_interruption_says_how_to_resume(mer, monkeypatch):
+def test_the_message_of_an_interruption_explains_how_to_resume(mer, monkeypatch):
     def interrupt(**keywords):
         raise KeyboardInterrupt
 
@@ -84,7 +84,7 @@ def test_an_interruption_says_how_to_resume(mer, monkeypatch):
     assert "run the same command again" in err
 
 
-def test_a_clip_that_failed_is_status_1_and_the_rest_is_written(mer, sample_videos, tmp_path):
+def test_a_failed_clip_exits_with_1_and_the_others_are_written(mer, sample_videos, tmp_path):
     (tmp_path / "videos" / "al").mkdir(parents=True)
     shutil.copy(next((sample_videos / "p01").glob("*.mp4")), tmp_path / "videos" / "al" / "good.mp4")
     (tmp_path / "videos" / "labels.csv").write_text("subject,clip,apex\nal,good,9\n")

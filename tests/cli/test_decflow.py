@@ -14,12 +14,12 @@ from tests.decflow.faces import write_faces
 from tests.evaluation.test_flow_error import landmarks
 
 
-def test_train_decflow_takes_the_scripts_flags(tmp_path):
+def test_train_decflow_has_the_flags_of_the_script(tmp_path):
     faces = write_faces(tmp_path / "faces", 24)
     arguments = f"decflow --data {faces} --out {tmp_path / 'run'} --steps 1 --batch 1 --size 64 --val-pairs 1"
     done = CliRunner().invoke(train, [*arguments.split(), "--iterations", "1"])
     assert done.exit_code == 0, done.output
-    written = {path.name for path in (tmp_path / "run").iterdir() if not path.name.startswith(".")}  # but the lock
+    written = {path.name for path in (tmp_path / "run").iterdir() if not path.name.startswith(".")}  # not the lock
     assert written == {"checkpoint.pt", "log.csv", "weights.json", "weights.safetensors"}
     shown = CliRunner().invoke(train, ["decflow", "--help"])
     assert shown.exit_code == 0

@@ -41,7 +41,7 @@ def test_folds_of_a_killed_run_are_removed_with_the_next_report(flows, tmp_path)
     assert (tmp_path / "other" / ".folds").exists()
 
 
-def test_failed_clips_are_listed_with_exit_status_1(flows, tmp_path):
+def test_failed_clips_are_listed_and_exit_with_1(flows, tmp_path):
     table = write_drawn_flows(flows, people=3)
     table.loc[0, ["status", "message"]] = "no_face", "too dark"
     write_samples(table, flows / "samples.csv")
@@ -51,7 +51,7 @@ def test_failed_clips_are_listed_with_exit_status_1(flows, tmp_path):
     assert (tmp_path / "out/report.html").is_file()
 
 
-def test_settings_and_models_are_chosen_by_the_command(flows, tmp_path):
+def test_hyperparameters_and_models_are_chosen_per_fold(flows, tmp_path):
     done = run("evaluate", flows, "--report", tmp_path / "a", "--grid", "C=0.5,2", "--seeds", 1)
     assert done.exit_code == 0, done.output
     assert "classifier__C, chosen on training people" in done.output
@@ -61,7 +61,7 @@ def test_settings_and_models_are_chosen_by_the_command(flows, tmp_path):
     assert "expected a parameter and its values" in str(run("evaluate", flows, "--grid", "C").exception)
 
 
-def test_wrong_names_end_in_one_line(flows):
+def test_wrong_names_raise_one_line(flows):
     for arguments in (("--model", "svm"), ("--protocol", "megc2020"), ("--component", "eyes")):
         done = run("evaluate", flows, *arguments)
         assert isinstance(done.exception, ValueError)

@@ -1,6 +1,6 @@
-"""What reads files and texts that others wrote, with inputs that nobody would write, and the errors it may raise.
+"""The parsers of files and texts from other sources, random inputs for each, and the errors that each may raise.
 
-`tests/fuzz/test_parsers.py` runs a few inputs of each; `benchmarks/fuzz.py` runs many and counts them.
+`tests/fuzz/test_parsers.py` runs a few inputs per parser; `benchmarks/fuzz.py` runs many and counts them.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ FOLDER = Path(tempfile.mkdtemp(prefix="mer-fuzz-"))
 
 
 class Parser(NamedTuple):
-    """`read` gets an input; it may raise `refuses` and nothing else."""
+    """`read` is called with an input and may raise only the errors in `refuses`."""
 
     inputs: st.SearchStrategy
     read: Callable[[Any], object]
@@ -47,12 +47,12 @@ class Parser(NamedTuple):
 # --- inputs ---
 
 
-def mutated(whole: Callable[[], bytes]) -> st.SearchStrategy[bytes]:
-    """A good file of which bytes were changed, cut off, put in or taken out; now and then no such file at all."""
+def mutated(make: Callable[[], bytes]) -> st.SearchStrategy[bytes]:
+    """A valid file with bytes replaced, inserted, removed or truncated; sometimes arbitrary bytes."""
     change = st.tuples(st.floats(0, 1), st.binary(max_size=8), st.integers(0, 8))
 
     def apply(cut: float, changes: list[tuple[float, bytes, int]]) -> bytes:
-        data = whole()
+        data = make()
         for where, put, gone in changes:
             at = int(where * len(data))
             data = data[:at] + put + data[at + gone :]
@@ -65,7 +65,7 @@ def mutated(whole: Callable[[], bytes]) -> st.SearchStrategy[bytes]:
 
 
 def tables(header: str, cells: tuple[str, ...]) -> st.SearchStrategy[bytes]:
-    """Tables with this header, or another one, and cells that are likely, odd or of any text."""
+    """Tables with this header or a different one, and plausible, unusual or random cells."""
     cell = st.one_of(st.sampled_from(cells), st.text(max_size=6), st.integers().map(str), st.floats().map(str))
     row = st.lists(cell, max_size=len(header.split(",")) + 2).map(",".join)
     first = st.one_of(st.just(header), st.permutations(header.split(",")).map(",".join), row)
@@ -127,12 +127,12 @@ def protocol_texts() -> st.SearchStrategy[str]:
     return st.one_of(built, st.text(alphabet="{}[]:,-&*!|>'\"#%@ \nab1", max_size=60))
 
 
-# --- good files ---
+# --- valid files ---
 
 
 @functools.cache
-def good(kind: str) -> bytes:
-    path = FOLDER / f"good{kind}"
+def valid_file(kind: str) -> bytes:
+    path = FOLDER / f"valid{kind}"
     rng = np.random.default_rng(0)
     if kind == ".npz":
         save_flow(path, Flow.split(rng.normal(size=(5, 6, 2)), rng.normal(size=(5, 6, 2))))
@@ -228,13 +228,13 @@ def read_model(content: bytes) -> None:
 
 
 def read_model_head(value: object) -> None:
-    with np.load(io.BytesIO(good(".model")), allow_pickle=False) as archive:
+    with np.load(io.BytesIO(valid_file(".model")), allow_pickle=False) as archive:
         arrays = dict(archive)
     head = json.loads(str(arrays.pop("head")))
     step = next(iter(head["steps"]))
-    places = (head, head["steps"], head["steps"][step])
-    for place in places if isinstance(value, dict) else ():
-        place.update(json.loads(json.dumps(value, default=str)))
+    targets = (head, head["steps"], head["steps"][step])
+    for target in targets if isinstance(value, dict) else ():
+        target.update(json.loads(json.dumps(value, default=str)))
     packed = io.BytesIO()
     np.savez(packed, head=np.array(json.dumps(head)), **arrays)
     read_model(packed.getvalue())
@@ -258,11 +258,17 @@ FRAME_NAMES = st.lists(
     st.one_of(st.from_regex(r"[a-z_]{0,4}\d{1,20}[ab ]?", fullmatch=True), NAMES), max_size=5, unique=True
 )
 PARSERS: dict[str, Parser] = {
-    "flow .npz": Parser(mutated(lambda: good(".npz")), read_flow),
-    "flow .flo": Parser(mutated(lambda: good(".flo")), lambda content: read_flo(stored("a.flo", content))),
-    "video .mp4": Parser(mutated(lambda: good(".mp4")), functools.partial(read_video, ".mp4"), (ClipError, OSError)),
-    "video .mkv": Parser(mutated(lambda: good(".mkv")), functools.partial(read_video, ".mkv"), (ClipError, OSError)),
-    "video .avi": Parser(mutated(lambda: good(".avi")), functools.partial(read_video, ".avi"), (ClipError, OSError)),
+    "flow .npz": Parser(mutated(lambda: valid_file(".npz")), read_flow),
+    "flow .flo": Parser(mutated(lambda: valid_file(".flo")), lambda content: read_flo(stored("a.flo", content))),
+    "video .mp4": Parser(
+        mutated(lambda: valid_file(".mp4")), functools.partial(read_video, ".mp4"), (ClipError, OSError)
+    ),
+    "video .mkv": Parser(
+        mutated(lambda: valid_file(".mkv")), functools.partial(read_video, ".mkv"), (ClipError, OSError)
+    ),
+    "video .avi": Parser(
+        mutated(lambda: valid_file(".avi")), functools.partial(read_video, ".avi"), (ClipError, OSError)
+    ),
     "names of frames": Parser(FRAME_NAMES, read_names, (ClipError,)),
     "names of flow files": Parser(st.tuples(*[st.text(max_size=300)] * 3), path_of, ()),
     "labels.csv": Parser(tables("subject,clip,onset,apex,offset,fps,label", CELLS), read_labels, (SamplesError,)),
@@ -279,7 +285,7 @@ PARSERS: dict[str, Parser] = {
         (SamplesError,),
     ),
     "sheet .xlsx": Parser(
-        mutated(lambda: good(".xlsx")), lambda content: read_sheet(stored("s.xlsx", content)), (SamplesError,)
+        mutated(lambda: valid_file(".xlsx")), lambda content: read_sheet(stored("s.xlsx", content)), (SamplesError,)
     ),
     "frame number of a sheet": Parser(st.one_of(st.sampled_from(CELLS), st.text()), frame_number),
     "action units": Parser(
@@ -301,7 +307,7 @@ PARSERS: dict[str, Parser] = {
         lambda text: _grid([text]),
     ),
     "database name": Parser(st.text(max_size=30), database_name, ()),
-    "fitted model": Parser(mutated(lambda: good(".model")), read_model),
+    "fitted model": Parser(mutated(lambda: valid_file(".model")), read_model),
     "head of a fitted model": Parser(
         st.dictionaries(
             st.sampled_from(
@@ -325,12 +331,12 @@ PARSERS: dict[str, Parser] = {
         ),
         read_model_head,
     ),
-    "weights .safetensors": Parser(mutated(lambda: good(".safetensors")), read_weights),
+    "weights .safetensors": Parser(mutated(lambda: valid_file(".safetensors")), read_weights),
 }
 
 
 def check(name: str, content: Any) -> bool:
-    """Whether the input was taken; what it must not raise goes on."""
+    """Whether the parser accepts the input; unexpected errors propagate."""
     try:
         PARSERS[name].read(content)
     except PARSERS[name].refuses:
