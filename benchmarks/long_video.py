@@ -295,7 +295,7 @@ def make_long_video(
     head = make_head(portrait, cached_face_model(settings.face_model, None))
     size = settings.size
     camera = frame_camera(size * rng.uniform(0.30, 0.36), (size * 0.5, size * 0.43))
-    background = draw_background(size, camera, portrait, rng, own=person is not None)
+    background = draw_background(size, camera, portrait, rng, from_portrait=person is not None)
     scene, quality = Scene(head, settings.face_model, background, camera, size), draw_image_quality(rng, 0.6)
     clip = long_clip(
         head, settings.face_model, rng, settings.seconds, settings.fps, micro=settings.micro, macro=settings.macro,

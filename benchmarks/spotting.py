@@ -94,8 +94,8 @@ def interval_rows(folder: Path, labels: pd.DataFrame, methods: list[str]) -> lis
     for method in methods:
         matches = match(truth, spotted(folder, method))
         for row in score(matches).to_dict("records"):
-            own = matches if row["kind"] == "overall" else matches[matches["kind"] == row["kind"]]
-            right, wrong = own[own["outcome"] == "TP"], own[own["outcome"] == "FP"]
+            selected = matches if row["kind"] == "overall" else matches[matches["kind"] == row["kind"]]
+            right, wrong = selected[selected["outcome"] == "TP"], selected[selected["outcome"] == "FP"]
             error = (right["spotted_apex"] - right["apex"]).abs()
             row["apex_error"] = float(error.mean()) if len(error) else float("nan")
             row["false_in"] = " ".join(f"{what} {n}" for what, n in causes(wrong, distractors).items())
@@ -133,8 +133,8 @@ def apex_rows(folder: Path, labels: pd.DataFrame, methods: list[str]) -> list[di
             middle = (len(crops) - 2) // 2
             positions = {("", "midpoint"): middle}
             for key in itertools.product(methods, ("flow", "strain")):
-                found = find_apex(crops[0], crops[1:], landmarks, by=key[1], method=key[0])
-                positions[key] = middle if found is None else found
+                apex = find_apex(crops[0], crops[1:], landmarks, by=key[1], method=key[0])
+                positions[key] = middle if apex is None else apex
             for key, position in positions.items():
                 errors.setdefault(key, []).append(numbers[1:][position] - row["apex"])
     return [

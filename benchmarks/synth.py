@@ -53,7 +53,9 @@ def plausibility(args: argparse.Namespace) -> None:
             head = make_head(portrait, model)
             clip = ffn_clip(head, model.name, rng, 5) if preset == "ffn" else micro_clip(head, model.name, rng, 2)
             camera = frame_camera(SIZE * rng.uniform(0.28, 0.40), (SIZE / 2, 0.43 * SIZE))
-            scene = Scene(head, model.name, draw_background(SIZE, camera, portrait, rng, own=False), camera, SIZE)
+            scene = Scene(
+                head, model.name, draw_background(SIZE, camera, portrait, rng, from_portrait=False), camera, SIZE
+            )
             quality = draw_image_quality(rng)
             states = [clip.states[0], clip.states[-1]]
             faces = [detect_faces(take_picture(render(scene, state), quality, rng)) for state in states]

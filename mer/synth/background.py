@@ -10,9 +10,11 @@ from mer.synth.nearest_fill import fill_from_nearest
 from mer.synth.portrait import Portrait
 
 
-def draw_background(size: int, camera: Camera, portrait: Portrait, rng: np.random.Generator, own: bool) -> np.ndarray:
-    """A background, uint8 (size, size, 3); with `own`, that of the portrait with the person filled in."""
-    if own:
+def draw_background(
+    size: int, camera: Camera, portrait: Portrait, rng: np.random.Generator, from_portrait: bool
+) -> np.ndarray:
+    """A background, uint8 (size, size, 3); either the portrait's, with the person filled in, or generated."""
+    if from_portrait:
         return _portrait_background(size, camera, portrait)
     n = int(rng.integers(2, 6))
     tone = rng.uniform(40, 215) + rng.normal(0, 14, 3)

@@ -73,9 +73,9 @@ def load_flame(path: str | Path | None = None) -> FaceModel:
 def place_landmarks(skin: FaceModel, eyes: np.ndarray) -> FaceModel:
     """Place the canonical landmarks on a mesh: aligned by the eyes `(2, 3)`, right first, then by closest points."""
     face = canonical_landmarks().astype(float)
-    own = np.array([face[list(REGIONS[f"{side}_eye"])].mean(axis=0) for side in ("right", "left")])
-    scale = float(np.linalg.norm(eyes[1] - eyes[0])) / float(np.linalg.norm(own[1] - own[0]))
-    points = (face - own.mean(axis=0)) * scale + eyes.mean(axis=0)
+    canonical_eyes = np.array([face[list(REGIONS[f"{side}_eye"])].mean(axis=0) for side in ("right", "left")])
+    scale = float(np.linalg.norm(eyes[1] - eyes[0])) / float(np.linalg.norm(canonical_eyes[1] - canonical_eyes[0]))
+    points = (face - canonical_eyes.mean(axis=0)) * scale + eyes.mean(axis=0)
     points[:, 2] += skin.vertices[:, 2].min() - points[:, 2].min()  # the tip of the nose is nearest to the camera
     points = points[:_MESH_LANDMARKS]
     for _ in range(30):  # iterative closest point

@@ -214,7 +214,9 @@ def _render_clip(
     interocular = size * rng.uniform(0.26, 0.40) if large else size * rng.uniform(0.30, 0.42)
     eyes = (size * (0.5 + rng.normal(0, 0.02)), size * (0.43 + rng.normal(0, 0.015)))
     camera = frame_camera(interocular, eyes)
-    background = draw_background(size, camera, portrait, rng, own=job.person is not None and rng.random() < 0.5)
+    background = draw_background(
+        size, camera, portrait, rng, from_portrait=job.person is not None and rng.random() < 0.5
+    )
     scene = Scene(head, settings.face_model, background, camera, size)
     quality = draw_image_quality(rng)
     pictures = [take_picture(render(scene, state), quality, rng) for state in clip.states]

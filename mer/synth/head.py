@@ -121,9 +121,9 @@ class Head:
                 vertices += weight * self.offsets(shape)
         if gaze is not None and np.any(gaze):
             for eye in self.eyes:
-                own = (self.part == EYE) & (np.abs(self.vertices[:, 0] - eye.x) < 0.4)
-                vertices[own, :2] += np.asarray(gaze) * EYE_RADIUS
-                vertices[own, 2] = eye.depth(vertices[own, :2])
+                mask = (self.part == EYE) & (np.abs(self.vertices[:, 0] - eye.x) < 0.4)
+                vertices[mask, :2] += np.asarray(gaze) * EYE_RADIUS
+                vertices[mask, 2] = eye.depth(vertices[mask, :2])
         skin = vertices[: len(self.skin_ids)]
         for eye in self.eyes:
             over_eye = (np.abs(skin[:, 0] - eye.x) < 0.23) & (np.abs(skin[:, 1] - eye.y) < 0.13)

@@ -31,8 +31,8 @@ def _without_background(image: np.ndarray, matte: np.ndarray) -> np.ndarray:
     """The person's own color at every pixel; where the matte is thin, the color of the nearest opaque pixel."""
     opaque = cv2.erode((matte > 0.9).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     spread = cv2.GaussianBlur(fill_from_nearest(image.astype(np.float32), opaque), (0, 0), 2)
-    own = np.clip((matte - 0.6) / 0.35, 0, 1)[..., None]
-    return own * image + (1 - own) * spread
+    share = np.clip((matte - 0.6) / 0.35, 0, 1)[..., None]
+    return share * image + (1 - share) * spread
 
 
 def _disc(shape: tuple[int, ...], center: np.ndarray, radius: float) -> np.ndarray:

@@ -157,7 +157,7 @@ def _gaussian(center: np.ndarray, deviation: float) -> np.ndarray:
 
 
 def _warp(image: np.ndarray, field: np.ndarray) -> np.ndarray:
-    """Move each point of the image by about `field`, pixels (the field is read at the destination)."""
+    """Move each point of the image by about `field`, pixels (read at the destination)."""
     y, x = np.mgrid[: image.shape[0], : image.shape[1]]
     from_x, from_y = (x - field[..., 0]).astype(np.float32), (y - field[..., 1]).astype(np.float32)
     return cv2.remap(image.astype(np.float32), from_x, from_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)

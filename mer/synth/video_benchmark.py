@@ -137,7 +137,7 @@ def _render_person(job: tuple[str, BenchmarkSettings, int, Person | None]) -> li
     portrait = draw_portrait(person, 0, rng)
     head = make_head(portrait, cached_face_model(settings.face_model, settings.face_model_path))
     camera = frame_camera(size * rng.uniform(0.32, 0.38), (size * 0.5, size * 0.43))
-    background = draw_background(size, camera, portrait, rng, own=person is not None)
+    background = draw_background(size, camera, portrait, rng, from_portrait=person is not None)
     scene, quality = Scene(head, settings.face_model, background, camera, size), draw_image_quality(rng, 0.6)
     styles = {label: _draw_style(label, rng) for label in CLASS_EMOTIONS}
     rows = []

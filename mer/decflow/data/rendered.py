@@ -83,7 +83,7 @@ class Rendered:
             first, second = micro_clip(head, self.name, rng, 2, head_motion=float(rng.choice([0, 1, 1, 2, 3]))).states
         center = (size * (0.5 + rng.normal(0, 0.02)), size * (0.36 + rng.normal(0, 0.02)))
         camera = frame_camera(rng.uniform(0.36, 0.48) * size, center)
-        background = draw_background(size, camera, portrait, rng, own=False)
+        background = draw_background(size, camera, portrait, rng, from_portrait=False)
         scene = Scene(head, self.name, background, camera, size)
         truth = label_pair(scene, first, second)
         frames = [np.clip(np.rint(render(scene, state)), 0, 255).astype(np.uint8) for state in (first, second)]
