@@ -1,4 +1,4 @@
-"""A video of the sample set, analyzed with intervals that are given: the chain behind spotting, in a few seconds."""
+"""Analyze a video of the sample set with given intervals instead of spotting, in a few seconds."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MARKS = ((2, 6, 9), (11, 14, 18))
 
 
 def spotted(video: Path, marks: tuple = MARKS, face: str = "largest") -> Spotting:
-    """What spotting would have found, had it found these onsets, apexes and offsets."""
+    """A `Spotting` with these onsets, apexes and offsets."""
     clip = open_clip(video)
     found = min(detect_faces(clip.frame(0)), key=FACES[face])
     rows = [

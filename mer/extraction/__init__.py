@@ -1,1 +1,1 @@
-"""From a folder of videos or published images to a folder of flow."""
+"""From a folder of videos or published images to a flow folder."""

@@ -1,4 +1,4 @@
-"""Spotting: onset, apex and offset of each expression in a long video, and how good that is.
+"""Find onset, apex and offset of each expression in long videos, and score them.
 
 >>> import mer
 >>> found = mer.spot("interview.mp4")                           # doctest: +SKIP

@@ -1,4 +1,4 @@
-"""What a flow folder may be called, and when a run may go on in one."""
+"""Paths in a flow folder, its `run.json`, and when a run may resume in it."""
 
 import json
 import re
@@ -22,7 +22,7 @@ from mer.extraction.flow_folder import (
     versions,
 )
 
-MADE_WITH = {
+RECORDED = {
     **dict.fromkeys(SETTINGS),
     "method": "dis",
     "align": "mtcnn",
@@ -38,12 +38,12 @@ def table(**columns) -> pd.DataFrame:
 
 
 def record(videos, **changed):
-    return run_record({**MADE_WITH, "face": "largest", **changed}, videos, table())
+    return run_record({**RECORDED, "face": "largest", **changed}, videos, table())
 
 
 @pytest.fixture
 def folder(tmp_path):
-    """A flow folder of one clip, as an earlier run left it."""
+    """A flow folder of one clip, made by an earlier run."""
     (tmp_path / "videos").mkdir()
     out = tmp_path / "flows"
     (out / "d/s").mkdir(parents=True)
@@ -56,7 +56,7 @@ def folder(tmp_path):
 # --- names ---
 
 
-def test_a_path_is_made_of_dataset_subject_clip_and_onset():
+def test_a_path_consists_of_dataset_subject_clip_and_onset():
     assert flow_path({"dataset": "casme2", "subject": "sub01", "clip": "EP02_01f", "onset": 46}) == (
         "casme2/sub01/EP02_01f_46.npz"
     )
@@ -67,11 +67,11 @@ def test_a_path_is_made_of_dataset_subject_clip_and_onset():
     [("a/b", "a_b"), ("a\\b", "a_b"), ('<a:b*"?|>', "_a_b_____"), (".", "_"), ("..", "_"), (".a.", ".a."),
      ("é 1", "é 1"), ("a\nb", "a_b"), ("a\x1f\x20", "a_ "), ("", "_")],
 )  # fmt: skip
-def test_what_a_file_system_trips_over_becomes_an_underscore(name, safe):
+def test_special_characters_become_underscores(name, safe):
     assert flow_path({"dataset": name, "subject": name, "clip": name, "onset": 0}) == f"{safe}/{safe}/{safe}_0.npz"
 
 
-def test_names_as_long_as_they_may_be_stay_and_longer_ones_stay_different():
+def test_long_names_are_shortened_and_stay_different():
     longest = "x" * LONGEST_NAME
     assert flow_path({"dataset": "d", "subject": "s", "clip": longest, "onset": 0}) == f"d/s/{longest}_0.npz"
     names = [longest + "a", longest + "b", "é" * LONGEST_NAME]
@@ -87,7 +87,7 @@ def test_names_as_long_as_they_may_be_stay_and_longer_ones_stay_different():
         assert name.startswith(kept)
 
 
-def test_two_clips_of_one_file_are_refused_unless_one_has_failed():
+def test_two_clips_with_one_path_are_refused_unless_one_has_failed():
     two = pd.concat([table(status="", path="d/s/c_3.npz"), table(status="", path="D/s/C_3.npz", clip="C")])
     with pytest.raises(SamplesError, match=r"two clips would be written to D/s/C_3\.npz; rename s/C"):
         refuse_equal_paths(two)
@@ -99,20 +99,20 @@ def test_two_clips_of_one_file_are_refused_unless_one_has_failed():
 @pytest.mark.parametrize(
     ("path", "is_inside"), [("a/b", True), ("a/../b", True), ("../b", False), ("/etc/passwd", False)]
 )
-def test_a_path_that_leads_out_of_the_folder(tmp_path, path, is_inside):
+def test_paths_outside_the_folder_are_recognized(tmp_path, path, is_inside):
     assert inside(tmp_path, path) is is_inside
 
 
 # --- run.json ---
 
 
-def test_the_record_says_what_flows_are_made_with(tmp_path):
+def test_the_record_holds_the_settings(tmp_path):
     (tmp_path / "NOTE.txt").write_text("  Synthetic.\n")
     found = record(tmp_path)
     assert found["note"] == "Synthetic."
     assert found["inputs"] == {"d": str(tmp_path.resolve())}
     assert found["seed"] is None
-    assert {name: found[name] for name in SETTINGS} == {**MADE_WITH, "face": "largest"}
+    assert {name: found[name] for name in SETTINGS} == {**RECORDED, "face": "largest"}
     assert set(found["versions"]) == {"mer", "python", *LIBRARIES}
     assert isinstance(found["command"], list)
     assert record(tmp_path / "none")["note"] == ""
@@ -122,28 +122,28 @@ def test_the_record_says_what_flows_are_made_with(tmp_path):
     ("program", "name"),
     [("/usr/bin/mer", "mer"), ("/lib/mer/__main__.py", "mer"), ("/lib/pytest/__main__.py", "pytest")],
 )
-def test_the_command_is_called_by_the_programs_name(monkeypatch, program, name):
+def test_the_command_starts_with_the_name_of_the_program(monkeypatch, program, name):
     monkeypatch.setattr("sys.argv", [program, "extract-flow", "videos"])
     assert command() == [name, "extract-flow", "videos"]
 
 
-def test_a_library_that_is_not_there_is_said_to_be_missing(monkeypatch):
+def test_a_missing_library_is_recorded_as_not_installed(monkeypatch):
     monkeypatch.setattr("mer.extraction.flow_folder.LIBRARIES", ("numpy", "no-such-library"))
     assert versions()["no-such-library"] == "not installed"
     assert versions()["numpy"][0].isdigit()
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "1", '{"inputs": []}', '{"inputs": "a"}'])
-def test_a_damaged_run_json_is_told(tmp_path, text):
+def test_a_damaged_run_json_is_reported(tmp_path, text):
     (tmp_path / "run.json").write_text(text)
     with pytest.raises(ValueError, match=r"run\.json is damaged.*--overwrite"):
         read_run(tmp_path / "run.json")
 
 
-# --- going on ---
+# --- resuming ---
 
 
-def test_a_run_with_the_same_settings_goes_on(folder, tmp_path):
+def test_a_run_with_the_same_settings_resumes(folder, tmp_path):
     now = record(tmp_path / "videos")
     earlier = earlier_run(folder, now, overwrite=False)
     assert earlier["path"].tolist() == ["d/s/c_3.npz"]
@@ -168,21 +168,21 @@ def test_inputs_and_note_of_the_earlier_run_are_kept(folder, tmp_path):
     [("method", "tvl1"), ("weights", "a"), ("weights_sha256", "0"), ("align", "mediapipe"), ("size", 65),
      ("stabilize", True), ("face", "left"), ("apex", "strain"), ("apex_flow", {"method": "dis"})],
 )  # fmt: skip
-def test_each_other_setting_is_refused_by_name(folder, tmp_path, name, value):
-    was = {**MADE_WITH, "face": "largest"}[name]
+def test_a_different_setting_is_refused_by_name(folder, tmp_path, name, value):
+    was = {**RECORDED, "face": "largest"}[name]
     words = re.escape(f"made with {name} {was!r}, now {value!r}; choose another --out, or --overw")
     with pytest.raises(ValueError, match=words):
         earlier_run(folder, record(tmp_path / "videos", **{name: value}), overwrite=False)
 
 
-def test_a_folder_from_before_the_choice_of_apex_is_gone_on_with(folder, tmp_path):
+def test_a_record_without_an_apex_search_can_be_resumed(folder, tmp_path):
     run = json.loads((folder / "run.json").read_text())
     del run["apex"], run["apex_flow"]
     (folder / "run.json").write_text(json.dumps(run))
     assert len(earlier_run(folder, record(tmp_path / "videos"), overwrite=False)) == 1
 
 
-def test_other_videos_of_the_same_database_are_refused_while_the_first_are_there(folder, tmp_path):
+def test_other_videos_of_the_same_database_are_refused_while_the_first_exist(folder, tmp_path):
     (tmp_path / "more").mkdir()
     with pytest.raises(
         ValueError, match=r"holds flows of 'd' from .*videos, not .*more; .* in labels\.csv, or --overwrite$"
@@ -194,20 +194,20 @@ def test_other_videos_of_the_same_database_are_refused_while_the_first_are_there
 
 def test_overwrite_removes_the_flows_and_their_table_and_nothing_else(folder, tmp_path):
     (folder / "mine.txt").write_text("kept")
-    out_there = tmp_path / "c_3.npz"
-    out_there.write_bytes(b"kept")
+    outside = tmp_path / "c_3.npz"
+    outside.write_bytes(b"kept")
     rows = [table(), table(path="d/s/b_1.npz", clip="b", status="no_face"), table(path="../c_3.npz", clip="a")]
     write_samples(pd.concat(rows), folder / "samples.csv")
     (folder / "d/s/b_1.npz").write_bytes(b"kept")
     assert len(earlier_run(folder, record(tmp_path / "videos", size=65), overwrite=True)) == 0
     left = sorted(path.name for path in folder.rglob("*") if path.is_file())
     assert left == ["b_1.npz", "mine.txt", "run.json"]
-    assert out_there.exists()
+    assert outside.exists()
     (folder / "run.json").unlink()
     assert len(earlier_run(folder, record(tmp_path / "videos"), overwrite=False)) == 0
 
 
-def test_a_folder_of_something_else_is_left_alone_unless_told(folder, tmp_path):
+def test_a_folder_with_other_files_is_refused_without_overwrite(folder, tmp_path):
     refuse_foreign(folder, overwrite=False)
     refuse_foreign(tmp_path / "none", overwrite=False)
     with pytest.raises(ValueError, match="is not empty and not a flow folder"):
@@ -215,25 +215,25 @@ def test_a_folder_of_something_else_is_left_alone_unless_told(folder, tmp_path):
     refuse_foreign(tmp_path, overwrite=True)
 
 
-def test_the_command_is_as_it_was_typed(tmp_path, monkeypatch):
+def test_the_command_is_recorded_as_typed(tmp_path, monkeypatch):
     monkeypatch.setattr("sys.argv", ["/bin/mer", "extract-flow", "videos"])
     assert record(tmp_path)["command"] == ["mer", "extract-flow", "videos"]
 
 
-def test_a_run_that_was_killed_before_its_table_was_written_goes_on(folder, tmp_path):
+def test_a_run_killed_before_its_table_was_written_resumes(folder, tmp_path):
     (folder / "samples.csv").unlink()
     for overwrite in (False, True):
         assert len(earlier_run(folder, record(tmp_path / "videos"), overwrite)) == 0
 
 
-def test_overwrite_does_not_mind_a_flow_that_is_gone(folder, tmp_path):
+def test_overwrite_accepts_a_missing_flow(folder, tmp_path):
     (folder / "d/s/c_3.npz").unlink()
     assert len(earlier_run(folder, record(tmp_path / "videos"), overwrite=True)) == 0
     assert not (folder / "samples.csv").exists()
 
 
 @pytest.mark.parametrize("left_out", ["note", "inputs"])
-def test_a_record_that_knows_less_is_gone_on_from(folder, tmp_path, left_out):
+def test_a_record_without_note_or_inputs_can_be_resumed(folder, tmp_path, left_out):
     old = json.loads((folder / "run.json").read_text())
     del old[left_out]
     (folder / "run.json").write_text(json.dumps(old))

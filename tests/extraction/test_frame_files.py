@@ -15,7 +15,7 @@ def still(onset: np.ndarray, apex: np.ndarray) -> np.ndarray:
     return np.zeros((*onset.shape[:2], 2), np.float32)
 
 
-def test_a_clip_comes_back_in_gray(tmp_path):
+def test_a_clip_is_stored_in_gray(tmp_path):
     rng = np.random.default_rng(0)
     crops = rng.integers(0, 256, (5, 64, 64, 3)).astype(np.uint8)
     save_clip(tmp_path / "c_0.npz", crops)
@@ -30,7 +30,7 @@ def test_a_clip_comes_back_in_gray(tmp_path):
         load_clip(tmp_path / "other.npz")
 
 
-def test_of_a_long_clip_equally_spaced_frames_are_kept():
+def test_a_long_clip_keeps_equally_spaced_frames():
     np.testing.assert_array_equal(frames_to_keep(np.arange(9)), np.arange(9))
     kept = frames_to_keep(np.arange(1000))
     assert (len(kept), kept[0], kept[-1]) == (128, 0, 999)
@@ -50,11 +50,11 @@ def test_from_videos_to_a_classifier_of_frames(sample_videos, tmp_path):
     assert not len(result.failed)
     clip_path(flows / first["path"]).unlink()
     assert "extract with --clips" in evaluate(flows, model="svm-3dhog", seeds=1).failed["message"].iloc[0]
-    extract_flow(sample_videos, flows, method=still, clips=True)  # makes again what lacks its clip
+    extract_flow(sample_videos, flows, method=still, clips=True)  # repeats clips without frames
     np.testing.assert_array_equal(load_clip(flows / first["path"]), frames)
 
 
-def test_onset_and_apex_come_back_in_color(tmp_path):
+def test_onset_and_apex_are_stored_in_color(tmp_path):
     pair = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype(np.uint8)
     save_pair(tmp_path / "c_0.npz", *pair)
     assert pair_path(tmp_path / "c_0.npz") == tmp_path / "c_0.pair.npz"
@@ -67,7 +67,7 @@ def test_onset_and_apex_come_back_in_color(tmp_path):
 
 
 @pytest.mark.slow
-def test_from_videos_to_a_network_that_learns_end_to_end(sample_videos, tmp_path):
+def test_from_videos_to_an_end_to_end_network(sample_videos, tmp_path):
     flows, few = tmp_path / "flows", partial(MODELS["end-to-end"], epochs=2, tuning_epochs=1)
     extract_flow(sample_videos, flows, method=still, size=64, pairs=True)
     first = read_samples(flows).iloc[0]
@@ -79,13 +79,11 @@ def test_from_videos_to_a_network_that_learns_end_to_end(sample_videos, tmp_path
     assert result.settings["sees"] == "onset and apex in color"
     assert result.settings["pretrained"].startswith("decflow, a flow network: Synthetic pairs alone")
     assert set(result.predictions["oracle_epoch"]) <= {1, 2, 3}
-    together = evaluate(
-        flows, model=few, seeds=1, oracle_epoch=True, workers=2
-    )  # in processes that have loaded nothing
+    together = evaluate(flows, model=few, seeds=1, oracle_epoch=True, workers=2)  # in new processes
     pd.testing.assert_frame_equal(together.predictions, result.predictions)
     pair_path(flows / first["path"]).unlink()
     assert "extract with --pairs" in evaluate(flows, model=few, seeds=1).failed["message"].iloc[0]
-    extract_flow(sample_videos, flows, method=still, size=64, pairs=True)  # makes again what lacks its pair
+    extract_flow(sample_videos, flows, method=still, size=64, pairs=True)  # repeats clips without a pair
     np.testing.assert_array_equal(load_pair(flows / first["path"]), pair)
     extract_flow(sample_videos, flows, method=still, size=96, overwrite=True)
     assert not pair_path(flows / first["path"]).exists()

@@ -1,4 +1,4 @@
-"""Motion of a face, drawn as numbers: no picture is needed to tell what counts as an expression."""
+"""Synthetic motion of a face, as numbers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def bump(n: int, onset: int, apex: int, offset: int) -> np.ndarray:
 
 
 def motion(courses: dict[str, np.ndarray], n: int = 600, rate: float = 30.0, noise: float = 0.05) -> Motion:
-    """Motion whose regions go up or down together with these courses `(n,)`, per cent; `head` moves all of the head."""
+    """Motion of regions along the given courses `(n,)`, percent; `head` moves the whole head."""
     rng = np.random.default_rng(0)
     sites = rng.normal(0, noise, (n, len(POINTS), 2))
     head = rng.normal(0, noise, (n, len(HEAD_POINTS), 2))

@@ -30,7 +30,7 @@ def test_tables_page_and_flow_folder_are_written(found):
         assert (found.folder / path).samefile(found.folder / "flows" / inside)
 
 
-def test_units_and_emotion_are_those_of_the_flow_that_was_written(found):
+def test_units_and_emotion_are_read_from_the_written_flow(found):
     row = found.intervals.iloc[1]
     flow = load_flow(found.folder / row["path"])
     read = action_units(flow.expression, row["scale"], crop="aligned")
@@ -41,7 +41,7 @@ def test_units_and_emotion_are_those_of_the_flow_that_was_written(found):
     assert [row[f"p_{name}"] for name in chances] == pytest.approx(list(chances.values()), abs=1e-3)
 
 
-def test_the_record_repeats_it_and_says_what_read_it(found):
+def test_the_record_holds_command_and_model(found):
     record = json.loads((found.folder / "run.json").read_text())
     assert record["command"].startswith("mer analyze ")
     assert "--method farneback" in record["command"]
@@ -54,7 +54,7 @@ def test_the_record_repeats_it_and_says_what_read_it(found):
     assert page.count("data:image/jpeg") > 20
 
 
-def test_units_beyond_what_the_readout_can_tell_are_said_to_be(found, sample_videos, tmp_path):
+def test_saturated_units_are_reported(found, sample_videos, tmp_path):
     assert "action units are at maximum intensity" not in found.report.read_text(encoding="utf-8")
     with patch(
         "mer.spotting.analyze_video.action_units", lambda *_, **__: dict.fromkeys(("2", "L6", "R6", "12", "25"), 1.0)
@@ -63,7 +63,7 @@ def test_units_beyond_what_the_readout_can_tell_are_said_to_be(found, sample_vid
     assert "4 action units are at maximum intensity" in strong.report.read_text(encoding="utf-8")
 
 
-def test_flow_is_what_extraction_makes_of_the_same_marks(found, tmp_path):
+def test_the_flow_equals_that_of_extraction(found, tmp_path):
     from mer.extraction.extract import extract_flow
 
     video = json.loads((found.folder / "run.json").read_text())["video"]["path"]
@@ -73,7 +73,14 @@ def test_flow_is_what_extraction_makes_of_the_same_marks(found, tmp_path):
         assert np.allclose(load_flow(tmp_path / path).facial, load_flow(found.folder / own).facial, atol=1e-4)
 
 
-def test_nothing_found_is_said_with_the_curve_and_old_flows_go(sample_videos, tmp_path):
+def test_without_a_face_in_the_onset_the_tracked_face_is_used(sample_videos, tmp_path):
+    with patch("mer.extraction.expression.detect_faces", lambda *_: []):
+        hidden = analyzed(sample_videos, tmp_path, with_faces=False)
+    assert hidden.intervals["status"].tolist() == ["ok", "ok"]
+    assert load_flow(hidden.folder / hidden.intervals["path"][0]).mask.any()
+
+
+def test_without_expressions_the_report_shows_the_curve_and_old_flows_are_removed(sample_videos, tmp_path):
     analyzed(sample_videos, tmp_path)
     assert list((tmp_path / "out/flows").rglob("*.npz"))
     nothing = analyzed(sample_videos, tmp_path, marks=(), with_faces=False)
@@ -85,7 +92,7 @@ def test_nothing_found_is_said_with_the_curve_and_old_flows_go(sample_videos, tm
     assert "--no-faces" in nothing.record["command"]
 
 
-def test_a_second_face_is_told_and_no_face_refused(found, sample_videos, tmp_path):
+def test_a_second_face_is_noted_and_no_face_refused(found, sample_videos, tmp_path):
     with patch("mer.spotting.analyze_video._count_faces", lambda *_: 2):
         several = analyzed(sample_videos, tmp_path, marks=(), with_faces=False)
     assert "The video shows 2 faces. The largest one" in several.record["notes"][0]
@@ -101,7 +108,7 @@ def test_a_second_face_is_told_and_no_face_refused(found, sample_videos, tmp_pat
 
 
 @pytest.mark.slow
-def test_a_fitted_model_reads_with_its_own_settings_and_its_score_is_shown(sample_videos, tmp_path):
+def test_a_fitted_model_uses_its_own_settings_and_its_score_is_shown(sample_videos, tmp_path):
     from mer.evaluation.train_classifier import train_classifier
     from mer.extraction.extract import extract_flow
 
@@ -117,7 +124,7 @@ def test_a_fitted_model_reads_with_its_own_settings_and_its_score_is_shown(sampl
 
 @pytest.mark.slow
 @pytest.mark.assets
-def test_videos_of_people_and_of_nobody(assets, tmp_path):
+def test_real_videos_with_and_without_a_face(assets, tmp_path):
     found = analyze(assets / "videos/single_face.mp4", tmp_path / "one", method="dis", with_faces=False)
     assert (found.intervals["status"] == "ok").all()
     assert "data:image/jpeg" in found.report.read_text(encoding="utf-8")

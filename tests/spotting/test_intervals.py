@@ -21,7 +21,7 @@ def talk(depth: float = 2.0) -> np.ndarray:
 @pytest.mark.parametrize(
     ("onset", "apex", "offset", "kind"), [(300, 305, 312, "micro"), (300, 306, 314, "micro"), (280, 310, 350, "macro")]
 )
-def test_an_expression_is_found_where_it_is(onset: int, apex: int, offset: int, kind: str) -> None:
+def test_an_expression_is_found_at_its_frames(onset: int, apex: int, offset: int, kind: str) -> None:
     _, intervals = find_intervals(motion({"brows": 1.5 * bump(N, onset, apex, offset)}))
     assert len(intervals) == 1
     row = intervals.iloc[0]
@@ -31,43 +31,45 @@ def test_an_expression_is_found_where_it_is(onset: int, apex: int, offset: int, 
     assert row["apex_time"] == pytest.approx(row["apex"] / 30, abs=0.02)
 
 
-def test_a_smile_that_fills_most_of_a_short_clip() -> None:
+def test_a_smile_that_fills_most_of_a_short_clip_is_found() -> None:
     t = np.arange(72)
     _, intervals = find_intervals(motion({"mouth": 8 * np.clip((t - 12) / 14, 0, 1)}, n=72))
     assert intervals["kind"].tolist() == ["macro"]
     assert abs(intervals["onset"][0] - 12) <= 3
 
 
-def test_a_face_at_rest_shows_none() -> None:
+def test_a_face_at_rest_shows_no_expression() -> None:
     curve, intervals = find_intervals(motion({}))
     assert intervals.empty
     assert curve["strength"].max() < THRESHOLD
     assert list(curve) == ["frame", "time", "brows", "eyes", "nose", "mouth", "whole", "strength"]
 
 
-def test_blinks_are_no_expressions() -> None:
+def test_blinks_are_not_expressions() -> None:
     _, intervals = find_intervals(motion({"eyes": blinks(), "brows": 0.2 * blinks()}))
     assert intervals.empty
 
 
-def test_speech_is_none_and_a_brow_raised_in_it_is_one() -> None:
+def test_speech_is_not_an_expression_but_a_raised_brow_in_it_is() -> None:
     assert find_intervals(motion({"mouth": talk()}))[1].empty
     _, intervals = find_intervals(motion({"mouth": talk(), "brows": 1.5 * bump(N, 300, 306, 313)}))
     assert len(intervals) == 1
     assert abs(intervals["apex"][0] - 306) <= 1
 
 
-def test_what_a_nod_leaves_in_the_expression_flow_is_none() -> None:
+def test_the_residual_motion_of_a_nod_is_not_an_expression() -> None:
     nod = 40 * bump(N, 300, 310, 322)
     assert find_intervals(motion({"head": nod, "nose": 0.03 * nod, "mouth": 0.03 * nod}))[1].empty
-    assert len(find_intervals(motion({"nose": 0.03 * nod, "mouth": 0.03 * nod}))[1]) == 1  # without the head, it is
+    assert (
+        len(find_intervals(motion({"nose": 0.03 * nod, "mouth": 0.03 * nod}))[1]) == 1
+    )  # it is one if the head is still
 
 
-def test_a_slow_drift_is_none() -> None:
+def test_a_slow_drift_is_not_an_expression() -> None:
     assert find_intervals(motion({"brows": np.linspace(0, 2, N)}))[1].empty
 
 
-def test_a_face_that_is_lost_leaves_a_gap_and_the_rest_is_searched() -> None:
+def test_a_lost_face_leaves_a_gap_and_the_rest_is_searched() -> None:
     moved = motion({"brows": 1.5 * bump(N, 300, 306, 313)})
     moved.sites[100:140], moved.head[100:140] = np.nan, np.nan
     curve, intervals = find_intervals(moved)
@@ -76,7 +78,7 @@ def test_a_face_that_is_lost_leaves_a_gap_and_the_rest_is_searched() -> None:
     assert abs(intervals["apex"][0] - 306) <= 1
 
 
-def test_frame_numbers_are_the_videos_where_every_seventh_was_looked_at() -> None:
+def test_frame_numbers_are_those_of_the_video_if_every_seventh_is_sampled() -> None:
     moved = motion({"brows": 1.5 * bump(N, 300, 306, 313)})
     numbers = moved.numbers * 7 + 11
     shifted = type(moved)(numbers, moved.times, moved.rate, moved.sites, moved.head, moved.keys)
@@ -85,7 +87,7 @@ def test_frame_numbers_are_the_videos_where_every_seventh_was_looked_at() -> Non
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 5])
-def test_very_short_videos_have_none(n: int) -> None:
+def test_very_short_videos_have_no_expression(n: int) -> None:
     curve, intervals = find_intervals(motion({}, n=n))
     assert len(curve) == n
     assert intervals.empty

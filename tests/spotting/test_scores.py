@@ -56,16 +56,16 @@ def test_the_whole_database_is_one_long_video() -> None:
     assert (row["recall"], row["precision"], row["f1"]) == (1 / 4, 1 / 2, pytest.approx(2 / 6))
 
 
-def test_nothing_at_all_scores_zero() -> None:
+def test_empty_tables_score_zero() -> None:
     assert score(match(table([]), table([])))["f1"].tolist() == [0.0, 0.0, 0.0]
 
 
-def test_a_threshold_that_cannot_be() -> None:
+def test_an_invalid_threshold_is_refused() -> None:
     with pytest.raises(ValueError, match="overlap is 0"):
         match(table([]), table([]), 0)
 
 
-def test_recognition_is_of_true_positives_and_classes_alone() -> None:
+def test_recognition_is_scored_on_true_positives_with_a_class() -> None:
     truth = table(
         [("a", "v", 100 * i, 100 * i + 9, "micro") for i in range(6)],
         label=["negative", "negative", "positive", "surprise", None, "negative"],
@@ -74,10 +74,10 @@ def test_recognition_is_of_true_positives_and_classes_alone() -> None:
         [("a", "v", 100 * i, 100 * i + 9, "micro") for i in range(5)],
         prediction=["negative", "positive", "positive", "negative", "negative"],
     )
-    told = score_recognition(match(truth, spotted), ("negative", "positive", "surprise"))
+    scores = score_recognition(match(truth, spotted), ("negative", "positive", "surprise"))
     # Of four: negative precision 1/2, recall 1/2; positive 1/2, 1; surprise 0, 0.
     p, r = (1 / 2 + 1 / 2 + 0) / 3, (1 / 2 + 1 + 0) / 3
-    assert told["n"] == 4
-    assert told["f1"] == pytest.approx(2 * p * r / (p + r))
-    assert told["uf1"] == pytest.approx((1 / 2 + 2 / 3 + 0) / 3)
-    assert told["uar"] == pytest.approx(r)
+    assert scores["n"] == 4
+    assert scores["f1"] == pytest.approx(2 * p * r / (p + r))
+    assert scores["uf1"] == pytest.approx((1 / 2 + 2 / 3 + 0) / 3)
+    assert scores["uar"] == pytest.approx(r)

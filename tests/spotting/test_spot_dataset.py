@@ -1,4 +1,4 @@
-"""Folders of videos: what is read, written and taken up again; the spotting itself is drawn."""
+"""Folders of videos: reading, writing, resuming. Spotting itself is replaced."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def videos(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """`spot` without any video: an expression at frame 306 of each; the names of the videos that were spotted."""
+    """Replaces `spot`: each video has an expression at frame 306. Returns the names of the spotted videos."""
     seen: list[str] = []
 
     def drawn(video: str, **settings: object) -> Spotting:
@@ -66,7 +66,7 @@ def test_a_folder_of_videos_is_spotted_and_scored(videos: Path, calls: list[str]
     assert scores.loc["overall", ["tp", "fp", "fn"]].tolist() == [1, 1, 1]
 
 
-def test_it_goes_on_where_it_stopped(videos: Path, calls: list[str], tmp_path: Path) -> None:
+def test_a_second_run_resumes(videos: Path, calls: list[str], tmp_path: Path) -> None:
     label(videos, kind=["micro", "macro"])
     spot_folder(videos, tmp_path / "out")
     assert len(calls) == 2
@@ -78,14 +78,14 @@ def test_it_goes_on_where_it_stopped(videos: Path, calls: list[str], tmp_path: P
         spot_folder(videos, tmp_path / "out", rate=25)
 
 
-def test_a_broken_video_is_listed_and_the_others_go_on(videos: Path, calls: list[str], tmp_path: Path) -> None:
+def test_a_broken_video_does_not_stop_the_others(videos: Path, calls: list[str], tmp_path: Path) -> None:
     (videos / "a" / "broken.mp4").touch()
     table = spot_folder(videos, tmp_path / "out").set_index(["subject", "clip"])
     assert table.loc[("a", "broken"), "status"] == "unreadable"
     assert (table["status"] == "ok").sum() == 2
 
 
-def test_labels_that_cannot_tell_micro_from_macro(videos: Path, calls: list[str], tmp_path: Path) -> None:
+def test_labels_without_kind_and_rate_are_refused(videos: Path, calls: list[str], tmp_path: Path) -> None:
     label(videos)
     with pytest.raises(SamplesError, match="needs a column kind"):
         spot_folder(videos, tmp_path / "out")

@@ -10,7 +10,7 @@ import mer
 from mer.spotting.spot_video import spot
 
 
-def test_a_folder_of_frames_needs_its_rate(tmp_path: Path, astronaut: np.ndarray) -> None:
+def test_a_folder_of_frames_needs_a_frame_rate(tmp_path: Path, astronaut: np.ndarray) -> None:
     image = cv2.resize(astronaut, (160, 160), interpolation=cv2.INTER_AREA)[..., ::-1]
     for number in range(5, 17):
         cv2.imwrite(str(tmp_path / f"img{number}.png"), image)
@@ -36,13 +36,13 @@ def test_a_folder_of_frames_needs_its_rate(tmp_path: Path, astronaut: np.ndarray
         ({"fps": 30, "rate": 1}, "rate is 1"),
     ],
 )
-def test_settings_that_cannot_be(tmp_path: Path, settings: dict, message: str) -> None:
+def test_invalid_settings_are_refused(tmp_path: Path, settings: dict, message: str) -> None:
     cv2.imwrite(str(tmp_path / "img1.png"), np.zeros((64, 64, 3), np.uint8))
     with pytest.raises(ValueError, match=message):
         spot(tmp_path, **settings)
 
 
-def test_a_video_without_a_face(tmp_path: Path) -> None:
+def test_a_video_without_a_face_has_no_intervals(tmp_path: Path) -> None:
     for number in range(3):
         cv2.imwrite(str(tmp_path / f"img{number}.png"), np.zeros((64, 64, 3), np.uint8))
     found = spot(tmp_path, fps=30)

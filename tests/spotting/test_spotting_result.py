@@ -38,7 +38,7 @@ def test_scores_of_each_database_and_of_all(spotted: Path) -> None:
     assert "casme-sq has 1 macro-expressions here, 300 were published" in result.notes
 
 
-def test_what_is_saved(spotted: Path, tmp_path: Path) -> None:
+def test_the_files_of_a_result(spotted: Path, tmp_path: Path) -> None:
     folder = evaluate_spotting(spotted, "megc2020-spotting").save(tmp_path / "result")
     assert {path.name for path in folder.iterdir()} == {
         "scores.csv", "scores.json", "matches.csv", "casme-sq.log.txt", "samm-lv.log.txt",
@@ -54,14 +54,14 @@ def test_strs_is_the_product_of_spotting_and_recognition(spotted: Path) -> None:
     assert row["strs"] == pytest.approx(spot * 2 * p * r / (p + r))
 
 
-def test_strs_without_emotions_says_what_to_do(spotted: Path) -> None:
+def test_strs_needs_predictions(spotted: Path) -> None:
     table = pd.read_csv(spotted / "spotted.csv").drop(columns="prediction")
     table.to_csv(spotted / "spotted.csv", index=False)
     with pytest.raises(ProtocolError, match="mer spot VIDEOS --model FILE"):
         evaluate_spotting(spotted, "strs")
 
 
-def test_folders_and_protocols_that_do_not_fit(spotted: Path, tmp_path: Path) -> None:
+def test_invalid_folders_and_protocols_are_refused(spotted: Path, tmp_path: Path) -> None:
     with pytest.raises(ProtocolError, match="not a spotting protocol"):
         evaluate_spotting(spotted, "loso")
     with pytest.raises(ProtocolError, match=r"truth\.csv is missing"):
@@ -75,6 +75,6 @@ def test_folders_and_protocols_that_do_not_fit(spotted: Path, tmp_path: Path) ->
         evaluate_spotting(spotted)
 
 
-def test_a_protocol_of_spotting_takes_no_flow_folder() -> None:
+def test_a_spotting_protocol_refuses_a_flow_folder() -> None:
     with pytest.raises(ProtocolError, match="mer spot VIDEOS"):
         PROTOCOLS["megc2020-spotting"].select(pd.DataFrame({"dataset": [], "label": [], "aus": []}))
