@@ -95,8 +95,8 @@ def evaluate(
     print_result(result)
     typer.echo(f"report: {page}")
     for clip in result.failed.to_dict("records"):
-        where = "/".join(str(clip[key]) for key in ("dataset", "subject", "clip"))
-        typer.echo(f"{where}: {clip['status']}: {clip['message']}", err=True)
+        name = "/".join(str(clip[key]) for key in ("dataset", "subject", "clip"))
+        typer.echo(f"{name}: {clip['status']}: {clip['message']}", err=True)
     raise typer.Exit(1 if len(result.failed) else 0)
 
 
@@ -139,12 +139,12 @@ def print_result(result: Result) -> None:
     if not console.is_terminal:
         console.width = 120
     style = box.SIMPLE_HEAD if console.is_terminal else None
-    gap = " " if console.width >= 100 else "\n"  # on a narrow terminal, the interval goes below its score
+    separator = " " if console.width >= 100 else "\n"  # on a narrow terminal, the interval goes below its score
 
     if result.run.get("note"):
         console.print(f"About these data: {result.run['note']}", markup=False)
     if result.protocol.units:
-        console.print(_unit_table(result, Table(title=str(result), box=style), gap))
+        console.print(_unit_table(result, Table(title=str(result), box=style), separator))
         console.print("With 95 % confidence intervals over people. Failed clips count as wrong.\n", highlight=False)
         return
     scores = Table(
@@ -156,7 +156,7 @@ def print_result(result: Result) -> None:
         box=style,
     )
     for database, row in [("all", result.scores), *result.scores["databases"].items()]:
-        values = [gap.join(_with_interval(row[key], row[f"{key}_interval"])) for key in SCORES]
+        values = [separator.join(_with_interval(row[key], row[f"{key}_interval"])) for key in SCORES]
         scores.add_row(database, str(row["n"]), str(row["n_subjects"]), *values)
     if len(result.scores["databases"]) > 1:
         mean = result.scores["databases_mean"]
@@ -167,29 +167,29 @@ def print_result(result: Result) -> None:
     console.print("With 95 % confidence intervals over people. Failed clips count as wrong.", highlight=False)
     if "oracle" in result.scores:
         oracle = result.scores["oracle"]
-        found = ", ".join(f"{label} {oracle[key]:.3f} ({oracle[f'{key}_gain']:+.3f})" for key, label in SCORES.items())
-        console.print(f"{oracle['what']}: {found}.", highlight=False, markup=False)
+        epochs = ", ".join(f"{label} {oracle[key]:.3f} ({oracle[f'{key}_gain']:+.3f})" for key, label in SCORES.items())
+        console.print(f"{oracle['what']}: {epochs}.", highlight=False, markup=False)
     if len(result.chosen):
         for name in result.chosen.columns.drop(["fold", "seed"]):
-            often = ", ".join(f"{value} in {n}" for value, n in result.chosen[name].value_counts().items())
-            console.print(f"{name}, chosen on training people: {often} of {len(result.chosen)} folds", highlight=False)
+            counts = ", ".join(f"{value} in {n}" for value, n in result.chosen[name].value_counts().items())
+            console.print(f"{name}, chosen on training people: {counts} of {len(result.chosen)} folds", highlight=False)
     console.print()
 
-    counts = result.confusion_with_failed / result.runs
-    failed = [*result.classes, "failed"] if counts[:, -1].any() else list(result.classes)
-    over = f", mean over {result.runs} seeds" if result.runs > 1 else ""
-    confusion = Table("truth \\ answer", *failed, title=f"confusion matrix{over}", box=style)
-    for truth, line in zip(result.classes, counts):
-        confusion.add_row(truth, *(f"{value:.1f}".removesuffix(".0") for value in line[: len(failed)]))
+    mean_counts = result.confusion_with_failed / result.runs
+    columns = [*result.classes, "failed"] if mean_counts[:, -1].any() else list(result.classes)
+    seeds = f", mean over {result.runs} seeds" if result.runs > 1 else ""
+    confusion = Table("label \\ prediction", *columns, title=f"confusion matrix{seeds}", box=style)
+    for label, row in zip(result.classes, mean_counts):
+        confusion.add_row(label, *(f"{value:.1f}".removesuffix(".0") for value in row[: len(columns)]))
     console.print(confusion)
 
 
-def _unit_table(result: Result, table: Table, gap: str) -> Table:
+def _unit_table(result: Result, table: Table, separator: str) -> Table:
     for header in ("", "clips", "F1", "macro F1"):
         table.add_column(header)
     scores = result.scores
     for name, row in [("all", scores), *scores["databases"].items()]:
-        values = [gap.join(_with_interval(row[key], row[f"{key}_interval"])) for key in ("f1", "macro_f1")]
+        values = [separator.join(_with_interval(row[key], row[f"{key}_interval"])) for key in ("f1", "macro_f1")]
         table.add_row(name, str(row["n"]), *values)
     parts = [(f"AU {unit}", row) for unit, row in scores["units"].items()]
     for name, row in [*parts, ("always present", scores["constant"])]:
@@ -197,5 +197,5 @@ def _unit_table(result: Result, table: Table, gap: str) -> Table:
     return table
 
 
-def _with_interval(value: float, ends: list[float] | None) -> list[str]:
-    return [f"{value:.3f}", f"{ends[0]:.3f}-{ends[1]:.3f}"] if ends else [f"{value:.3f}"]
+def _with_interval(value: float, interval: list[float] | None) -> list[str]:
+    return [f"{value:.3f}", f"{interval[0]:.3f}-{interval[1]:.3f}"] if interval else [f"{value:.3f}"]
