@@ -1,11 +1,11 @@
-"""What is it worth to tune DecFlow on emotion labels, end to end?
+"""Benefit of tuning DecFlow on emotion labels, end to end.
 
     python benchmarks/end_to_end.py --work end_to_end_benchmark --out benchmarks/end_to_end.csv
 
-`mer synth --preset benchmark` renders people, whose onsets and apexes are kept (`mer extract-flow --pairs`). The same
-folds by person are then given to `end-to-end` with the flow network frozen, its last layers tuned, and all of it; and,
-beside it, to classifiers of the flow that the untuned network gives. **The people are synthetic**, and the network has
-been trained on others like them: the table tells ways of training apart, and says nothing about accuracy on people.
+`mer synth --preset benchmark` renders people, and `mer extract-flow --pairs` stores their onsets and apexes. On the
+same folds by person, the script evaluates `end-to-end` with a frozen flow network, tuned output layers, and all layers
+tuned, and classifiers of the flow of the untuned network. **All people are synthetic**, and DecFlow was trained on
+similar ones: the scores compare training methods and do not predict accuracy on real people.
 """
 
 from __future__ import annotations
@@ -33,37 +33,37 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=Path("end_to_end_benchmark"))
     parser.add_argument("--people", type=int, default=12)
-    parser.add_argument("--clips", type=int, default=4, help="of each person and class")
+    parser.add_argument("--clips", type=int, default=4, help="per person and class")
     parser.add_argument("--head-motion", type=float, default=2.0)
     parser.add_argument("--size", type=int, default=128, help="side of the crops, a multiple of 32")
     parser.add_argument("--folds", type=int, default=4, help="by person")
-    parser.add_argument("--epochs", type=int, default=5, help="in which the flow network learns along")
+    parser.add_argument("--epochs", type=int, default=5, help="of joint training with the flow network")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--out", type=Path, help="write the rows to this CSV file")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     settings = BenchmarkSettings(
-        people=given.people, clips=given.clips, head_motion=given.head_motion, seed=8, whole=False
+        people=arguments.people, clips=arguments.clips, head_motion=arguments.head_motion, seed=8, whole=False
     )
-    videos = make_benchmark(given.work / "videos", settings, given.workers)
-    flows = given.work / f"flows_{given.size}"
-    extract_flow(videos, flows, size=given.size, pairs=True, workers=given.workers)
-    (given.work / "folds.yaml").write_text(
-        f"title: Folds by person\nsource: this benchmark\nsplit: {{folds: {given.folds}}}\n"
+    videos = make_benchmark(arguments.work / "videos", settings, arguments.workers)
+    flows = arguments.work / f"flows_{arguments.size}"
+    extract_flow(videos, flows, size=arguments.size, pairs=True, workers=arguments.workers)
+    (arguments.work / "folds.yaml").write_text(
+        f"title: Folds by person\nsource: this benchmark\nsplit: {{folds: {arguments.folds}}}\n"
     )
-    protocol = read_protocol(given.work / "folds.yaml")
+    protocol = read_protocol(arguments.work / "folds.yaml")
 
     models: dict[str, Any] = {"svm-hoof": "svm-hoof", "symnet": "symnet"}
     for tuned in TUNED:
-        options = {"tuned": tuned, "tuning_epochs": given.epochs, "device": given.device}
+        options = {"tuned": tuned, "tuning_epochs": arguments.epochs, "device": arguments.device}
         models[f"end-to-end, {tuned}"] = partial(MODELS["end-to-end"], **options)
     rows, results = [], {}
     for name, model in models.items():
-        began = time.process_time()
-        result = evaluate(flows, protocol, model, seeds=given.seeds, workers=given.workers, track=track)
+        start = time.process_time()
+        result = evaluate(flows, protocol, model, seeds=arguments.seeds, workers=arguments.workers, track=track)
         results[name] = result
-        row = {"model": name, "seconds_a_fold": (time.process_time() - began) / (given.folds * given.seeds)}
+        row = {"model": name, "seconds_a_fold": (time.process_time() - start) / (arguments.folds * arguments.seeds)}
         for score in ("uf1", "accuracy"):
             row[score] = result.scores[score]
             row[f"{score}_low"], row[f"{score}_high"] = result.scores[f"{score}_interval"]
@@ -75,10 +75,10 @@ def main() -> None:
         print(pd.DataFrame(rows[-1:]).round(3).to_string(index=False), flush=True)
     table = pd.DataFrame(rows)
     print(
-        f"\n{given.people} people (synthetic), {given.folds} folds by person\n\n{table.round(3).to_string(index=False)}"
+        f"\n{arguments.people} people (synthetic), {arguments.folds} folds by person\n\n{table.round(3).to_string(index=False)}"
     )
-    if given.out:
-        table.to_csv(given.out, index=False, lineterminator="\n", float_format="%.4f")
+    if arguments.out:
+        table.to_csv(arguments.out, index=False, lineterminator="\n", float_format="%.4f")
 
 
 if __name__ == "__main__":

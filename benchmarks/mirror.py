@@ -1,12 +1,12 @@
-"""What it is worth to know that a face and its mirror image show the same emotion.
+"""Benefit of fitting a classifier to faces and their mirror images.
 
-    python benchmarks/mirror.py                                    # MakeHuman's faces and drawn ones
-    python benchmarks/mirror.py --ict ict_facekit_light.npz        # ICT-FaceKit's too
+    python benchmarks/mirror.py                                    # MakeHuman and drawn faces
+    python benchmarks/mirror.py --ict ict_facekit_light.npz        # also ICT-FaceKit
     python benchmarks/mirror.py --model ensemble --model symnet
 
-68 rendered people with 7 clips each, in the classes of the composite protocol, with the faults of estimated flow, as
-published images of 28 x 28 have them; eight folds by person. Half the people are of the face model or drawn, half a
-mixture of both. **Everything is synthetic**: the scores tell classifiers apart, and say nothing about real people.
+68 rendered people with 7 clips each, in the classes of the composite protocol, with degraded flow stored like published
+images of 28 x 28; eight folds by person. Half of the people are of the face model or drawn, half are mixtures. **All
+clips are synthetic**: the scores compare classifiers and do not predict accuracy on real people.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ PEOPLE, CLIPS, FOLDS = 68, 7, 8
 NAMES = ("svm-hoof", "svm-linear", "logistic", "ensemble", "ensemble without mirror images")
 
 
-def one_sided() -> Any:
-    """The members of `ensemble`, which see each clip as it is alone."""
+def without_mirror_images() -> Any:
+    """`ensemble` without mirror images."""
     model = ensemble()
     twins = model.steps[-1][1]
     return model.set_params(features=_First(model[0]), classifier=twins.classifier)
 
 
 class _First:
-    """The first half of the features: those of the face, without those of its mirror image."""
+    """The first half of the features, without those of the mirror image."""
 
     def __init__(self, features: Any) -> None:
         self.features = features
@@ -49,11 +49,11 @@ class _First:
 
 
 def score(name: str, X: np.ndarray, y: np.ndarray, owner: np.ndarray) -> float:
-    answers = np.empty(len(y), object)
+    predictions = np.empty(len(y), object)
     for train, test in GroupKFold(FOLDS).split(X, y, owner):
-        model = one_sided() if name == NAMES[-1] else new_model(name)
-        answers[test] = model.fit(X[train], y[train]).predict(X[test])
-    return float(f1_score(y, answers.astype(str), average="macro"))
+        model = without_mirror_images() if name == NAMES[-1] else new_model(name)
+        predictions[test] = model.fit(X[train], y[train]).predict(X[test])
+    return float(f1_score(y, predictions.astype(str), average="macro"))
 
 
 def main() -> None:

@@ -1,10 +1,10 @@
-"""The action-unit readout: fit it to rendered expressions, and measure it on faces that it has not seen.
+"""Errors of the action-unit readout on unseen rendered faces, and fitting of its weights.
 
-    python benchmarks/readout.py --ict ict_facekit_light.npz            # how far it errs
-    python benchmarks/readout.py --ict ict_facekit_light.npz --write    # and mer/readout/action_units.npz
+    python benchmarks/readout.py --ict ict_facekit_light.npz            # measure errors
+    python benchmarks/readout.py --ict ict_facekit_light.npz --write    # also write mer/models/action_units.npz
 
-Each unit is read on people of a face model that had no part in the fit, MakeHuman's for ICT-FaceKit's and the other way
-round, and on new people of both. Everything here is rendered: nothing says how well it reads people.
+The readout is tested on a face model that it was not fitted to (MakeHuman or ICT-FaceKit), and on new people of both
+models. All clips are rendered, so the errors do not predict accuracy on real people.
 """
 
 from __future__ import annotations
@@ -18,38 +18,38 @@ from mer.models.action_unit_reader import SIDED, SWAP, UNITS_READ, WEIGHTS, fit_
 from mer.synth import load_face_model
 from mer.synth.micro_flows import MicroFlows, micro_flows
 
-CLIPS = 16  # of a person
+CLIPS = 16  # per person
 
 
-def joined(parts: list[MicroFlows]) -> MicroFlows:
+def concatenate(parts: list[MicroFlows]) -> MicroFlows:
     columns = zip(*((p.flows, p.labels, p.intensities, p.motion, p.people) for p in parts))
     return MicroFlows(*(np.concatenate(column) for column in columns))
 
 
 def clips(models: list, people: int, seed: int) -> MicroFlows:
-    """Half of the people show units by chance, half expressions of the three classes."""
-    return joined([micro_flows(models, people // 2, CLIPS, seed + k, any_units=bool(k)) for k in (0, 1)])
+    """Half of the people show random units, half expressions of the three classes."""
+    return concatenate([micro_flows(models, people // 2, CLIPS, seed + k, any_units=bool(k)) for k in (0, 1)])
 
 
 def errors(rendered: MicroFlows, weights: np.ndarray) -> dict[str, tuple[float, float, float]]:
-    """Per unit, over clips and sides, in shares of the clip's strongest unit: correlation, area under the ROC curve of
-    the unit's presence, mean absolute error.
+    """Correlation, area under the ROC curve for the presence, and mean absolute error of each unit, over clips and
+    sides, in shares of the strongest unit of a clip.
     """
     from sklearn.metrics import roc_auc_score
 
     truth, read = targets_of(rendered.motion), read_units(rendered.flows, weights)
     read, true = (values / values.max(1, keepdims=True).clip(1e-6) for values in (read, truth))
-    out = {}
+    table = {}
     for unit in UNITS_READ:
         columns = [k for k, name in enumerate(SIDED) if name.lstrip("LR") == unit]
         r, t = read[:, columns].ravel(), true[:, columns].ravel()
-        clear = (t == 0) | (t > 0.3)
-        out[unit] = (
+        decided = (t == 0) | (t > 0.3)
+        table[unit] = (
             float(np.corrcoef(r, t)[0, 1]),
-            float(roc_auc_score(t[clear] > 0, r[clear])),
+            float(roc_auc_score(t[decided] > 0, r[decided])),
             float(np.abs(r - t).mean()),
         )
-    return out
+    return table
 
 
 def main() -> None:
@@ -63,7 +63,7 @@ def main() -> None:
     fitted = {name: clips(faces, arguments.people, 100 * k) for k, (name, faces) in enumerate(models.items())}
     unseen = clips([*models["makehuman"], *models["ict"]], arguments.people // 3, 900)
     weights = {name: fit_readout(part.flows, part.motion) for name, part in fitted.items()}
-    both = joined(list(fitted.values()))
+    both = concatenate(list(fitted.values()))
     weights["both"] = fit_readout(both.flows, both.motion)
     print(f"{len(both.people)} clips to fit, {len(unseen.people)} to test, {time.perf_counter() - start:.0f} s")
     tables = {

@@ -1,14 +1,14 @@
-"""Reading without any labeled data, tried where the truth is known: photographs moved by a face model, and TV-L1.
+"""Accuracy of zero-shot reading on photographs that were moved by a face model, with flow by TV-L1.
 
     python benchmarks/zero_shot.py --faces assets/faces/sfhq assets/faces/canada --ict ict_facekit_light.npz
-    python benchmarks/zero_shot.py ... --train          # also networks trained without the face model that is tested
-    python benchmarks/zero_shot.py --ict ict_facekit_light.npz --write     # the networks that come with mer
+    python benchmarks/zero_shot.py ... --train          # also train networks without the tested face model
+    python benchmarks/zero_shot.py --ict ict_facekit_light.npz --write     # train the networks shipped with mer
 
-A set has the clips of the composite protocol of MEGC 2019: 442 of 68 people in three databases, which differ in crop,
-noise, head motion and in how well the apex was found. Each person is a photograph; it is moved by the units that the
-person uses to show a class, by the head and by blinks; TV-L1 estimates the flow, and an image of 28 x 28 is made of it
-as published ones are. One label in ten says nothing about the face. Everything is rendered: the scores compare models,
-and say nothing about accuracy on people.
+A set imitates the composite protocol of MEGC 2019: 442 clips of 68 people in three databases, which differ in crop,
+noise, head motion and accuracy of the apex. Each person is a photograph, moved by the action units with which the
+person shows a class, by the head and by blinks. TV-L1 estimates the flow, which is stored like published images of 28 x
+28. One label in ten is random. All clips are synthetic: the scores compare models and do not predict accuracy on real
+people.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ from mer.synth.unit_motions import (
 )
 
 SIZE = 224
-# People, clips of each class, box, head motion, noise in gray levels, share of the motion that the apex shows.
+# People, clips of each class, box, head motion, noise in gray levels, range of the motion shown at the apex.
 DATABASES = {
     "smic": (16, (70, 51, 43), (-0.82, -0.55, 0.82, 1.30), 1.2, 3.0, (0.3, 1.0)),
     "casme2": (24, (88, 32, 25), (-0.78, -0.42, 0.78, 1.25), 0.5, 1.5, (0.8, 1.0)),
@@ -58,29 +58,30 @@ LABELS = list(CLASS_COUNTS)
 
 
 def find_faces(folders: list[Path]) -> list[tuple[Path, np.ndarray]]:
-    out = []
+    """Photographs and their landmarks `(478, 3)`."""
+    faces = []
     for folder in folders:
-        marks = json.loads((folder / "landmarks478.json").read_text())
-        out += [(folder / name, np.array(marks[name]["lm"], float)) for name in sorted(marks)]
-    return out
+        table = json.loads((folder / "landmarks478.json").read_text())
+        faces += [(folder / name, np.array(table[name]["lm"], float)) for name in sorted(table)]
+    return faces
 
 
 def make_set(
     faces: list[tuple[Path, np.ndarray]], person: str, models: dict, seed: int, motion: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Images less their median `(n, 28, 28, 2)`, classes `(n,)` and people `(n,)`; `motion` is the median of the
-    strongest motion of a clip, interocular distances.
+    """Flow images `(n, 28, 28, 2)`, classes `(n,)` and people `(n,)`; `motion` is the median over clips of the largest
+    motion, interocular distances.
     """
     rng = np.random.default_rng(seed)
-    order, taken = rng.permutation(len(faces)), 0
-    X, y, owner = [], [], []
+    order, used = rng.permutation(len(faces)), 0
+    X, y, owners = [], [], []
     for name, (people, counts, box, head, noise, shown) in DATABASES.items():
         labels = rng.permutation(np.repeat(LABELS, counts))
         who = rng.choice(people, len(labels), p=rng.dirichlet(np.full(people, 2.0)))
         for number in np.unique(who):
-            path, marks = faces[order[taken % len(faces)]]
-            taken += 1
-            picture = cv2.cvtColor(crop(cv2.imread(str(path)), align(marks, SIZE)), cv2.COLOR_BGR2GRAY)
+            path, landmarks = faces[order[used % len(faces)]]
+            used += 1
+            picture = cv2.cvtColor(crop(cv2.imread(str(path)), align(landmarks, SIZE)), cv2.COLOR_BGR2GRAY)
             motions = drawn_motions(rng) if person == "drawn" else face_motions(models[person], rng)
             own_box = np.array(box) + rng.normal(0, 0.03, 4)
             amount, restless = motion * np.exp(rng.normal(0, 0.4)), head * np.exp(rng.normal(0, 0.5))
@@ -93,8 +94,8 @@ def make_set(
                 flow += head_flow(motions, rng.normal(0, [0.01, 0.01, 0.006, 0.01, 0.01, 0.006]) * restless)
                 X.append(_estimated(picture, flow, own_box, noise, rng))
                 y.append(str(label))
-                owner.append(f"{name}/{number}")
-    return np.stack(X), np.array(y), np.array(owner)
+                owners.append(f"{name}/{number}")
+    return np.stack(X), np.array(y), np.array(owners)
 
 
 def _flow(motions: UnitMotions, units: np.ndarray, amount: float, rng: np.random.Generator) -> np.ndarray:
@@ -110,7 +111,7 @@ def _flow(motions: UnitMotions, units: np.ndarray, amount: float, rng: np.random
 def _estimated(
     picture: np.ndarray, flow: np.ndarray, box: np.ndarray, noise: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """What TV-L1 makes of the picture moved by `flow`, as a published image."""
+    """TV-L1 flow between a photograph and its copy moved by `flow`, stored like a published image."""
     move = cv2.resize(flow, (SIZE, SIZE), interpolation=cv2.INTER_CUBIC) * np.float32(CROP_SCALE * SIZE)
     y, x = np.mgrid[:SIZE, :SIZE].astype(np.float32)
     moved = cv2.remap(picture, x - move[..., 0], y - move[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
@@ -126,33 +127,39 @@ def _estimated(
     return as_8bit_image(cv2.resize(tvl1.calc(*frames, None), (28, 28), interpolation=cv2.INTER_AREA))
 
 
-def on_people_not_seen(make: object, X: np.ndarray, y: np.ndarray, owner: np.ndarray) -> float:
-    """UF1 of a model over ten folds by person, pooled."""
-    answers = np.empty(len(y), object)
+def score_on_unseen_people(make: object, X: np.ndarray, y: np.ndarray, owner: np.ndarray) -> float:
+    """Pooled UF1 of ten folds by person."""
+    predictions = np.empty(len(y), object)
     rows = X.reshape(len(X), -1)
     for train, test in GroupKFold(10).split(rows, y, owner):
-        answers[test] = new_model(make).fit(rows[train], y[train]).predict(rows[test])
-    return float(f1_score(y, answers.astype(str), average="macro", labels=LABELS))
+        predictions[test] = new_model(make).fit(rows[train], y[train]).predict(rows[test])
+    return float(f1_score(y, predictions.astype(str), average="macro", labels=LABELS))
 
 
 def _score(make: Callable[..., Pipeline], weights: Path, rows: np.ndarray, y: np.ndarray) -> float:
-    """UF1 of networks that have seen no clip of the set, adapted to all of them or to none."""
-    answers = make(weights=weights).fit(rows, y).predict(rows)
-    return float(f1_score(y, answers, average="macro", labels=LABELS))
+    """UF1 of networks trained on other data, adapted to all clips of the set or to none."""
+    predictions = make(weights=weights).fit(rows, y).predict(rows)
+    return float(f1_score(y, predictions, average="macro", labels=LABELS))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--faces", type=Path, nargs="*", default=[], help="folders with landmarks478.json")
     parser.add_argument("--ict", help="file or folder of ICT-FaceKit Light")
-    parser.add_argument("--moved-by", nargs="*", help="makehuman, ict or drawn; all by default")
-    parser.add_argument("--motion", type=float, default=0.01, help="0.02 makes an easy set")
-    parser.add_argument("--people", type=int, default=2800, help="rendered people to train on")
+    parser.add_argument("--moved-by", nargs="*", help="makehuman, ict or drawn (default: all)")
+    parser.add_argument("--motion", type=float, default=0.01, help="median largest motion; 0.02 is easy")
+    parser.add_argument("--people", type=int, default=2800, help="rendered people for training")
     parser.add_argument("--networks", type=int, default=3)
-    parser.add_argument("--train", action="store_true", help="also networks trained without the tested face model")
-    parser.add_argument("--write", type=Path, nargs="?", const=WEIGHTS, help=f"train on all; writes {WEIGHTS.name}")
-    parser.add_argument("--weights", type=Path, nargs="+", default=[], help="also score these networks, unchanged")
-    parser.add_argument("--seed", type=int, default=0, help="of --write; the same seed gives the same networks")
+    parser.add_argument("--train", action="store_true", help="also train networks without the tested face model")
+    parser.add_argument(
+        "--write",
+        type=Path,
+        nargs="?",
+        const=WEIGHTS,
+        help=f"train on all face models and write the weights (default: {WEIGHTS.name})",
+    )
+    parser.add_argument("--weights", type=Path, nargs="+", default=[], help="also score these networks")
+    parser.add_argument("--seed", type=int, default=0, help="for --write")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     models = {"makehuman": load_face_model("makehuman")}
@@ -177,7 +184,7 @@ def main() -> None:
         X, y, owner = make_set(faces, person, models, k, arguments.motion)
         print(f"{person}: {len(y)} clips of {len(set(owner))} people, {time.perf_counter() - start:.0f} s", flush=True)
         for name in ("svm-hoof", "zero-shot-strict", "zero-shot", "svm-hoof-synth"):
-            print(f"{person:18} {name:18} {on_people_not_seen(name, X, y, owner):.3f}", flush=True)
+            print(f"{person:18} {name:18} {score_on_unseen_people(name, X, y, owner):.3f}", flush=True)
         rows = X.reshape(len(X), -1)
         for weights in arguments.weights:
             for make in (zero_shot_strict, zero_shot):
