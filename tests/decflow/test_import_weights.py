@@ -15,7 +15,7 @@ from safetensors.torch import save
 from mer.decflow import import_weights
 from mer.decflow.import_weights import fetch
 from mer.decflow.weights import WeightsError, find_weights, list_weights
-from tests.decflow.test_weights import folder, run_command  # noqa: F401
+from tests.decflow.test_weights import run_command
 
 URL = "https://host/there.safetensors"
 DATA = save({"a": torch.zeros(3, 4), "bn.running_mean": torch.zeros(5)})
@@ -64,7 +64,7 @@ def serve(monkeypatch):
     return start
 
 
-def test_fetched_weights_are_found_by_name_with_a_card_computed_from_them(serve, folder):  # noqa: F811
+def test_fetched_weights_are_found_by_name_with_a_card_computed_from_them(serve, folder):
     serve({URL: DATA, "https://host/there.json": json.dumps({"licence": "CC0", "sha256": digest(DATA)}).encode()})
     shown = run_command(["fetch", URL, "--sha256", digest(DATA).upper()])
     assert shown.exit_code == 0, shown.output
@@ -74,7 +74,7 @@ def test_fetched_weights_are_found_by_name_with_a_card_computed_from_them(serve,
     assert "licence" not in card  # the published card is not covered by the hash of the weights
 
 
-def test_a_card_is_added_if_its_hash_is_given(serve, folder):  # noqa: F811
+def test_a_card_is_added_if_its_hash_is_given(serve, folder):
     published = json.dumps({"licence": "CC0", "sha256": digest(DATA), "name": "other"}).encode()
     serve({URL: DATA, "https://host/there.json": published})
     fetch(URL, digest(DATA), "got")
@@ -95,7 +95,7 @@ def test_a_card_is_added_if_its_hash_is_given(serve, folder):  # noqa: F811
         (None, "cannot be fetched"),
     ],
 )
-def test_nothing_is_kept_if_the_card_is_wrong(serve, folder, published, words):  # noqa: F811
+def test_nothing_is_kept_if_the_card_is_wrong(serve, folder, published, words):
     serve({URL: DATA} | ({} if published is None else {"https://host/there.json": published}))
     with pytest.raises(WeightsError, match=words):
         fetch(URL, digest(DATA), "got", digest(published or b""))
@@ -115,7 +115,7 @@ def test_nothing_is_kept_if_the_card_is_wrong(serve, folder, published, words): 
         (URL, digest(DATA), "../got", "no name for weights"),
     ],
 )
-def test_nothing_is_kept_of_a_wrong_file(serve, folder, url, expected, name, words):  # noqa: F811
+def test_nothing_is_kept_of_a_wrong_file(serve, folder, url, expected, name, words):
     redirect = {"https://host/redirect.safetensors": b"> http://host/there.safetensors"}
     server = serve({URL: DATA, "https://host/text.safetensors": b"no weights", **redirect})
     with pytest.raises(WeightsError, match=words):
@@ -124,12 +124,12 @@ def test_nothing_is_kept_of_a_wrong_file(serve, folder, url, expected, name, wor
     assert all(address.startswith("https://") for address in server.requested)
 
 
-def test_a_redirect_to_https_is_followed(serve, folder):  # noqa: F811
+def test_a_redirect_to_https_is_followed(serve, folder):
     serve({"https://mirror/x.safetensors": b"> " + URL.encode(), URL: DATA})
     assert fetch("https://mirror/x.safetensors", digest(DATA), "got").read_bytes() == DATA
 
 
-def test_a_file_over_the_limit_is_not_kept(serve, folder, monkeypatch):  # noqa: F811
+def test_a_file_over_the_limit_is_not_kept(serve, folder, monkeypatch):
     monkeypatch.setattr(import_weights, "LARGEST", len(DATA) - 1)
     serve({URL: DATA})
     with pytest.raises(WeightsError, match="is larger than"):
@@ -137,7 +137,7 @@ def test_a_file_over_the_limit_is_not_kept(serve, folder, monkeypatch):  # noqa:
     assert not list(folder.glob("*"))
 
 
-def test_wrong_weights_do_not_replace_older_ones(serve, folder):  # noqa: F811
+def test_wrong_weights_do_not_replace_older_ones(serve, folder):
     serve({URL: DATA})
     path = fetch(URL, digest(DATA), "got")
     card = path.with_suffix(".json").read_bytes()

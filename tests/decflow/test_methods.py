@@ -10,8 +10,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from mer.decflow.data.warped_photos import read_photos, warped_pair
 from mer.decflow.methods import decflow, decflow_paper
 from mer.decflow.networks import build
+from mer.decflow.weights import WeightsError, save_weights
+from tests.decflow.data.warped import QUIET
 from tests.decflow.test_paper import formula_weights
 
 
@@ -36,6 +39,21 @@ def test_inference_loads_no_training_code():
     assert done.stdout.strip() == "[]"
 
 
+def test_frames_of_any_size_have_no_expression_outside_the_face(faces, tmp_path, monkeypatch):
+    monkeypatch.setenv("MER_WEIGHTS", str(tmp_path))
+    torch.manual_seed(0)
+    save_weights(tmp_path / "decflow.safetensors", build("lite"), {})
+    pair = warped_pair(read_photos([faces], "train")[0], np.random.default_rng(0), 128, QUIET)
+    flow = decflow(pair.onset[:101, :97], pair.apex[:101, :97], landmarks=pair.landmarks)
+    assert flow.facial.shape == (101, 97, 2)
+    assert not flow.expression[flow.mask == 0].any()
+    assert np.abs(flow.facial - flow.head - flow.expression).max() < 1e-6
+    without = decflow(pair.onset, pair.apex)
+    assert without.mask.any()
+    with pytest.raises(ValueError, match="uint8"):
+        decflow(pair.onset[..., 0], pair.apex[..., 0])
+
+
 @pytest.mark.parametrize("size", [(64, 64), (75, 90)])
 def test_identical_frames_give_exactly_zero_flow(size):
     frame = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
@@ -44,6 +62,17 @@ def test_identical_frames_give_exactly_zero_flow(size):
         assert field.shape == (*size, 2)
         assert not field.any()
     assert flow.mask.any()
+
+
+def test_the_paper_method_takes_small_frames_and_names_missing_weights(tmp_path, monkeypatch):
+    monkeypatch.setenv("MER_WEIGHTS", str(tmp_path))
+    frame = np.zeros((90, 70, 3), np.uint8)
+    with pytest.raises(WeightsError, match="mer weights convert"):
+        decflow_paper(frame, frame)
+    save_weights(tmp_path / "decflow-paper.safetensors", build("paper"), {})
+    flow = decflow_paper(frame, frame, iterations=1)
+    assert flow.facial.shape == (90, 70, 2)
+    assert flow.mask.all()
 
 
 def paper_by_hand(weights, first, second, padding):

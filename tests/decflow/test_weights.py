@@ -16,10 +16,8 @@ from tests.decflow.test_paper import formula_weights
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    monkeypatch.setenv("MER_WEIGHTS", str(tmp_path / "mine"))
-    (tmp_path / "mine").mkdir()
-    return tmp_path / "mine"
+def _own_folder(folder):
+    """Tests do not read the weights of whoever runs them."""
 
 
 @pytest.fixture(scope="module")

@@ -339,7 +339,7 @@ ROWS += [
         (
             "`mer train decflow` killed at any moment",
             "`--resume` continues, bit for bit",
-            "tests/decflow/test_train.py",
+            "tests/decflow/test_training_loop.py",
         ),
     )
 ]
