@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mer.cli.options import DETECTORS, METHODS, Device, Face, Fps
+from mer.cli.options import DEFAULT_METHOD, DETECTORS, METHODS, Device, Face, Fps
 
 
 def analyze(
@@ -22,7 +22,7 @@ def analyze(
     ] = None,
     method: Annotated[
         str | None,
-        typer.Option(help=f"Optical-flow method: {METHODS}.", show_default="the model's own, or decflow"),
+        typer.Option(help=f"Optical-flow method: {METHODS}.", show_default=f"the model's own, or {DEFAULT_METHOD}"),
     ] = None,
     fps: Fps = None,
     face: Face = "largest",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mer.cli.options import METHODS, SPLITS, Device
+from mer.cli.options import DEFAULT_METHOD, METHODS, SPLITS, Device
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,7 +17,7 @@ def evaluate_flow(
     data: Annotated[Path, typer.Argument(help="A folder in FacialFlowNet's layout, such as one of `mer synth`.")],
     method: Annotated[
         list[str] | None,
-        typer.Option(help=f"Optical-flow method: {METHODS}. Repeat for several.", show_default="decflow"),
+        typer.Option(help=f"Optical-flow method: {METHODS}. Repeat for several.", show_default=DEFAULT_METHOD),
     ] = None,
     split: Annotated[str, typer.Option(help=f"Part of the data: {SPLITS}.")] = "test",
     limit: Annotated[int | None, typer.Option(min=1, help="Use this many pairs, evenly spread over the data.")] = None,
@@ -33,11 +33,11 @@ def evaluate_flow(
     Example: `mer evaluate-flow rendered/ --method decflow --method dis --method tvl1`
     """
     from mer.evaluation.flow_error import BANDS, COMPONENTS, evaluate_flow, summarize
-    from mer.extraction.methods import DEFAULT_METHOD
+    from mer.extraction import methods
     from mer.utils.atomic_files import write_whole
     from mer.utils.progress import track
 
-    rows = evaluate_flow(data, method or [DEFAULT_METHOD], split, limit=limit, device=device, track=track)
+    rows = evaluate_flow(data, method or [methods.DEFAULT_METHOD], split, limit=limit, device=device, track=track)
     if out is not None:
         with write_whole(out) as file:
             rows.to_csv(file, index=False, lineterminator="\n")

@@ -11,23 +11,26 @@ from typer.core import TyperCommand
 
 
 class Command(TyperCommand):
-    """A command whose help texts list names: `{module:ATTRIBUTE}` stands for those in a registry.
+    """A command whose help texts contain `{module:ATTRIBUTE}`, which stands for a value or the names in a registry.
 
-    The registry is imported only when the help is shown, so that `mer --help` stays fast.
+    The module is imported only when the help is shown, so that `mer --help` stays fast.
     """
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         for parameter in self.params:
-            if text := getattr(parameter, "help", None):
-                parameter.help = re.sub(r"{([\w.]+):(\w+)}", _names, text)  # type: ignore[attr-defined]
+            for attribute in ("help", "show_default"):
+                if isinstance(text := getattr(parameter, attribute, None), str):
+                    setattr(parameter, attribute, re.sub(r"{([\w.]+):(\w+)}", _names, text))
         super().format_help(ctx, formatter)
 
 
 def _names(match: re.Match[str]) -> str:
-    return ", ".join(getattr(import_module(match[1]), match[2]))
+    value = getattr(import_module(match[1]), match[2])
+    return value if isinstance(value, str) else ", ".join(value)
 
 
 METHODS = "{mer.extraction.methods:METHODS}"
+DEFAULT_METHOD = "{mer.extraction.methods:DEFAULT_METHOD}"
 DETECTORS = "{mer.face:DETECTORS}"
 FACES = "{mer.extraction.settings:FACES}"
 DATASETS = "{mer.datasets:DATASETS}"
@@ -36,7 +39,7 @@ COMPONENTS = "{mer.flow.files:COMPONENTS}"
 SPLITS = "{mer.datasets.person_split:SPLITS}"
 FACE_MODELS = "{mer.synth:FACE_MODELS}"
 
-Method = Annotated[str | None, typer.Option(help=f"Optical-flow method: {METHODS}.", show_default="decflow")]
+Method = Annotated[str | None, typer.Option(help=f"Optical-flow method: {METHODS}.", show_default=DEFAULT_METHOD)]
 Align = Annotated[str, typer.Option(help=f"Face detector: {DETECTORS}.")]
 Face = Annotated[str, typer.Option(help=f"Which face to use if there are several: {FACES}.")]
 Component = Annotated[str, typer.Option(help=f"Flow component that the classifier sees: {COMPONENTS}.")]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mer.cli.options import DATASETS, Align, Device, Face, Fps, Method
+from mer.cli.options import DATASETS, METHODS, Align, Device, Face, Fps
 
 
 def spot(
@@ -24,7 +24,10 @@ def spot(
         Path | None,
         typer.Option(help="For a folder of videos: classifier that names emotions, a file of `mer train classifier`."),
     ] = None,
-    method: Method = None,
+    method: Annotated[
+        str | None,
+        typer.Option(help=f"Optical-flow method: {METHODS}.", show_default="{mer.spotting.spot_video:METHOD}"),
+    ] = None,
     fps: Fps = None,
     rate: Annotated[
         float, typer.Option(help="Approximate frames per second to process; faster videos are subsampled.")

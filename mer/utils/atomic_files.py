@@ -63,8 +63,8 @@ def temporary_name(path: Path, ending: str) -> str:
 def remove_parts(path: str | Path) -> None:
     """Remove the temporary files that a killed run left in a folder and below it, or beside a single file.
 
-    Call it only with the lock on `path` (:mod:`mer.utils.folder_lock`). Subfolders with a lock file are skipped: they
-    belong to other runs, which may still be writing.
+    Call it only with the lock on `path` (:mod:`mer.utils.folder_lock`). Subfolders and files with a lock of their own
+    are skipped: they belong to other runs, which may still be writing.
     """
     path = Path(path)
     if not path.is_dir():
@@ -73,6 +73,8 @@ def remove_parts(path: str | Path) -> None:
         parts = []
         for folder, subfolders, names in os.walk(path):
             subfolders[:] = [name for name in subfolders if not os.path.exists(os.path.join(folder, name, LOCK))]
-            parts += [Path(folder, name) for name in names if name.startswith(".mer-") and name.endswith(".part")]
+            own = [name for name in names if name.startswith(".mer-")]
+            locked = {name.removesuffix("lock") for name in own if name.endswith("-lock")}
+            parts += [Path(folder, name) for name in own if name.endswith(".part") and name[:14] not in locked]
     for part in parts:
         part.unlink(missing_ok=True)

@@ -30,6 +30,7 @@ def test_help_shows_an_example(mer, command):
     status, out, _ = mer(command, "--help")
     assert status == 0
     assert f"mer {command}" in out.split("Example")[1]
+    assert "{mer" not in out
 
 
 def test_help_lists_every_command(mer):

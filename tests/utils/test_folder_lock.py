@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mer.utils.atomic_files import LOCK
+from mer.utils.atomic_files import LOCK, write_whole
 from mer.utils.folder_lock import FolderInUse, lock_file, lock_folder
 
 
@@ -53,8 +53,6 @@ def test_two_files_of_a_folder_can_be_written_at_once(tmp_path):
 
 
 def test_only_leftovers_of_this_file_are_removed(tmp_path, monkeypatch):
-    from mer.utils.atomic_files import write_whole
-
     monkeypatch.setattr(Path, "unlink", lambda self, missing_ok=False: None)
     for name in "ab":
         with pytest.raises(RuntimeError), write_whole(tmp_path / name):
@@ -63,3 +61,14 @@ def test_only_leftovers_of_this_file_are_removed(tmp_path, monkeypatch):
     assert len(list(tmp_path.glob("*.part"))) == 2
     with lock_file(tmp_path / "a"):
         assert len(list(tmp_path.glob("*.part"))) == 1
+        with lock_file(tmp_path / "b"), lock_folder(tmp_path):
+            pass
+        assert not list(tmp_path.glob("*.part"))
+
+
+def test_a_folder_lock_leaves_files_that_other_runs_write(tmp_path):
+    with lock_file(tmp_path / "model.npz"), write_whole(tmp_path / "model.npz") as file:
+        file.write("half")
+        with lock_folder(tmp_path):
+            pass
+    assert (tmp_path / "model.npz").read_text() == "half"
