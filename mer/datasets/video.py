@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
@@ -106,7 +106,7 @@ def open_clip(path: str | Path) -> Clip:
 # --- folders of frames ---
 
 
-def frame_files(folder: Path) -> dict[int, Path]:
+def frame_files(folder: Path, suffixes: Collection[str] = IMAGE_SUFFIXES) -> dict[int, Path]:
     """Frame number -> file, ascending, of the numbered pictures in a folder; hidden files are ignored.
 
     `ClipError` if two pictures have the same number, or a number has more than :data:`DIGITS` digits.
@@ -114,7 +114,7 @@ def frame_files(folder: Path) -> dict[int, Path]:
     files: dict[int, Path] = {}
     for file in sorted(folder.iterdir()):
         numbers = re.findall(r"\d+", file.stem)
-        if file.suffix.lower() not in IMAGE_SUFFIXES or file.name.startswith(".") or not numbers:
+        if file.suffix.lower() not in suffixes or file.name.startswith(".") or not numbers:
             continue
         if len(numbers[-1]) > DIGITS:
             raise ClipError(

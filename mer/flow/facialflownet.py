@@ -6,7 +6,9 @@
     ROOT/flow/head/<split>/<emotion>/<sequence>/0000.flo ...
     ROOT/mask/<split>/<emotion>/<sequence>/0000.npy ...           face mask of the first frame of each pair, uint8
 
-A sequence of n frames has n - 1 pairs. mer adds, beyond the original layout:
+The last number in each file name counts the frames: flow 3 leads from frame 3 to frame 4. The first frame may have any
+number. Frames are read in any format of :data:`mer.datasets.video.IMAGE_SUFFIXES`. A sequence of n frames has n - 1
+pairs. mer adds, beyond the original layout:
 
     ROOT/label/<split>/<emotion>/<sequence>.json      action units, pose and lighting per frame; identity, seed
     ROOT/label/<split>/<emotion>/<sequence>.npz       `landmarks` (n, 478, 3), `occlusion` (n - 1, H, W) as bits
@@ -15,15 +17,17 @@ A sequence of n frames has n - 1 pairs. mer adds, beyond the original layout:
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import cv2
 import numpy as np
 
+from mer.datasets.video import IMAGE_SUFFIXES, frame_files, read_image
 from mer.flow import Flow, read_flo, write_flo
 from mer.utils.atomic_files import write_whole
 
@@ -50,32 +54,39 @@ class PairFiles:
 
     def load(self) -> tuple[np.ndarray, np.ndarray, Flow]:
         """Load both frames, uint8 (H, W, 3) RGB, and their flow; `FacialFlowNetError` for damaged files."""
-        first, second = _read_image(self.first), _read_image(self.second)
-        try:
-            mask = np.load(self.mask, allow_pickle=False)
-            flow = Flow.split(read_flo(self.facial), read_flo(self.head), mask.reshape(mask.shape[:2]))
-        except (ValueError, OSError, EOFError) as error:
-            raise FacialFlowNetError(f"{self.facial.parent}, pair {self.number}: {error}") from error
-        if first.shape != second.shape or first.shape[:2] != flow.mask.shape:
-            raise FacialFlowNetError(
-                f"{self.first} is {first.shape[:2]}, the next frame {second.shape[:2]}, the flow {flow.mask.shape}"
-            )
+        with self._reported():
+            first, second = read_image(self.first), read_image(self.second)
+            flow = Flow.split(read_flo(self.facial), read_flo(self.head), _read_mask(self.mask))
+            if not first.shape[:2] == second.shape[:2] == flow.mask.shape:
+                raise ValueError(
+                    f"frames of {first.shape[:2]} and {second.shape[:2]} pixels with a flow of {flow.mask.shape}; "
+                    "expected one size"
+                )
         return first, second, flow
 
     def landmarks(self) -> np.ndarray | None:
         """Landmarks of the first frame, float32 (478, 3); None if the folder was not written by mer."""
-        if self.label is None:
-            return None
-        with np.load(self.label.with_suffix(".npz"), allow_pickle=False) as arrays:
-            return arrays["landmarks"][self.number]
+        return None if self.label is None else self._labels()[0]
 
     def occlusion(self) -> np.ndarray | None:
         """1 where a point of the first frame is hidden in the second, uint8 (H, W); None as in :meth:`landmarks`."""
-        if self.label is None:
-            return None
-        with np.load(self.label.with_suffix(".npz"), allow_pickle=False) as arrays:
-            width = int(arrays["width"])
-            return np.unpackbits(arrays["occlusion"][self.number], axis=1)[:, :width]
+        return None if self.label is None else self._labels()[1]
+
+    def _labels(self) -> tuple[np.ndarray, np.ndarray]:
+        """Landmarks and occlusion; `FacialFlowNetError` if the file does not have those of this pair."""
+        with self._reported(), np.load(self.label.with_suffix(".npz"), allow_pickle=False) as arrays:
+            landmarks, occlusion = arrays["landmarks"], arrays["occlusion"]
+            if not self.number < len(occlusion) == len(landmarks) - 1:
+                raise ValueError(f"landmarks of {len(landmarks)} frames and occlusion of {len(occlusion)} pairs")
+            return landmarks[self.number], np.unpackbits(occlusion[self.number], axis=1)[:, : int(arrays["width"])]
+
+    @contextmanager
+    def _reported(self) -> Iterator[None]:
+        """Turn errors of damaged files into a `FacialFlowNetError` that names the pair."""
+        try:
+            yield
+        except (ValueError, OSError, EOFError, KeyError, BadZipFile) as error:
+            raise FacialFlowNetError(f"{self.emotion}/{self.sequence}, pair {self.number}: {error}") from error
 
 
 def read_facialflownet(root: str | Path, split: str = "train", *, incomplete: str = "error") -> list[PairFiles]:
@@ -86,7 +97,7 @@ def read_facialflownet(root: str | Path, split: str = "train", *, incomplete: st
     root : str or Path
     split : {"train", "val", "test"}
     incomplete : {"error", "skip"}
-        What to do with sequences whose frames, flows and masks differ in number.
+        What to do with sequences of which a frame, flow or mask is missing.
 
     Raises
     ------
@@ -100,9 +111,7 @@ def read_facialflownet(root: str | Path, split: str = "train", *, incomplete: st
         raise ValueError(f"incomplete={incomplete!r}; expected 'error' or 'skip'")
     if not root.is_dir():
         raise FileNotFoundError(f"no such folder: {root}")
-    images, facial, head, masks = parts = [
-        root / "image" / "facial", root / "flow" / "facial", root / "flow" / "head", root / "mask",
-    ]  # fmt: skip
+    parts = [root / part for part in ("image/facial", "flow/facial", "flow/head", "mask")]
     missing = [str(part / split) for part in parts if not (part / split).is_dir()]
     if missing:
         others = [name for name in SPLITS if name != split and all((part / name).is_dir() for part in parts)]
@@ -110,49 +119,64 @@ def read_facialflownet(root: str | Path, split: str = "train", *, incomplete: st
             raise FacialFlowNetError(f"{root}: no split {split!r}, only {' and '.join(others)}; set --split")
         raise FacialFlowNetError(f"{root}: not a complete FacialFlowNet copy; it lacks {', '.join(missing)}")
     pairs, problems = [], []
-    for folder in sorted(p for p in (facial / split).glob("*/*") if p.is_dir()):
-        emotion, sequence = folder.parent.name, folder.name
-        key = Path(split, emotion, sequence)
-        frame_files, mask_files = _numbered(images / key, ".jpg"), _numbered(masks / key, ".npy")
-        facial_files, head_files = _numbered(folder, ".flo"), _numbered(head / key, ".flo")
-        n = len(frame_files) - 1
-        if n < 1 or len(facial_files) != n or len(head_files) != n or len(mask_files) < n:
-            problems.append(
-                f"{key}: {n + 1} frames need {max(n, 1)} flows; found {len(facial_files)} facial, "
-                f"{len(head_files)} head, {len(mask_files)} masks"
-            )
+    for key in sorted(
+        {p.relative_to(part) for part in parts for p in (part / split).glob("[!.]*/[!.]*") if p.is_dir()}
+    ):
+        try:
+            frames, facial_flows, head_flows, masks = _sequence_files(*(part / key for part in parts))
+        except ValueError as error:
+            problems.append(f"{key.as_posix()}: {error}")
             continue
         label = _label_path(root, key)
         pairs += [
             PairFiles(
-                emotion, sequence, k, frame_files[k], frame_files[k + 1], facial_files[k], head_files[k], mask_files[k],
+                key.parent.name, key.name, k, frames[k], frames[k + 1], facial_flows[k], head_flows[k], masks[k],
                 label if label.exists() else None,
             )
-            for k in range(n)
+            for k in facial_flows
         ]  # fmt: skip
     if problems and incomplete == "error":
         more = f" ... and {len(problems) - 3} more" if len(problems) > 3 else ""
         raise FacialFlowNetError(
             f"{root}: {len(problems)} incomplete sequences: {'; '.join(problems[:3])}{more}. "
-            "Complete the copy, or skip them: read_facialflownet(..., incomplete='skip')"
+            "Complete or renumber the copy (flow 3 leads from frame 3 to frame 4, under mask 3), or skip them: "
+            "read_facialflownet(..., incomplete='skip')"
         )
     if not pairs:
         raise FacialFlowNetError(f"{root}: no pairs in split {split!r}")
     return pairs
 
 
-def _numbered(folder: Path, suffix: str) -> list[Path]:
-    """Files sorted by the last number in their names."""
-    files = [p for p in folder.glob(f"*{suffix}") if not p.name.startswith(".")] if folder.is_dir() else []
-    return sorted(files, key=lambda p: (int((re.findall(r"\d+", p.stem) or ["-1"])[-1]), p.name))
+def _sequence_files(*folders: Path) -> list[dict[int, Path]]:
+    """Number -> file of frames, facial flows, head flows and masks of one sequence; `ValueError` if any is missing."""
+    kinds = {"frame": IMAGE_SUFFIXES, "facial flow": (".flo",), "head flow": (".flo",), "mask": (".npy",)}
+    files = []
+    for (kind, suffixes), folder in zip(kinds.items(), folders):
+        files.append(frame_files(folder, suffixes) if folder.is_dir() else {})
+        if not files[-1]:
+            raise ValueError(
+                f"no {kind}s in {folder}; expected {', '.join(sorted(suffixes))} with a number in the name"
+            )
+    frames, facial, head, masks = files
+    first = min(map(min, files))
+    last = max(*frames, *masks, *(number + 1 for number in (*facial, *head)))
+    missing = []
+    for kind, numbers in zip(kinds, files):
+        needed = range(first, last + (kind == "frame"))
+        n = len(needed) - sum(number in needed for number in numbers)
+        if n:
+            missing.append(f"no {kind} {next(k for k in needed if k not in numbers)}" + f" and {n - 1} more" * (n > 1))
+    if missing:
+        raise ValueError(", ".join(missing))
+    return files
 
 
-def _read_image(path: Path) -> np.ndarray:
-    """Image file as uint8 (H, W, 3) RGB."""
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise FacialFlowNetError(f"{path}: not a readable image")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+def _read_mask(path: Path) -> np.ndarray:
+    """Face mask of numbers or booleans, (H, W), also from (H, W, 1) or (1, H, W)."""
+    mask = np.load(path, mmap_mode="r", allow_pickle=False)  # mapped, so that a header cannot claim any size
+    if mask.dtype.kind not in "buif" or np.isnan(mask).any():
+        raise ValueError(f"{path}: expected a mask of numbers, 0 outside the face")
+    return mask.squeeze() if mask.ndim == 3 else mask
 
 
 def _label_path(root: Path, key: Path) -> Path:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 Field = NDArray[np.float32]  # (H, W, 2), pixels, x (right) first, then y (down)
 Mask = NDArray[np.uint8]  # (H, W), 1 inside the face, 0 outside
+UNKNOWN = 1e9  # pixels; Middlebury's .flo marks pixels of unknown flow with components of this size or larger
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +39,7 @@ class Flow:
         Raises
         ------
         ValueError
-            If the shapes are wrong or differ, or a value is not finite.
+            If the shapes are wrong or differ, or a value is unknown.
         """
         facial, head = check_field(facial, "facial flow"), check_field(head, "head flow")
         if facial.shape != head.shape:
@@ -51,11 +52,15 @@ class Flow:
 
 
 def check_field(field: np.ndarray, name: str = "flow") -> Field:
-    """Return `field` as float32 `(H, W, 2)`; `ValueError` for another shape or for values that are not finite."""
+    """Return `field` as float32 `(H, W, 2)`; `ValueError` for another shape or if the flow of a pixel is unknown."""
     field = np.asarray(field)
     if field.ndim != 3 or field.shape[2] != 2 or 0 in field.shape:
         raise ValueError(f"{name} has shape {field.shape}; expected (height, width, 2), x first")
     field = np.ascontiguousarray(field, dtype=np.float32)
-    if not np.isfinite(field).all():
-        raise ValueError(f"{name} has {int((~np.isfinite(field)).sum())} values that are not finite")
+    known = np.abs(field) < UNKNOWN  # False for NaN
+    if not known.all():
+        raise ValueError(
+            f"{name} has {int((~known).sum())} values that are not finite or mark unknown flow (1e9 pixels or more); "
+            "mer needs the flow of every pixel"
+        )
     return field

@@ -13,7 +13,7 @@ from mer.utils.atomic_files import write_whole
 
 COMPONENTS = ("facial", "head", "expression")
 MAX_UNPACKED_BYTES = 1 << 30  # protects against archives that are small but unpack to any size
-_FLO_TAG = 202021.25  # Baker et al., "A database and evaluation methodology for optical flow", IJCV 2011
+_FLO_TAG = b"PIEH"  # Baker et al., "A database and evaluation methodology for optical flow", IJCV 2011
 
 
 def save_flow(path: str | Path, flow: Flow) -> None:
@@ -85,18 +85,27 @@ def write_flo(path: str | Path, field: np.ndarray) -> None:
     field = check_field(field, str(path))
     height, width, _ = field.shape
     with write_whole(path, "wb") as file:
-        file.write(np.array([_FLO_TAG], "<f4").tobytes())
+        file.write(_FLO_TAG)
         file.write(np.array([width, height], "<i4").tobytes())
         file.write(field.astype("<f4").tobytes())
 
 
 def read_flo(path: str | Path) -> Field:
-    """Read Middlebury `.flo` as float32 `(H, W, 2)` in pixels, x first; `ValueError` for a damaged file."""
+    """Read Middlebury `.flo` as float32 `(H, W, 2)` in pixels, x first.
+
+    Big-endian files are read as well.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, or it marks pixels of unknown flow.
+    """
     # Unlike cv2.readOpticalFlow, this reads any path on Windows and reports damage.
     data = Path(path).read_bytes()
-    if len(data) < 12 or np.frombuffer(data, "<f4", 1)[0] != np.float32(_FLO_TAG):
+    order = {_FLO_TAG: "<", _FLO_TAG[::-1]: ">"}.get(data[:4])
+    if len(data) < 12 or order is None:
         raise ValueError(f"{path}: not a .flo file")
-    width, height = (int(n) for n in np.frombuffer(data, "<i4", 2, offset=4))
+    width, height = (int(n) for n in np.frombuffer(data, f"{order}i4", 2, offset=4))
     if width < 1 or height < 1 or len(data) != 12 + 8 * width * height:
         raise ValueError(f"{path}: {len(data)} bytes do not hold a flow of {width} x {height}")
-    return check_field(np.frombuffer(data, "<f4", offset=12).reshape(height, width, 2), str(path))
+    return check_field(np.frombuffer(data, f"{order}f4", offset=12).reshape(height, width, 2), str(path))

@@ -8,10 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.neighbors import KNeighborsClassifier
 
+from mer.decflow.data.sources import open_source
 from mer.evaluation.evaluate_folder import evaluate
+from mer.evaluation.flow_error import evaluate_flow
 from mer.evaluation.protocols.protocol import ProtocolError, find_protocol
-from mer.flow import read_flo
+from mer.flow import Flow, read_flo
+from mer.flow.facialflownet import read_facialflownet, write_sequence
 from mer.models.model_files import load_model, save_model
 from tests.drawn_flows import write_drawn_flows
 from tests.faults.rows import row
@@ -51,8 +55,6 @@ def bomb(path: Path) -> None:
 @pytest.fixture(scope="module")
 def damaged(tmp_path_factory):
     """Evaluate a flow folder with one kind of damage per clip; returns the failed clips by damage."""
-    from sklearn.neighbors import KNeighborsClassifier
-
     folder = tmp_path_factory.mktemp("stored")
     table = write_drawn_flows(folder, people=5, clips=6)
     for damage, path in zip(FLOWS.values(), table["path"]):
@@ -77,6 +79,64 @@ def test_a_flo_header_that_declares_too_much(tmp_path, head):
     (tmp_path / "a.flo").write_bytes(b"PIEH" + np.array(head, "<i4").tobytes() + bytes(64))
     with pytest.raises(ValueError, match=r"a\.flo"):
         read_flo(tmp_path / "a.flo")
+
+
+def write_pairs(root: Path) -> Path:
+    """A FacialFlowNet folder of one sequence of three frames; the folder of its facial flows."""
+    shape = (64, 64)
+    flow = Flow.split(np.ones((*shape, 2)), np.zeros((*shape, 2)))
+    landmarks = np.random.default_rng(0).uniform(8, 56, (3, 478, 3))
+    for split in ("train", "test"):
+        write_sequence(
+            root, split, "happy", "s01", [np.full((*shape, 3), 90, np.uint8)] * 3, [flow] * 2,
+            occlusions=[np.zeros(shape, np.uint8)] * 2, landmarks=landmarks, record={},
+        )  # fmt: skip
+    return root / "flow/facial/test/happy/s01"
+
+
+@row(
+    "`.flo` file that marks pixels of unknown flow (NaN, or 1e9 pixels and more)",
+    "one error that names the file; never a motion of 1e9 pixels",
+)
+def test_unknown_flow_is_never_a_motion(tmp_path):
+    file = write_pairs(tmp_path) / "0001.flo"
+    file.write_bytes(file.read_bytes()[:-8] + np.full(2, 1.666666752e9, "<f4").tobytes())
+    with pytest.raises(ValueError, match=r"0001\.flo has 2 values that are not finite or mark unknown flow"):
+        read_flo(file)
+    with pytest.raises(ValueError, match=r"0001\.flo has 2 values"):
+        evaluate_flow(tmp_path, ["dis"])
+    train = tmp_path / "flow/head/train/happy/s01"
+    for number in (0, 1):
+        (train / f"{number:04d}.flo").write_bytes(file.read_bytes())
+    with pytest.raises(ValueError, match=r"\.flo has 2 values"):
+        open_source(tmp_path, "train")(np.random.default_rng(0), 32)
+
+
+@row(
+    "FacialFlowNet sequence that lacks a frame, flow or mask, even if the counts fit",
+    "one error that counts such sequences and names the numbers; files are never paired by position",
+)
+def test_a_sequence_with_a_gap_is_incomplete(tmp_path):
+    flows = write_pairs(tmp_path)
+    (tmp_path / "image/facial/test/happy/s01/0000.jpg").unlink()
+    (flows / "0001.flo").unlink()
+    with pytest.raises(ValueError, match="1 incomplete sequences: test/happy/s01: no frame 0, no facial flow 1"):
+        read_facialflownet(tmp_path, "test")
+
+
+@row(
+    "`samples.csv` from Windows or edited by hand: backslashes and blanks in `path`, `OK`, a scale of 0",
+    "read as usual; a clip whose scale is not positive is `unreadable`",
+)
+def test_a_samples_table_of_another_system_is_read(tmp_path):
+    table = write_drawn_flows(tmp_path, people=5, clips=2)
+    rows = table.astype({"scale": object}).assign(
+        path=table["path"].str.replace("/", "\\") + "  ", status="OK", scale=[0, *[90] * (len(table) - 1)]
+    )
+    rows.to_csv(tmp_path / "samples.csv", index=False)
+    failed = evaluate(tmp_path, model=KNeighborsClassifier(1), seeds=1).failed
+    assert len(failed) == 1
+    assert "scale 0.0 is not positive" in failed["message"].iloc[0]
 
 
 @pytest.fixture(scope="module")

@@ -232,3 +232,34 @@ def test_a_flo_with_only_a_header_is_reported(tmp_path):
     (tmp_path / "a.flo").write_bytes(b"PIEH1234567")
     with pytest.raises(ValueError, match=r"not a \.flo file"):
         read_flo(tmp_path / "a.flo")
+
+
+@pytest.mark.parametrize("value", [1e9, -1e9, 1.666666752e9, 1e10, np.nan, -np.inf])
+def test_unknown_flow_is_refused_when_it_is_read_or_written(tmp_path, flow, value):
+    field = flow.facial.copy()
+    field[0, 0, 1] = value
+    height, width, _ = field.shape
+    (tmp_path / "a.flo").write_bytes(b"PIEH" + struct.pack("<ii", width, height) + field.tobytes())
+    np.savez(tmp_path / "a.npz", facial=field, head=flow.head, expression=flow.expression, mask=flow.mask)
+    for read in (
+        lambda: read_flo(tmp_path / "a.flo"),
+        lambda: load_flow(tmp_path / "a.npz"),
+        lambda: load_component(tmp_path / "a.npz", "facial"),
+        lambda: Flow.split(field, flow.head),
+        lambda: write_flo(tmp_path / "b.flo", field),
+    ):
+        with pytest.raises(ValueError, match="1 values that are not finite or mark unknown flow"):
+            read()
+    assert not (tmp_path / "b.flo").exists()
+
+
+def test_a_big_endian_flo_is_read(tmp_path, flow):
+    height, width, _ = flow.facial.shape
+    data = b"HEIP" + struct.pack(">ii", width, height) + flow.facial.astype(">f4").tobytes()
+    (tmp_path / "a.flo").write_bytes(data)
+    field = read_flo(tmp_path / "a.flo")
+    assert field.dtype == np.float32
+    np.testing.assert_array_equal(field, flow.facial)
+    (tmp_path / "a.flo").write_bytes(data[:-1])
+    with pytest.raises(ValueError, match=f"do not hold a flow of {width} x {height}"):
+        read_flo(tmp_path / "a.flo")
