@@ -1,9 +1,9 @@
-"""Two results on the same clips and folds: is the difference more than these people's chance?
+"""Compares two results on the same clips and folds: could the difference be due to chance?
 
-People are the units of both tests, since the clips of one person resemble each other. The interval is a paired
-bootstrap: in each resample, both results are scored on the same people, drawn with replacement. The p-value is a
-permutation test: where the two were equally good, exchanging their answers for any person would make no difference to
-the distribution of the scores (Noreen, "Computer-Intensive Methods for Testing Hypotheses", 1989).
+Both tests treat people, not clips, as independent, because the clips of one person resemble each other. The interval is
+a paired bootstrap: in each resample, both results are scored on the same people, drawn with replacement. The p-value is
+a permutation test: if both are equally good, exchanging their predictions for any person does not change the
+distribution of the scores (Noreen, "Computer-Intensive Methods for Testing Hypotheses", 1989).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from mer.datasets.samples import KEY
-from mer.evaluation.au_result import SCORES as UNITS
+from mer.evaluation.au_result import SCORES as UNIT_SCORES
 from mer.evaluation.au_result import count_units
 from mer.evaluation.metrics import RESAMPLES, SCORES, SEED, count
 from mer.evaluation.protocols.folds import people_of
@@ -27,13 +27,13 @@ from mer.evaluation.result import Result
 from mer.utils.atomic_files import write_json, write_whole
 
 PERMUTATIONS = 10_000
-SHOWN = 3  # clips that a message names
+SHOWN = 3  # clips named in a message
 LABELS = {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy", "f1": "F1", "macro_f1": "macro F1"}
 
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """One side: what it is called, its predictions, its classes, its hashes."""
+    """One of the two results."""
 
     name: str
     predictions: pd.DataFrame
@@ -43,15 +43,15 @@ class Outcome:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Comparison:
-    """What :func:`compare` found.
+    """The result of :func:`compare`.
 
     Attributes
     ----------
     a, b : Outcome
     rows : DataFrame
-        One row a score and part (`all`, or a database): `part, score, a, b, difference, low, high, p`. The difference
-        is `a - b`, `low` and `high` are the ends of its 95 % interval, and `p` is two-sided; these are blank for one
-        person.
+        One row per score and part (`all`, or a database): `part, score, a, b, difference, low, high, p`. The difference
+        is `a - b`, `low` and `high` are the ends of its 95 % interval, and `p` is two-sided. The last three are blank
+        for one person.
     """
 
     a: Outcome
@@ -60,7 +60,7 @@ class Comparison:
 
     @cached_property
     def record(self) -> dict[str, Any]:
-        """All of it as plain values, with the hashes of both sides."""
+        """Everything as plain values, with the hashes of both results."""
         rows = self.rows.astype(object).where(self.rows.notna(), None)
         sides = {key: {"name": side.name, "sha256": side.hashes} for key, side in (("a", self.a), ("b", self.b))}
         return {
@@ -72,7 +72,7 @@ class Comparison:
         }
 
     def save(self, path: str | Path) -> None:
-        """Write the rows as `.csv`, or all of it as `.json` or as a page, `.html`."""
+        """Write the rows as `.csv`, or everything as `.json` or `.html`."""
         path = Path(path)
         if path.suffix == ".json":
             write_json(path, self.record)
@@ -88,19 +88,19 @@ class Comparison:
                 named = {"name_a": self.a.name, "name_b": self.b.name, **hashes}
                 self.rows.assign(**named).to_csv(file, index=False, lineterminator="\n")
         else:
-            raise ValueError(f"{path}: expected a name that ends in .csv, .json or .html")
+            raise ValueError(f"{path}: the name must end in .csv, .json or .html")
 
     def __str__(self) -> str:
         """The verdict on the first score, in one sentence."""
         row = self.rows.iloc[0]
-        found = f"{LABELS[row['score']]} {row['a']:.3f} and {row['b']:.3f}, difference {row['difference']:+.3f}"
+        text = f"{LABELS[row['score']]} {row['a']:.3f} and {row['b']:.3f}, difference {row['difference']:+.3f}"
         if pd.isna(row["low"]):
-            return f"{found}; one person is too few for an interval."
-        found += f" (95 % interval {row['low']:+.3f} to {row['high']:+.3f}, p = {row['p']:.2g})"
-        # A bootstrap over a handful of people has too narrow an interval; the permutation test is exact for few, too.
+            return f"{text}; one person is too few for an interval."
+        text += f" (95 % interval {row['low']:+.3f} to {row['high']:+.3f}, p = {row['p']:.2g})"
+        # The bootstrap interval is too narrow for a handful of people; the permutation test is exact for few, too.
         if row["low"] <= 0 <= row["high"] or row["p"] > 0.05:
-            return f"{found}: neither is shown to be better."
-        return f"{found}: {'A' if row['difference'] > 0 else 'B'} is better on these people."
+            return f"{text}: neither is shown to be better."
+        return f"{text}: {'A' if row['difference'] > 0 else 'B'} is better on these people."
 
     __repr__ = __str__
 
@@ -111,20 +111,22 @@ def compare(a: str | Path | Result, b: str | Path | Result) -> Comparison:
     Raises
     ------
     FileNotFoundError
-        Where a folder holds no result.
+        If a folder holds no result.
     ValueError
-        Where the two were not tested on the same clips with the same classes in the same folds: the message names what
-        differs.
+        If the two were not tested on the same clips with the same classes in the same folds; the message names the
+        difference.
     """
-    one, other = _outcome(a), _outcome(b)
-    _check_same(one, other)
+    first, second = _outcome(a), _outcome(b)
+    _check_same(first, second)
     rows = []
-    scores = SCORES if "unit" not in one.predictions else {name: _mean_of(score) for name, score in UNITS.items()}
-    databases = sorted(set(one.predictions["dataset"]))
+    scores = (
+        SCORES if "unit" not in first.predictions else {name: _mean_of(score) for name, score in UNIT_SCORES.items()}
+    )
+    databases = sorted(set(first.predictions["dataset"]))
     for part in ["all", *(databases if len(databases) > 1 else [])]:
-        counts = [_counts(side, None if part == "all" else part) for side in (one, other)]
+        counts = [_counts(side, None if part == "all" else part) for side in (first, second)]
         rows += [{"part": part, **row} for row in _paired(*_same_seeds(*counts), scores)]
-    return Comparison(one, other, pd.DataFrame(rows))
+    return Comparison(first, second, pd.DataFrame(rows))
 
 
 def _mean_of(score: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
@@ -153,32 +155,32 @@ def _outcome(result: str | Path | Result) -> Outcome:
 
 
 def _check_same(a: Outcome, b: Outcome) -> None:
-    """`ValueError` that says where the two differ in clips, labels, classes or folds."""
+    """`ValueError` if the two differ in clips, labels, classes or folds."""
     if ("unit" in a.predictions) != ("unit" in b.predictions):
-        raise ValueError("one of the results is of action units, the other is not")
+        raise ValueError("only one of the results is of action units; evaluate both under one protocol")
     if set(a.classes) != set(b.classes):
         raise ValueError(f"the classes differ: {', '.join(a.classes)} in A, {', '.join(b.classes)} in B")
     first, second = (_keyed(side.predictions) for side in (a, b))
     only = {"A": first.index.difference(second.index), "B": second.index.difference(first.index)}
     if any(map(len, only.values())):
-        told = [
-            f"{len(keys)} clips are in {side} alone, such as {_some(keys)}" for side, keys in only.items() if len(keys)
+        parts = [
+            f"{len(keys)} clips are only in {side}, such as {_some(keys)}" for side, keys in only.items() if len(keys)
         ]
-        raise ValueError(f"the clips differ: {'; '.join(told)}; evaluate both under one protocol")
+        raise ValueError(f"the clips differ: {'; '.join(parts)}; evaluate both under one protocol")
     for column, what in (("label", "classes of the clips"), ("fold", "folds")):
-        odd = first.index[first[column] != second.loc[first.index, column]]
-        if len(odd):
-            key = odd[0]
+        different = first.index[first[column] != second.loc[first.index, column]]
+        if len(different):
+            a_value, b_value = (table.loc[different[0], column] for table in (first, second))
             raise ValueError(
-                f"the {what} differ for {len(odd)} clips, such as {_some(odd[:1])}: {first.loc[key, column]!r} in A, "
-                f"{second.loc[key, column]!r} in B; evaluate both under one protocol"
+                f"the {what} differ for {len(different)} clips, such as {_some(different[:1])}: {a_value!r} in A, "
+                f"{b_value!r} in B; evaluate both under one protocol"
             )
     if a.hashes.get("samples") != b.hashes.get("samples"):
-        raise ValueError("the clips that train differ between A and B; evaluate both under one protocol")
+        raise ValueError("the training clips differ between A and B; evaluate both under one protocol")
 
 
 def _keyed(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Label and fold of each clip, or of each clip and action unit, whatever the seed."""
+    """Label and fold of each clip, or of each clip and action unit; all seeds have the same."""
     names = [*KEY, *(["unit"] if "unit" in predictions else [])]
     keys = predictions[names].assign(onset=predictions["onset"].astype(str).replace("<NA>", ""))
     table = predictions[["label", "fold"]].set_index(pd.MultiIndex.from_frame(keys))
@@ -190,7 +192,7 @@ def _some(keys: pd.Index) -> str:
 
 
 def _counts(side: Outcome, dataset: str | None) -> np.ndarray:
-    """`(people, seeds, C, C + 1)`, or of action units `(people, seeds, units, 2, 3)`, people in the order of names."""
+    """Counts `(people, seeds, C, C + 1)`, or `(people, seeds, units, 2, 3)` of action units, people sorted by name."""
     rows = side.predictions if dataset is None else side.predictions[side.predictions["dataset"] == dataset]
     classes = sorted(side.classes)
     if "unit" in rows:
@@ -200,7 +202,10 @@ def _counts(side: Outcome, dataset: str | None) -> np.ndarray:
 
 
 def _same_seeds(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Both with as many seeds, each repeated equally often, so that means over the seeds stay what they are."""
+    """Both with the same number of seeds, each repeated equally often, which leaves the means over seeds unchanged.
+
+    A deterministic model has seed 0 only; in results of earlier releases, all seeds have the same rows.
+    """
     seeds = np.arange(np.lcm(a.shape[1], b.shape[1]))
     return a[:, seeds % a.shape[1]], b[:, seeds % b.shape[1]]
 
@@ -208,7 +213,7 @@ def _same_seeds(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _paired(
     a: np.ndarray, b: np.ndarray, scores: Mapping[str, Callable[[np.ndarray], np.ndarray]]
 ) -> list[dict[str, Any]]:
-    """One row a score, from the counts of both sides."""
+    """One row per score, from the counts of both results."""
     people, random = len(a), np.random.default_rng(SEED)
     a, b = a.astype(float), b.astype(float)
     pooled = {name: (score(a.sum(0)).mean(), score(b.sum(0)).mean()) for name, score in scores.items()}

@@ -1,8 +1,8 @@
 """Subject-independent evaluation of a flow folder under a protocol.
 
-The rules, always on: folds are by person; whatever is fitted sees the training people only; the predictions of all
-folds are pooled before they are scored; a clip whose flow failed counts as wrong and is listed; each score comes with
-an interval over people. A classifier is new in every fold, and gets a copy of the training rows and nothing else.
+These rules always hold: folds are by person; everything that is fitted sees the training people only; the predictions
+of all folds are pooled before they are scored; a clip whose flow failed counts as wrong and is listed; each score has
+an interval over people. Each fold has a new classifier, which gets copies of its training rows and nothing else.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from functools import partial
+from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,11 @@ import sklearn
 from mer._version import __version__
 from mer.datasets.samples import KEY, read_samples
 from mer.evaluation.au_result import UnitResult
-from mer.evaluation.fit_fold import Answer, Data, Task, answers, can_watch, candidates_of, full_grid
-from mer.evaluation.fold_cache import keep_answers
-from mer.evaluation.isolation import answers_of_others, is_trusted
-from mer.evaluation.load_features import SEES, read_rows
+from mer.evaluation.fit_fold import Candidate, Data, Task, answers, can_watch, candidates_of, full_grid
+from mer.evaluation.fold_cache import cached_answers
+from mer.evaluation.isolation import is_trusted, isolated_answers
+from mer.evaluation.load_features import INPUTS, read_rows
+from mer.evaluation.prediction_tables import chosen_table, prediction_table
 from mer.evaluation.protocols.folds import Fold, people_of
 from mer.evaluation.protocols.protocol import Protocol, find_protocol
 from mer.evaluation.result import Result
@@ -50,43 +52,42 @@ def evaluate(
     keep: str | Path | None = None,
     cluster: str | None = None,
 ) -> Result:
-    """Test a classifier on people that it has not seen, fold by fold.
+    """Test a classifier on unseen people, fold by fold.
 
     Parameters
     ----------
     flows : str or Path
         A flow folder, as `mer extract-flow` writes it.
     protocol : str, Path or Protocol
-        A name in `mer.PROTOCOLS`, or a YAML file of your own (:mod:`mer.evaluation.protocols.protocol`).
+        A name in `mer.PROTOCOLS`, or your own YAML file (:mod:`mer.evaluation.protocols.protocol`).
     model : str, estimator or function, or a list of them
-        A name in `mer.MODELS`; an unfitted object with `fit(X, y)` and `predict(X)`, which gets X as `(n, H * W * 2)`,
-        each row one clip's flow in interocular distances (in pixels where no clip has a scale), and y as names of
-        classes; or a function that makes such an object, given `random_state` if it has a parameter of that name. Of a
-        list, each fold takes the one that scores best on folds of its training people (nested cross-validation).
+        A name in `mer.MODELS`; an unfitted object with `fit(X, y)` and `predict(X)`; or a function that returns one,
+        called with `random_state` if it has a parameter of that name. X is `(n, H * W * 2)`, one clip's flow per row in
+        interocular distances (in pixels if no clip has a scale), and y holds class names. From a list, each fold takes
+        the model that scores best on folds of its training people (nested cross-validation). A classifier that is
+        neither mer's nor scikit-learn's must be picklable: each of its folds runs in a fresh process.
     component : {"expression", "facial", "head"}
-        Which flow.
+        The flow to classify.
     seeds : int
-        Number of runs with different random numbers: 0, 1, ... A model that draws none runs once, and its answers
-        stand for every seed.
+        Number of runs with random seeds 0, 1, ... A model without `random_state` is deterministic and runs once.
     workers : int, optional
-        Processes; the scores do not depend on it. By default one, and all cores for a named model that draws random
-        numbers, since those take long.
+        Number of processes; the scores do not depend on it. By default 1, and all cores for a named model that draws
+        random numbers, since those are slow.
     track : function, optional
-        `track(items, total, what)` yields `items` and shows progress.
+        `track(items, total, description)` yields `items` and shows progress.
     megc_csv : str or Path, optional
         The organizers' own list of clips, for a protocol that has one: exactly its clips are evaluated.
     grid : mapping, optional
-        Parameter of the model -> values. In each fold, those are taken that score best on folds of the training people
-        (nested cross-validation); see `Result.chosen`. A parameter's short name will do, as in `{"C": [0.5, 2, 8]}`.
+        Parameter of the model -> values. Each fold takes the combination that scores best on folds of its training
+        people (nested cross-validation); see `Result.chosen`. Short parameter names work, as in `{"C": [0.5, 2, 8]}`.
     oracle_epoch : bool
-        Also score what a network would have answered at the epoch that is best for the test person, as several
-        well-known programs do. This is no result: it shows how far such a pick inflates one. The scores proper stay
-        what they are.
+        Also score the answers of a network at the epoch that is best for each test person, as several well-known
+        programs do. This is not a result: it shows how much such a choice inflates one. The other scores do not change.
     keep : str or Path, optional
-        A folder for the answers of folds, so that a run that was ended goes on where it stopped. It may be removed
-        afterwards. Nothing is kept of a model that is no name: whether it is still the same can't be known.
+        A folder that caches the answers of folds, so that an interrupted run can resume. It may be deleted afterwards.
+        Only named models are cached: nothing shows whether another object is still the same.
     cluster : str, optional
-        Address of a Dask scheduler, whose workers fit the folds (:mod:`mer.utils.dask_cluster`). They are sent what they need.
+        Address of a Dask scheduler whose workers fit the folds (:mod:`mer.utils.dask_cluster`). They receive all data.
 
     Returns
     -------
@@ -97,172 +98,218 @@ def evaluate(
     Raises
     ------
     ValueError
-        Where the table does not fit the protocol, or flow of fewer than two people can be read.
+        If the table does not fit the protocol, if fewer than two people have readable flow, or if a classifier cannot
+        be sent to another process.
     """
     if component not in COMPONENTS:
         raise ValueError(f"no flow component {component!r}; there are {', '.join(COMPONENTS)}")
     if seeds < 1 or (workers is not None and workers < 1):
         raise ValueError("seeds and workers are 1 or more")
-    folder, chosen, track = Path(flows), find_protocol(protocol), track or untracked
-    models = list(model) if isinstance(model, (list, tuple)) else [model]
-    seeded = any(map(is_seeded, models))
-    samples, left_out = chosen.select(read_samples(folder), megc_csv)
-    samples = samples.reset_index(drop=True)
-    classes = chosen.classes_of(samples)
-    folds = list(chosen.folds(samples))
-    grid = full_grid(models[0], grid) if grid else None
-    candidates = candidates_of(models, grid)
-    if oracle_epoch and (len(candidates) > 1 or chosen.units or not can_watch(models[0])):
-        raise ValueError("oracle_epoch needs classes, one network whose fit(X, y, watch) tells each epoch, and no grid")
-
-    read = [read_rows(samples, folder, component, features_of(new_model(one)), track) for one in models]
-    _, failed, digest = read[0]
-    readable = np.setdiff1d(np.arange(len(samples)), failed.index)
-    tasks = [
-        Task(seed, fold, np.intersect1d(train, readable), np.intersect1d(test, readable))
-        for seed in range(seeds if seeded else 1)
-        for fold, train, test in folds
-    ]
-    tasks = [task for task in tasks if len(task.test)]
-    if not all(len(task.train) for task in tasks) or not tasks:
-        first = failed.iloc[0]
-        raise ValueError(
-            f"{folder}: flow of at least two people is needed, but {len(failed)} of {len(samples)} clips have none; "
-            f"the first is {first['subject']}/{first['clip']}: {first['message']}"
-        )
-    trusted = all(map(is_trusted, models))
-    if cluster is not None and not trusted:
-        raise ValueError(
-            "a cluster's workers keep what a fold leaves in memory, so they fit mer's and scikit-learn's classifiers "
-            "alone; evaluate yours with workers=N, where each fold has a process of its own"
-        )
+    track = track or untracked
+    clips = _select_clips(Path(flows), find_protocol(protocol), megc_csv)
+    models = _Models(list(model) if isinstance(model, (list, tuple)) else [model], grid)
+    models.check(oracle_epoch, clips.protocol, cluster)
+    features = _read_features(clips, models, component, track)
+    tasks = _tasks(clips, features, seeds if models.seeded else 1)
     if workers is None:
-        workers = -1 if seeded and all(isinstance(one, str) for one in models) and cluster is None else 1
-    names = list(map(name_of, models))
-    name = ",".join(names)
-    pretrained = "; ".join(dict.fromkeys(seen_before(new_model(one)) for one in models))
-    hashes = _hashes(samples, chosen, folder, megc_csv) | {"flows": digest}
-    terms = {
-        "hashes": {**hashes, "flows": [one for _, _, one in read]}, "component": component, "watched": oracle_epoch,
-        "pretrained": pretrained,
-        "candidates": repr(candidates), "models": [_described(new_model(one)) for one in models],
-        "versions": {"mer": __version__, "scikit-learn": sklearn.__version__, **versions()},
-    }  # fmt: skip
-    kept = Path(keep) if keep is not None and all(isinstance(one, str) for one in models) else None
-    tables, settings, apart = [], [], False
-    for unit, truth in _questions(samples, chosen).items():
-        data = Data([rows for rows, _, _ in read], truth, people_of(samples), classes)
-        settled: dict[str, Any] = {"data": data, "models": models, "candidates": candidates, "watch": oracle_epoch}
-        what = f"{name}, fold by fold" if unit is None else f"{name}, AU {unit}"
-        if trusted:
-            compute = partial(answers, **settled, workers=workers, cluster=cluster)
-            running = keep_answers(tasks, compute, candidates, kept, {**terms, "unit": unit})
-            done = list(track(running, len(tasks), what))
-        else:
-            done, apart = answers_of_others(tasks, **settled, workers=workers, what=what, track=track)
-        tables.append(_predictions(samples, truth, folds, done, seeds, classes))
-        settings.append(_chosen(done, names))
-        if unit is not None:
-            for table in (tables[-1], settings[-1]):
-                table.insert(0, "unit", unit)
-    kind = UnitResult if chosen.units else Result
-    return kind(
-        predictions=pd.concat(tables, ignore_index=True),
-        classes=classes,
-        protocol=chosen,
-        settings={
-            "flows": str(flows),
-            "protocol": chosen.name if isinstance(protocol, Protocol) else str(protocol),
-            "model": name,
-            "named": all(isinstance(one, str) for one in models) and not isinstance(protocol, Protocol),
-            "component": component,
-            "sees": "; ".join(dict.fromkeys(map(partial(_sees, component), models))),
-            "seeds": seeds,
-            "seeded": seeded,
-            "grid": grid,
-            "oracle_epoch": oracle_epoch,
-            "megc_csv": None if megc_csv is None else str(megc_csv),
-            "pretrained": pretrained,
-            "apart": apart,
-            "estimator": "; ".join(_described(new_model(one)) for one in models),
-            "apex": {str(source or "unknown"): int(n) for source, n in samples["apex_source"].value_counts().items()},
-        },
-        failed=failed,
-        left_out=left_out,
-        run=_run_record(folder),
-        hashes=hashes,
-        chosen=pd.concat(settings, ignore_index=True),
+        workers = -1 if models.seeded and models.named and cluster is None else 1
+
+    tables, chosen = [], []
+    for unit, truth in _questions(clips).items():
+        data = Data(features.rows, truth, people_of(clips.samples), clips.classes)
+        compute = partial(
+            partial(answers, cluster=cluster) if models.trusted else isolated_answers,
+            data=data, models=models.models, candidates=models.candidates, workers=workers, watch=oracle_epoch,
+        )  # fmt: skip
+        cache = Path(keep) if keep is not None and models.named and models.trusted else None
+        key = _cache_key(clips, models, features, component, oracle_epoch, unit)
+        what = f"{models.name}, fold by fold" if unit is None else f"{models.name}, AU {unit}"
+        done = list(track(cached_answers(tasks, compute, models.candidates, cache, key), len(tasks), what))
+        tables.append(prediction_table(clips.samples, truth, clips.folds, done, clips.classes, unit))
+        chosen.append(chosen_table(done, models.names, unit))
+
+    settings = {
+        "flows": str(flows),
+        "protocol": clips.protocol.name if isinstance(protocol, Protocol) else str(protocol),
+        "model": models.name,
+        "named": models.named and not isinstance(protocol, Protocol),
+        "component": component,
+        "sees": "; ".join(dict.fromkeys(map(partial(_input, component), models.models))),
+        "seeds": seeds,
+        "seeded": models.seeded,
+        "grid": models.grid,
+        "oracle_epoch": oracle_epoch,
+        "megc_csv": None if megc_csv is None else str(megc_csv),
+        "pretrained": models.pretrained,
+        "apart": not models.trusted,
+        "estimator": "; ".join(models.descriptions),
+        "apex": {str(key or "unknown"): int(n) for key, n in clips.samples["apex_source"].value_counts().items()},
+    }
+    return (UnitResult if clips.protocol.units else Result)(
+        pd.concat(tables, ignore_index=True),
+        clips.classes,
+        clips.protocol,
+        settings,
+        features.failed,
+        clips.left_out,
+        run=_run_record(clips.folder),
+        hashes={**clips.hashes, "flows": features.hashes[0]},
+        chosen=pd.concat(chosen, ignore_index=True),
     )
 
 
-def _sees(component: str, model: Any) -> str:
-    """What a model is given of each clip."""
-    features = features_of(new_model(model))
-    return f"{component} flow" if features is None else SEES.get(features.input_kind, f"{component} flow")
+# --- steps ---
 
 
-def _described(estimator: Any) -> str:
-    """The estimator with its settings, in one line that is the same in every run: functions by their name."""
-    return re.sub(r"<function (\S+) at 0x\w+>", r"\1", " ".join(repr(estimator).split()))
+@dataclass(frozen=True, eq=False)
+class _Clips:
+    """The clips of a flow folder that belong to a protocol, with their classes and folds."""
+
+    folder: Path
+    protocol: Protocol
+    samples: pd.DataFrame
+    left_out: pd.Series
+    classes: tuple[str, ...]
+    folds: list[Fold]
+    hashes: dict[str, str]
 
 
-def _questions(samples: pd.DataFrame, protocol: Protocol) -> dict[int | None, np.ndarray]:
-    """The classes `(n,)` that are to be answered; of action units, whether each of them is there."""
-    if not protocol.units:
-        return {None: samples["class"].to_numpy(dtype=str)}
-    present = [set(units.split("+")) for units in samples["class"]]
+@dataclass(frozen=True, eq=False)
+class _Models:
+    """The models to evaluate: one, with or without a grid of settings, or several to choose from."""
+
+    models: list[Any]
+    short_grid: Mapping[str, Sequence[Any]] | None
+
+    @cached_property
+    def grid(self) -> dict[str, list[Any]] | None:
+        return full_grid(self.models[0], self.short_grid) if self.short_grid else None
+
+    @cached_property
+    def candidates(self) -> list[Candidate]:
+        return candidates_of(self.models, self.grid)
+
+    @cached_property
+    def names(self) -> list[str]:
+        return list(map(name_of, self.models))
+
+    @property
+    def name(self) -> str:
+        return ",".join(self.names)
+
+    @property
+    def named(self) -> bool:
+        return all(isinstance(model, str) for model in self.models)
+
+    @cached_property
+    def seeded(self) -> bool:
+        return any(map(is_seeded, self.models))
+
+    @cached_property
+    def trusted(self) -> bool:
+        return all(map(is_trusted, self.models))
+
+    @cached_property
+    def pretrained(self) -> str:
+        return "; ".join(dict.fromkeys(seen_before(new_model(model)) for model in self.models))
+
+    @cached_property
+    def descriptions(self) -> list[str]:
+        """Each estimator with its settings in one line that is the same in every run: functions by their name."""
+        lines = (" ".join(repr(new_model(model)).split()) for model in self.models)
+        return [re.sub(r"<function (\S+) at 0x\w+>", r"\1", line) for line in lines]
+
+    def check(self, oracle_epoch: bool, protocol: Protocol, cluster: str | None) -> None:
+        """Raise `ValueError` if these models cannot be evaluated as asked."""
+        candidates = self.candidates
+        if oracle_epoch and (len(candidates) > 1 or protocol.units or not can_watch(self.models[0])):
+            raise ValueError(
+                "oracle_epoch needs a protocol of classes, one network whose fit(X, y, watch) reports each epoch, and "
+                "no grid"
+            )
+        if cluster is not None and not self.trusted:
+            raise ValueError(
+                "a cluster fits the classifiers of mer and scikit-learn only, because its workers keep state between "
+                "folds; evaluate yours with workers=N, which gives each fold a fresh process"
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class _Features:
+    """For each model, one feature vector per clip `(n, d)` and the hash of the flow; the clips that failed."""
+
+    rows: list[np.ndarray]
+    hashes: list[str]
+    failed: pd.DataFrame
+
+
+def _select_clips(folder: Path, protocol: Protocol, megc_csv: str | Path | None) -> _Clips:
+    samples, left_out = protocol.select(read_samples(folder), megc_csv)
+    samples = samples.reset_index(drop=True)
+    hashes = _hashes(samples, protocol, folder, megc_csv)
+    return _Clips(
+        folder, protocol, samples, left_out, protocol.classes_of(samples), list(protocol.folds(samples)), hashes
+    )
+
+
+def _read_features(clips: _Clips, models: _Models, component: str, track: Track) -> _Features:
+    """Read the features of each model; the clips that failed are those of the first."""
+    read = [
+        read_rows(clips.samples, clips.folder, component, features_of(new_model(model)), track)
+        for model in models.models
+    ]
+    return _Features([rows for rows, _, _ in read], [sha256 for _, _, sha256 in read], read[0][1])
+
+
+def _tasks(clips: _Clips, features: _Features, runs: int) -> list[Task]:
+    """Every fold of every run, without the clips that failed; `ValueError` if a fold has nobody to train on."""
+    readable = np.setdiff1d(np.arange(len(clips.samples)), features.failed.index)
+    tasks = [
+        Task(seed, fold, np.intersect1d(train, readable), np.intersect1d(test, readable))
+        for seed in range(runs)
+        for fold, train, test in clips.folds
+    ]
+    tasks = [task for task in tasks if len(task.test)]
+    if not tasks or not all(len(task.train) for task in tasks):
+        first = features.failed.iloc[0]
+        raise ValueError(
+            f"{clips.folder}: at least two people need readable flow, but {len(features.failed)} of "
+            f"{len(clips.samples)} clips have none; the first is {first['subject']}/{first['clip']}: {first['message']}"
+        )
+    return tasks
+
+
+def _questions(clips: _Clips) -> dict[int | None, np.ndarray]:
+    """The true classes `(n,)`; under a protocol of action units, the presence of each unit."""
+    if not clips.protocol.units:
+        return {None: clips.samples["class"].to_numpy(dtype=str)}
+    present = [set(units.split("+")) for units in clips.samples["class"]]
     return {
-        unit: np.array(["present" if str(unit) in units else "absent" for units in present]) for unit in protocol.units
+        unit: np.array(["present" if str(unit) in units else "absent" for units in present])
+        for unit in clips.protocol.units
     }
 
 
-def _predictions(
-    samples: pd.DataFrame,
-    truth: np.ndarray,
-    folds: list[Fold],
-    done: list[Answer],
-    seeds: int,
-    classes: tuple[str, ...],
-) -> pd.DataFrame:
-    """One row per tested sample and seed; where a model ran once, its answers stand for every seed."""
-    fold_of = np.full(len(samples), "", dtype=object)
-    for fold, _, test in folds:
-        fold_of[test] = fold
-    runs = len({answer.task.seed for answer in done})
-    watched = any(answer.epochs is not None for answer in done)
-    tables = []
-    for seed in range(seeds):
-        prediction = np.full(len(samples), "", dtype=object)
-        scores = np.full((len(samples), len(classes)), np.nan)
-        oracle = pd.DataFrame({"oracle_epoch": 0, "oracle_prediction": ""}, index=samples.index)
-        for answer in done:
-            if answer.task.seed != seed % runs:
-                continue
-            rows = answer.task.test
-            prediction[rows], scores[rows] = answer.prediction, answer.scores
-            if answer.epochs is not None:
-                right = (answer.epochs == truth[rows]).sum(1)
-                best = len(right) - 1 - int(right[::-1].argmax())  # of equals, the last
-                oracle.loc[rows, ["oracle_epoch", "oracle_prediction"]] = np.column_stack(
-                    [np.full(len(rows), best + 1, dtype=object), answer.epochs[best]]
-                )
-        table = samples[KEY].assign(fold=fold_of, seed=seed, label=truth, prediction=prediction)
-        table = table.join(oracle) if watched else table
-        table = table.join(pd.DataFrame(scores, columns=[f"score_{name}" for name in classes]))
-        tables.append(table[fold_of != ""])
-    return pd.concat(tables, ignore_index=True)
+def _cache_key(
+    clips: _Clips, models: _Models, features: _Features, component: str, oracle_epoch: bool, unit: int | None
+) -> dict[str, Any]:
+    """Everything that decides the answers of all folds, as plain values."""
+    return {
+        "hashes": {**clips.hashes, "flows": features.hashes},
+        "component": component,
+        "watched": oracle_epoch,
+        "pretrained": models.pretrained,
+        "candidates": repr(models.candidates),
+        "models": models.descriptions,
+        "unit": unit,
+        "versions": {"mer": __version__, "scikit-learn": sklearn.__version__, **versions()},
+    }
 
 
-def _chosen(done: list[Answer], names: list[str]) -> pd.DataFrame:
-    """One row a fold and seed: what the inner evaluation chose; empty where there was none."""
-    rows = [
-        {"fold": one.task.fold, "seed": one.task.seed}
-        | ({"model": names[one.chosen.model]} if len(names) > 1 else {})
-        | one.chosen.settings
-        for one in done
-        if one.chosen is not None
-    ]
-    return pd.DataFrame(rows, columns=None if rows else ["fold", "seed"])
+def _input(component: str, model: Any) -> str:
+    """What a model sees of each clip, in words."""
+    features = features_of(new_model(model))
+    return f"{component} flow" if features is None else INPUTS.get(features.input_kind, f"{component} flow")
 
 
 def _run_record(folder: Path) -> dict[str, Any]:

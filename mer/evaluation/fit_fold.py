@@ -1,12 +1,12 @@
-"""One fold: a new classifier is fitted on its training people, and answers for its test people.
+"""One fold: fits a new classifier to the training people and predicts the classes of the test people.
 
-What a classifier is given to fit are copies of the training rows and nothing else. Two things may be done beside:
+A classifier gets copies of the training rows and nothing else. Two options add to that:
 
-- One of several models, or settings from a grid, are chosen by an inner evaluation, whose folds are by person and made
-  of the training people alone (nested cross-validation: Varma and Simon, "Bias in error estimation when using
-  cross-validation for model selection", BMC Bioinformatics 2006).
-- The answers of each epoch of a network are kept, to show what picking the best one on the test people would have
-  given. They are no part of the honest answers.
+- An inner evaluation chooses one of several models, or settings from a grid. Its folds are by person and contain the
+  training people only (nested cross-validation: Varma and Simon, "Bias in error estimation when using cross-validation
+  for model selection", BMC Bioinformatics 2006).
+- The predictions after each epoch of a network are recorded, to show the effect of picking the best epoch on the test
+  people. They are not part of the result.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from mer.evaluation.metrics import count, uf1
 from mer.models import features_of, new_model
 from mer.utils.processes import in_order, run_jobs
 
-INNER_FOLDS = 5  # people who train are shared out over so many inner folds
+INNER_FOLDS = 5  # of the training people
 
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """What all folds share: features `(n, d)` for each model, classes `(n,)`, people `(n,)`, the protocol's classes."""
+    """What all folds share: features `(n, d)` for each model, true classes `(n,)`, people `(n,)`, and class names."""
 
     rows: Sequence[np.ndarray]
     truth: np.ndarray
@@ -39,7 +39,7 @@ class Data:
 
 
 class Candidate(NamedTuple):
-    """What an inner evaluation may choose: one of the models, by its number, and settings of it."""
+    """One choice of the inner evaluation: the number of a model, and settings for it."""
 
     model: int
     settings: dict[str, Any]
@@ -47,7 +47,7 @@ class Candidate(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """One fold under one seed: rows that train, rows that are tested."""
+    """One fold with one seed: the rows to train on and the rows to test."""
 
     seed: int
     fold: str
@@ -56,8 +56,10 @@ class Task:
 
 
 class Answer(NamedTuple):
-    """What came of a task: a class for each test row `(n,)`, its scores `(n, C)`, the candidate that the inner
-    evaluation chose, and the answers of each epoch `(epochs, n)`; the last two where they were asked for.
+    """The predicted classes `(n,)` and scores `(n, C)` of the test rows of a task.
+
+    `chosen` is the candidate that an inner evaluation chose, and `epochs` the predictions after each epoch
+    `(epochs, n)`; both are None unless requested.
     """
 
     task: Task
@@ -68,37 +70,40 @@ class Answer(NamedTuple):
 
 
 def full_grid(model: Any, grid: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
-    """The grid with the full names of its parameters: `C` may stand for `classifier__C` where there is only one.
+    """The grid with full parameter names: `C` becomes `classifier__C` if no other parameter ends like this.
 
-    `ValueError` for a parameter that the model does not have, and for one of the features, which are computed ahead.
+    `ValueError` for an unknown or ambiguous parameter, and for one of the features, which all folds share.
     """
     estimator = new_model(model)
-    known = list(estimator.get_params()) if hasattr(estimator, "get_params") else []
-    ahead = estimator.steps[0][0] if features_of(estimator) is not None else None
+    parameters = list(estimator.get_params()) if hasattr(estimator, "get_params") else []
+    feature_step = estimator.steps[0][0] if features_of(estimator) is not None else None
     full: dict[str, list[Any]] = {}
     for name, values in grid.items():
-        found = [name] if name in known else [one for one in known if one.endswith(f"__{name}")]
-        if len(found) != 1 or not len(values):
-            raise ValueError(f"grid: the model has no one parameter {name!r}; it has {', '.join(known) or 'none'}")
-        if found[0].split("__")[0] == ahead:
-            raise ValueError(f"grid: {found[0]} is of the features, which are the same for all; choose C or the like")
-        full[found[0]] = list(values)
+        matches = [name] if name in parameters else [each for each in parameters if each.endswith(f"__{name}")]
+        if len(matches) != 1:
+            what = "is ambiguous" if matches else "is not a parameter of the model"
+            raise ValueError(f"grid: {name!r} {what}; choose from {', '.join(matches or parameters) or 'none'}")
+        if not len(values):
+            raise ValueError(f"grid: {name!r} has no values")
+        if matches[0].split("__")[0] == feature_step:
+            raise ValueError(f"grid: {matches[0]} belongs to the features, which all folds share; choose another one")
+        full[matches[0]] = list(values)
     return full
 
 
 def can_watch(model: Any) -> bool:
-    """Whether the model tells the end of each epoch: whether its `fit` has the parameter `watch`."""
+    """Whether the model reports the end of each epoch: its `fit` has a parameter `watch`."""
     estimator = new_model(model)
     last = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
     return "watch" in inspect.signature(last.fit).parameters
 
 
 def candidates_of(models: Sequence[Any], grid: Mapping[str, Sequence[Any]] | None) -> list[Candidate]:
-    """Every model, or every combination of the grid for the only model; `ValueError` for a grid of several."""
+    """All models, or all settings of a grid for one model; `ValueError` for a grid with several models."""
     if not grid:
         return [Candidate(i, {}) for i in range(len(models))]
     if len(models) > 1:
-        raise ValueError("grid: choose among settings of one model, or among models")
+        raise ValueError("grid: give a grid for one model, or several models without a grid")
     return [Candidate(0, settings) for settings in ParameterGrid(dict(grid))]
 
 
@@ -111,8 +116,9 @@ def answers(
     watch: bool,
     cluster: str | None = None,
 ) -> Iterator[Answer]:
-    """The answers of every fold and seed, in order. One thread each, in one process or in several, here or on a
-    cluster: sums are taken in the same order, so the scores are the same.
+    """The answers of all tasks, in order, computed in this process, in `workers` processes or on a cluster.
+
+    Each task runs on one thread, so that floating-point sums, and thus the scores, are the same in all cases.
     """
     function = partial(on_one_thread, partial(answer, data=data, models=models, candidates=candidates, watch=watch))
     yield from in_order(run_jobs(function, tasks, workers, cluster=cluster))
@@ -126,49 +132,39 @@ def on_one_thread(function: Callable[[Any], Any], job: Any) -> Any:
 
 
 def answer(task: Task, data: Data, models: Sequence[Any], candidates: list[Candidate], watch: bool = False) -> Answer:
-    """Fit on the training rows of one fold, and answer for its test rows."""
-    return fit_and_answer(task, data, models, candidates, watch)[0]
+    """Fit a new estimator to the training rows of one fold, and predict its test rows.
 
-
-def fit_and_answer(
-    task: Task, data: Data, models: Sequence[Any], candidates: list[Candidate], watch: bool = False
-) -> tuple[Answer, Any]:
-    """The answer, and the estimator that gave it; None where there was nothing to fit."""
+    `ValueError` if the estimator predicts anything else than one class of the protocol per row.
+    """
     y = data.truth[task.train]  # indexing with an array copies
-    known = np.unique(y)
-    if len(known) == 1:  # nothing to tell apart, which most classifiers refuse to fit
+    present = np.unique(y)
+    if len(present) == 1:  # most classifiers refuse to fit a single class
         scores = np.full((len(task.test), len(data.classes)), np.nan)
-        scores[:, data.classes.index(known[0])] = 1
-        prediction = np.repeat(known, len(task.test))
-        return Answer(task, prediction, scores, None, prediction[None] if watch else None), None
+        scores[:, data.classes.index(present[0])] = 1
+        prediction = np.repeat(present, len(task.test))
+        return Answer(task, prediction, scores, None, prediction[None] if watch else None)
     chosen = candidates[0] if len(candidates) == 1 else _choose(task, data, models, candidates)
     estimator = _estimator(models, chosen, task.seed)
     X = data.rows[chosen.model][task.train]
     epochs = _fit_watched(estimator, X, y, data.rows[chosen.model][task.test]) if watch else None
     if not watch:
         estimator.fit(X, y)
-    prediction, scores = ask(estimator, task, data, chosen)
-    return Answer(task, prediction, scores, chosen if len(candidates) > 1 else None, epochs), estimator
-
-
-def ask(estimator: Any, task: Task, data: Data, chosen: Candidate) -> tuple[np.ndarray, np.ndarray]:
-    """What a fitted estimator says of the test rows: a class for each `(n,)`, and scores `(n, C)`."""
     test = data.rows[chosen.model][task.test]
     prediction = np.asarray(estimator.predict(test.copy())).astype(str)
     if prediction.shape != task.test.shape or not set(prediction) <= set(data.classes):
         raise ValueError(
-            f"fold {task.fold}: expected {len(task.test)} of the classes {', '.join(data.classes)} from predict, found "
+            f"fold {task.fold}: predict must return {len(task.test)} of the classes {', '.join(data.classes)}, not "
             f"{prediction!r}"
         )
     scores = np.full((len(task.test), len(data.classes)), np.nan)
     values = _score(estimator, test)
     if values is not None and set(map(str, estimator.classes_)) <= set(data.classes):
         scores[:, [data.classes.index(str(name)) for name in estimator.classes_]] = values
-    return prediction, scores
+    return Answer(task, prediction, scores, chosen if len(candidates) > 1 else None, epochs)
 
 
 def _estimator(models: Sequence[Any], candidate: Candidate, seed: int) -> Any:
-    """A new estimator of the candidate, without the features that ran ahead."""
+    """A new estimator of the candidate, without the features, which are already computed."""
     estimator = new_model(models[candidate.model], seed)
     if features_of(estimator) is not None:
         estimator = estimator[1:]
@@ -176,51 +172,51 @@ def _estimator(models: Sequence[Any], candidate: Candidate, seed: int) -> Any:
 
 
 def _choose(task: Task, data: Data, models: Sequence[Any], candidates: list[Candidate]) -> Candidate:
-    """The candidate of the highest UF1 on the training people's own folds, pooled; the first of equals."""
+    """The candidate with the highest UF1, pooled over inner folds of the training people; the first of equals."""
     y, people = data.truth[task.train], data.people[task.train]
     folds = min(INNER_FOLDS, len(set(people)))
     if folds < 2:
         return candidates[0]
     inner = list(GroupKFold(folds).split(y, groups=people))
-    reached = []
+    scores = []
     for candidate in candidates:
         X = data.rows[candidate.model][task.train]
         prediction = np.empty(len(y), dtype=object)
         for train, test in inner:
-            known = np.unique(y[train])
-            if len(known) == 1:
-                prediction[test] = known[0]
+            present = np.unique(y[train])
+            if len(present) == 1:
+                prediction[test] = present[0]
             else:
                 estimator = _estimator(models, candidate, task.seed)
                 prediction[test] = estimator.fit(X[train], y[train]).predict(X[test])
-        reached.append(float(uf1(count(y.tolist(), prediction.tolist(), data.classes))))
-    return candidates[int(np.argmax(reached))]
+        scores.append(float(uf1(count(y.tolist(), prediction.tolist(), data.classes))))
+    return candidates[int(np.argmax(scores))]
 
 
 def _fit_watched(estimator: Any, X: np.ndarray, y: np.ndarray, test: np.ndarray) -> np.ndarray:
-    """Fit, and return what each epoch would have answered for the test rows `(epochs, n)`.
+    """Fit, and return the predictions for the test rows after each epoch `(epochs, n)`.
 
-    The training gets no word of it: the watcher is called with the network, and returns nothing.
+    The callback does not affect training: it gets the network and returns nothing.
     """
-    answered: list[np.ndarray] = []
+    predictions: list[np.ndarray] = []
 
     def watch(network: Any, epoch: int) -> None:
         rows = test.copy()
         if isinstance(estimator, Pipeline) and len(estimator.steps) > 1:
             rows = estimator[:-1].transform(rows)
-        answered.append(np.asarray(network.predict(rows)).astype(str))
+        predictions.append(np.asarray(network.predict(rows)).astype(str))
 
     name = f"{estimator.steps[-1][0]}__watch" if isinstance(estimator, Pipeline) else "watch"
     estimator.fit(X, y, **{name: watch})
-    return np.stack(answered)
+    return np.stack(predictions)
 
 
 def _score(estimator: Any, X: np.ndarray) -> np.ndarray | None:
-    """Probabilities or distances from the boundary, `(n, len(classes_))`; None where the classifier has neither."""
+    """Probabilities or decision values `(n, len(classes_))`; None if the classifier has neither."""
     method = next((name for name in ("predict_proba", "decision_function") if hasattr(estimator, name)), None)
     if method is None or not hasattr(estimator, "classes_"):
         return None
     values = np.asarray(getattr(estimator, method)(X), dtype=float)
-    if values.ndim == 1:  # of two classes, the second
+    if values.ndim == 1:  # decision values of two classes are those of the second
         values = np.column_stack([-values, values])
     return values if values.shape == (len(X), len(estimator.classes_)) else None

@@ -1,9 +1,9 @@
-"""End-point errors of flow methods on data whose flow is known: by component, by size of the motion, by face region.
+"""Endpoint errors of flow methods on data with true flow: by component, size of the motion and face region.
 
-Conventions. An error is the distance between found and true flow in pixels. Errors count inside the face mask. A mean
-over the face is taken pair by pair and then averaged, as upstream does; bands and regions are pooled over the pixels of
-all pairs, since some pairs have few there. `upstream` is the formula of the authors' code: errors of all pixels, the
-background's too, divided by the number of face pixels; its rates can exceed 1.
+The endpoint error is the distance between estimated and true flow in pixels, inside the face mask. Errors of the face
+are averaged per pair and then over pairs, as the authors of FacialFlowNet do; bands and regions are pooled over the
+pixels of all pairs, because they can be small. The part `upstream` is the formula of the authors' code: the errors of
+all pixels, including the background, divided by the number of face pixels. Its rates can exceed 1.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from mer.utils.torch_setup import find_device
 COMPONENTS = ("facial", "head", "expression")
 BANDS = {"below 0.5 px": (0.0, 0.5), "0.5 to 1 px": (0.5, 1.0), "1 to 3 px": (1.0, 3.0), "above 3 px": (3.0, np.inf)}
 RATES = (1, 3, 5)  # pixels
-NO_EXPRESSION = "no expression"
+NO_EXPRESSION = "no expression"  # the zero-flow baseline in the column `method`, which scripts read
 COLUMNS = ("pair", "method", "component", "part", "epe", "within_1px", "within_3px", "within_5px", "pixels", "seconds")
 
 
@@ -39,27 +39,32 @@ def evaluate_flow(
     device: str = "auto",
     track: Track | None = None,
 ) -> pd.DataFrame:
-    """Errors of methods on a FacialFlowNet folder, one row per pair, method, component and part.
+    """Measure the errors of methods on a FacialFlowNet folder: one row per pair, method, component and part.
 
     Parameters
     ----------
     data : str or Path
-        A folder in FacialFlowNet's layout, the original or one made by `mer synth`.
+        A folder in FacialFlowNet's layout: the original, or one that `mer synth` wrote.
     methods : sequence of str or function
-        Names in `mer.METHODS`, or functions `(onset, apex) -> (H, W, 2) or Flow`. One-field methods get a head flow by
-        fitting a rigid head to their field. The predictor that says 'no expression' is always added.
+        Names in `mer.METHODS`, or functions `(onset, apex) -> (H, W, 2) or Flow`. For methods with a single field, the
+        head flow is a rigid head fitted to it. The zero-flow baseline for the expression, `no expression`, is added.
     split : {"train", "val", "test"}
     limit : int, optional
-        Take that many pairs, spread evenly.
+        Number of pairs, evenly spaced over the split.
     device : str
     track : function, optional
-        Wraps the iterator over pairs, to show progress.
+        `track(items, total, description)` yields `items` and shows progress.
 
     Returns
     -------
     DataFrame
-        :data:`COLUMNS`. `part` is `face`, a band of :data:`BANDS` (of the true motion of that component), a region of
-        the face where landmarks are known, or `upstream`. :func:`summarize` averages it.
+        The columns :data:`COLUMNS`. `part` is `face`, a band of :data:`BANDS` by the true motion of the component, a
+        face region if there are landmarks, or `upstream`. :func:`summarize` averages the rows.
+
+    Raises
+    ------
+    ValueError
+        If no mask contains a face.
     """
     from mer.extraction.methods import estimate_flow
     from mer.flow.facialflownet import read_facialflownet
@@ -84,57 +89,57 @@ def evaluate_flow(
             ]
         rows += [{"pair": pair, "method": NO_EXPRESSION, **row} for row in expression_size(truth, landmarks)]
     if not any(row["part"] == "face" for row in rows):
-        raise ValueError(f"no mask of {data}, split {split}, has a face in it; errors count inside the face")
+        raise ValueError(f"no mask of {data}, split {split}, contains a face; errors are measured inside the face")
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def _named(methods: Sequence[str | Callable]) -> dict[str, str | Callable]:
-    """Each method once, under a name of its own: of functions that share one, the second is called `name (2)`."""
+    """Each method once under a unique name: the second function of one name becomes `name (2)`."""
     from mer.extraction.methods import method_name
 
     named: dict[str, str | Callable] = {}
     for method in methods:
         name = method if isinstance(method, str) else getattr(method, "__name__", method_name(method))
-        count, free = 1, name
-        while free in named and named[free] is not method and named[free] != method:
+        count, unique = 1, name
+        while unique in named and named[unique] is not method and named[unique] != method:
             count += 1
-            free = f"{name} ({count})"
-        named[free] = method
+            unique = f"{name} ({count})"
+        named[unique] = method
     return named
 
 
-def flow_errors(found: Flow, truth: Flow, landmarks: NDArray[np.float32] | None = None) -> list[dict[str, Any]]:
-    """Errors of one flow: a row for each component and part; parts without a pixel are left out.
+def flow_errors(estimate: Flow, truth: Flow, landmarks: NDArray[np.float32] | None = None) -> list[dict[str, Any]]:
+    """Errors of one flow: a row per component and part that has pixels.
 
     Parameters
     ----------
-    found, truth : Flow
-        Of the same size. The truth's mask counts.
+    estimate, truth : Flow
+        Of the same size. The mask is that of the truth.
     landmarks : float32 (478, 3), optional
-        The onset's; without them there are no rows for regions.
+        Of the onset, in pixels; without them there are no rows for regions.
     """
-    if found.facial.shape != truth.facial.shape:
-        raise ValueError(f"the flow is {found.facial.shape[:2]}, the truth {truth.facial.shape[:2]}")
+    if estimate.facial.shape != truth.facial.shape:
+        raise ValueError(f"the flow has size {estimate.facial.shape[:2]}, the truth {truth.facial.shape[:2]}")
     return [
         row
         for component in COMPONENTS
-        for row in _rows(component, getattr(found, component), getattr(truth, component), truth.mask, landmarks)
+        for row in _rows(component, getattr(estimate, component), getattr(truth, component), truth.mask, landmarks)
     ]
 
 
 def expression_size(truth: Flow, landmarks: NDArray[np.float32] | None = None) -> list[dict[str, Any]]:
-    """Errors of the predictor that says 'no expression': the size of the true expression flow."""
+    """Errors of the zero-flow baseline: the size of the true expression flow."""
     return _rows("expression", np.zeros_like(truth.expression), truth.expression, truth.mask, landmarks)
 
 
 def _rows(
     component: str,
-    found: NDArray[np.float32],
+    estimate: NDArray[np.float32],
     truth: NDArray[np.float32],
     mask: NDArray[np.uint8],
     landmarks: NDArray[np.float32] | None,
 ) -> list[dict[str, Any]]:
-    error = np.hypot(*np.moveaxis(found.astype(np.float64) - truth, -1, 0))
+    error = np.hypot(*np.moveaxis(estimate.astype(np.float64) - truth, -1, 0))
     size = np.hypot(*np.moveaxis(truth.astype(np.float64), -1, 0))
     face = mask != 0
     parts = {"face": face}
@@ -156,15 +161,15 @@ def _row(component: str, part: str, errors: NDArray[np.float64], pixels: int) ->
 
 
 def summarize(rows: pd.DataFrame) -> pd.DataFrame:
-    """Means over pairs: one row per method, component and part, in the order in which they came.
+    """Average the rows of :func:`evaluate_flow` over pairs: one row per method, component and part, in their order.
 
-    `face` and `upstream` are means of the pairs' means; bands and regions are pooled over pixels.
+    `face` and `upstream` are means of the means of pairs; bands and regions are pooled over pixels.
     """
     values = ["epe", *(f"within_{n}px" for n in RATES)]
-    out = []
+    summary = []
     for (method, component, part), group in rows.groupby(["method", "component", "part"], sort=False):
         weights = np.ones(len(group)) if part in ("face", "upstream") else group["pixels"].to_numpy(float)
         means = {value: float(np.average(group[value], weights=weights)) for value in values}
         counts = {"pairs": len(group), "pixels": int(group["pixels"].sum()), "seconds": group["seconds"].median()}
-        out.append({"method": method, "component": component, "part": part, **means, **counts})
-    return pd.DataFrame(out)
+        summary.append({"method": method, "component": component, "part": part, **means, **counts})
+    return pd.DataFrame(summary)

@@ -1,10 +1,10 @@
 """Scores of pooled predictions, and their intervals from a bootstrap over subjects.
 
-Everything starts from one array of counts, `(..., C, C + 1)`: rows are the truth, columns the answer, and the last
-column holds the clips that got no answer because their flow failed. Those count as wrong. A class that is absent from
-the truth scores 0; it is not skipped, so a mean over classes always divides by the number of classes of the protocol.
-Varanka et al., "Data leakage and evaluation issues in micro-expression analysis", IEEE Transactions on Affective
-Computing 2024, show what other habits do to a score.
+All scores are computed from an array of counts `(..., C, C + 1)`: rows are the truth, columns the prediction, and the
+last column counts the clips without a prediction because their flow failed. These count as wrong. A class that is
+absent from the truth scores 0 and is not skipped, so that a mean over classes always divides by the number of classes
+of the protocol. Varanka et al., "Data leakage and evaluation issues in micro-expression analysis", IEEE Transactions on
+Affective Computing 2024, show how other conventions change the scores.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from collections.abc import Sequence
 import numpy as np
 
 RESAMPLES = 1000
-SEED = 0  # of the bootstrap: the same predictions always get the same interval
+SEED = 0  # of the bootstrap, so that the same predictions always get the same interval
 
 
 def count(truth: Sequence[str], prediction: Sequence[str], classes: Sequence[str], *by: np.ndarray) -> np.ndarray:
     """Counts `(C, C + 1)`: truth by row, prediction by column, an empty prediction in the last column.
 
-    Each further argument is an array of numbers from 0, one a clip (such as its person, or the seed), and puts an axis
-    in front: `(..., C, C + 1)`.
+    Each further argument is an array with an index per clip, such as that of its person, and adds a leading axis:
+    `(..., C, C + 1)`. `ValueError` for a name that is not one of the classes.
 
     >>> count(["a", "a", "b"], ["a", "b", ""], ["a", "b"])
     array([[1, 1, 0],
@@ -39,7 +39,7 @@ def count(truth: Sequence[str], prediction: Sequence[str], classes: Sequence[str
 
 
 def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
-    """`numerator / denominator`, and 0 where the denominator is 0."""
+    """`numerator / denominator`, or 0 if the denominator is 0."""
     return np.divide(numerator, denominator, out=np.zeros(np.shape(numerator)), where=denominator > 0)
 
 
@@ -49,8 +49,8 @@ def _hits(counts: np.ndarray) -> np.ndarray:
 
 def f1_by_class(counts: np.ndarray) -> np.ndarray:
     """`F1_c = 2 TP_c / (2 TP_c + FP_c + FN_c)`, shape `(..., C)` from counts `(..., C, C + 1)`."""
-    answered = counts[..., :-1].sum(-2)  # TP + FP
-    return _ratio(2 * _hits(counts), counts.sum(-1) + answered)
+    predicted = counts[..., :-1].sum(-2)  # TP + FP
+    return _ratio(2 * _hits(counts), counts.sum(-1) + predicted)
 
 
 def recall_by_class(counts: np.ndarray) -> np.ndarray:
@@ -69,7 +69,7 @@ def uar(counts: np.ndarray) -> np.ndarray:
 
 
 def accuracy(counts: np.ndarray) -> np.ndarray:
-    """Share of all clips that are right; shape `(...)`."""
+    """Share of all clips that are predicted correctly; shape `(...)`."""
     return _ratio(_hits(counts).sum(-1), counts.sum((-1, -2)))
 
 
@@ -77,23 +77,23 @@ SCORES = {"uf1": uf1, "uar": uar, "accuracy": accuracy}
 
 
 def bootstrap(counts: np.ndarray, resamples: int = RESAMPLES, level: float = 0.95) -> dict[str, list[float] | None]:
-    """Percentile intervals of every score, from people drawn with replacement.
+    """Percentile intervals of all scores, from people drawn with replacement.
 
-    People are the units, and not clips, since the clips of one person resemble each other.
+    People are resampled rather than clips, because the clips of one person resemble each other.
 
     Parameters
     ----------
     counts : (subjects, seeds, C, C + 1)
-        The counts of each person under each seed. A resample's score is the mean over the seeds.
+        The counts of each person with each seed. The score of a resample is the mean over the seeds.
     resamples : int
         Number of resamples, drawn from a fixed seed.
     level : float
-        Share of the resampled scores inside the interval.
+        Share of the resampled scores that the interval contains.
 
     Returns
     -------
     dict
-        Score name -> `[low, high]`, or None where one person is all there is.
+        Score name -> `[low, high]`, or None if there is only one person.
     """
     subjects = len(counts)
     if subjects < 2:
@@ -105,7 +105,7 @@ def bootstrap(counts: np.ndarray, resamples: int = RESAMPLES, level: float = 0.9
 
 
 def summarize(counts: np.ndarray) -> dict:
-    """All scores of one set of clips, as plain numbers.
+    """All scores of a set of clips, as plain numbers.
 
     Parameters
     ----------
@@ -115,8 +115,8 @@ def summarize(counts: np.ndarray) -> dict:
     -------
     dict
         `uf1`, `uar` and `accuracy`: means over the seeds; with `_interval`: 95 % intervals over subjects; with `_sd`:
-        the standard deviation over the seeds, None for one seed. `n` clips, `n_subjects` people, `n_failed` clips
-        without an answer.
+        the standard deviation over the seeds, None for a single one. `n` clips, `n_subjects` people, `n_failed` clips
+        without a prediction.
     """
     pooled = counts.sum(0)  # (seeds, C, C + 1)
     intervals = bootstrap(counts)

@@ -1,4 +1,4 @@
-"""What an evaluation found: predictions, the scores that follow from them, and the files that keep both."""
+"""The result of an evaluation: predictions, their scores, and the files that store both."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from mer.evaluation.protocols.protocol import Protocol
 from mer.extraction.flow_folder import versions
 from mer.utils.atomic_files import write_whole
 
-ORACLE = "ORACLE, NOT A RESULT: each test person's best epoch, picked by looking at that person's own labels"
+ORACLE = "ORACLE, NOT A RESULT: each test person's best epoch, picked by that person's own labels"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -33,26 +33,28 @@ class Result:
     Attributes
     ----------
     predictions : DataFrame
-        One row per sample and seed: `dataset, subject, clip, onset, fold, seed, label, prediction` and one column
-        `score_<class>` per class: a probability or the distance from a decision boundary, whichever the classifier has,
-        blank if it has neither. `label` is the class under the protocol. `prediction` is empty where the flow failed.
-        With `oracle_epoch`, also `oracle_epoch` and `oracle_prediction`, which were picked on the test people.
+        One row per sample and seed; for a deterministic model, which runs once, seed 0 only. The columns are `dataset,
+        subject, clip, onset, fold, seed, label, prediction` and one `score_<class>` per class: a probability or a
+        decision value, blank if the classifier has neither. `label` is the class under the protocol. `prediction` is
+        empty if the flow failed. With `oracle_epoch`, also `oracle_epoch` and `oracle_prediction`, which were picked on
+        the test people.
     classes : tuple of str
     protocol : Protocol
     settings : dict
-        What `evaluate` was asked for, as text.
+        The arguments of `evaluate` as plain values, and: `seeded`, whether the model draws random numbers; `apart`,
+        whether each fold ran in a fresh process; `estimator`, `pretrained`, `sees` and `apex`.
     failed : DataFrame
         The clips without flow, with their status and message; they count as wrong.
     left_out : Series
-        Reason -> number of clips of the folder that the protocol leaves out.
+        Reason -> number of clips that the protocol leaves out.
     run : dict
-        The flow folder's `run.json`; empty where there is none.
+        The `run.json` of the flow folder; empty if there is none.
     hashes : dict
         SHA-256 of `samples` (the sorted lines `dataset, subject, clip, onset, class`, tab-separated), `protocol` (its
-        rules), `flows` (the fields that were read, in the order of the table), `run` (the bytes of `run.json`) and
-        `list` (the organizers' list, where it was joined).
+        rules), `flows` (the fields that were read, in any order), `run` (the bytes of `run.json`) and `list` (the
+        organizers' list, if it was used).
     chosen : DataFrame
-        With a grid or several models, one row a fold and seed: `fold, seed`, and the `model` or the settings that the
+        With a grid or several models, one row per fold and seed: `fold, seed`, and the `model` or the settings that the
         inner evaluation chose.
     """
 
@@ -67,30 +69,37 @@ class Result:
     chosen: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def counts(self, dataset: str | None = None, answers: str = "prediction") -> np.ndarray:
-        """Counts of one database or of all, `(subjects, seeds, C, C + 1)`, as :mod:`mer.evaluation.metrics` takes them.
+        """Counts of one database or of all, `(subjects, runs, C, C + 1)`, as :mod:`mer.evaluation.metrics` takes them.
 
-        `answers` is the column of the predictions: `oracle_prediction` is no result.
+        `answers` is the column of the predictions to count.
         """
         rows = self.predictions if dataset is None else self.predictions[self.predictions["dataset"] == dataset]
-        _, person = np.unique(people_of(rows).astype(str), return_inverse=True)  # whatever the order of the rows
+        _, person = np.unique(people_of(rows).astype(str), return_inverse=True)  # sorted
         return count(rows["label"], rows[answers], self.classes, person, rows["seed"].to_numpy())
 
     @cached_property
     def confusion(self) -> np.ndarray:
-        """Counts `(classes, classes)`, truth by row, summed over the runs: one for each seed, and a single one for a
-        model that draws no random numbers. Clips without an answer are in no column.
+        """Counts `(classes, classes)`, truth by row and prediction by column, summed over the runs.
+
+        Clips without a prediction are in no column.
         """
         return self.confusion_with_failed[:, :-1]
 
     @property
     def confusion_with_failed(self) -> np.ndarray:
-        """The same with one more column, `(classes, classes + 1)`: the clips without an answer."""
-        return self.counts().sum((0, 1)) * self.runs // self.settings["seeds"]
+        """The same with a last column for the clips without a prediction, `(classes, classes + 1)`."""
+        return self.counts().sum((0, 1))
 
     @property
     def runs(self) -> int:
-        """How often each fold was trained."""
+        """How many times each fold was trained: once per seed, or once for a deterministic model."""
         return self.settings["seeds"] if self.settings["seeded"] else 1
+
+    def _summarize(self, counts: np.ndarray) -> dict[str, Any]:
+        scores = summarize(counts)
+        if self.runs < self.settings["seeds"]:  # every seed gives the same
+            scores |= {f"{name}_sd": 0.0 for name in SCORES}
+        return scores
 
     @cached_property
     def scores(self) -> dict[str, Any]:
@@ -98,22 +107,22 @@ class Result:
 
         `uf1`, `uar` and `accuracy`, each with `_interval` (95 %, over people) and `_sd` (over seeds); `n`, `n_subjects`
         and `n_failed`; the same for each of `databases`, and `databases_mean`, the mean over them; `weighted_f1`, the
-        mean over the classes by their number of clips; `f1`, `recall` and `n` for each of `classes`; `constant`, what
-        always answering the most frequent class would score; and with `oracle_epoch`, `oracle`: what picking epochs on
-        the test people would have scored, and by how much that is more (`_gain`).
+        mean over the classes weighted by their number of clips; `f1`, `recall` and `n` for each of `classes`;
+        `constant`, the scores of always predicting the most frequent class; and with `oracle_epoch`, `oracle`: the
+        scores of picking epochs on the test people, and their gain over the result (`_gain`).
         """
         counts = self.counts()
-        pooled = counts.sum(0)  # (seeds, C, C + 1)
+        pooled = counts.sum(0)  # (runs, C, C + 1)
         f1, recall, n = f1_by_class(pooled).mean(0), recall_by_class(pooled).mean(0), pooled[0].sum(-1)
         constant = np.zeros_like(pooled[0])
         constant[:, n.argmax()] = n
-        databases = {name: summarize(self.counts(name)) for name in sorted(set(self.predictions["dataset"]))}
-        honest = summarize(counts)
+        databases = {name: self._summarize(self.counts(name)) for name in sorted(set(self.predictions["dataset"]))}
+        honest = self._summarize(counts)
         return {
             **honest,
             "weighted_f1": float((f1 * n).sum() / n.sum()),
             "databases": databases,
-            "databases_mean": {name: float(np.mean([one[name] for one in databases.values()])) for name in SCORES},
+            "databases_mean": {name: float(np.mean([part[name] for part in databases.values()])) for name in SCORES},
             "classes": {
                 name: {"f1": float(f1[i]), "recall": float(recall[i]), "n": int(n[i])}
                 for i, name in enumerate(self.classes)
@@ -126,30 +135,30 @@ class Result:
         }
 
     def _oracle(self, honest: dict[str, Any]) -> dict[str, Any]:
-        oracle = summarize(self.counts(answers="oracle_prediction"))
+        oracle = self._summarize(self.counts(answers="oracle_prediction"))
         return {"what": ORACLE, **oracle, **{f"{name}_gain": oracle[name] - honest[name] for name in SCORES}}
 
     @cached_property
     def subjects(self) -> pd.DataFrame:
-        """One row a person: `dataset, subject, clips, failed, accuracy`, the last over all seeds."""
+        """One row per person: `dataset, subject, clips, failed, accuracy`, the last over all seeds."""
         rows = self.predictions.assign(
             failed=self.predictions["prediction"] == "",
             accuracy=self.predictions["prediction"] == self.predictions["label"],
         )
         rows["subject"] = [subject_name(*row) for row in zip(rows["dataset"], rows["subject"])]
         people = rows.groupby(["dataset", "subject"], sort=False)
-        seeds = rows["seed"].nunique() * max(1, len(self.protocol.units))
+        rows_per_clip = rows["seed"].nunique() * max(1, len(self.protocol.units))
         return pd.DataFrame(
             {
-                "clips": people.size() // seeds,
-                "failed": people["failed"].sum() // seeds,
+                "clips": people.size() // rows_per_clip,
+                "failed": people["failed"].sum() // rows_per_clip,
                 "accuracy": people["accuracy"].mean(),
             }
         ).reset_index()
 
     @property
     def command(self) -> str:
-        """The command that gives this result again; a call in Python where the model has no name."""
+        """The command that reproduces this result; a call in Python if the model has no name."""
         s = self.settings
         if s["named"]:
             options = [f"--{key}={s[key]}" for key in ("protocol", "model", "component", "seeds")]
@@ -158,16 +167,16 @@ class Result:
             oracle = ["--oracle-epoch"] if s.get("oracle_epoch") else []
             return shlex.join(["mer", "evaluate", s["flows"], *options, *grid, *listed, *oracle])
         names = ("protocol", "component", "seeds", *(key for key in ("grid", "megc_csv", "oracle_epoch") if s.get(key)))
-        given = ", ".join(f"{key}={s[key]!r}" for key in names)
-        return f"mer.evaluate({s['flows']!r}, model={s['model']}, {given})"
+        arguments = ", ".join(f"{key}={s[key]!r}" for key in names)
+        return f"mer.evaluate({s['flows']!r}, model={s['model']}, {arguments})"
 
     @cached_property
     def rows(self) -> pd.DataFrame:
-        """The scores as rows, one for all clips and one for each database, so that those of many runs can be stacked.
+        """The scores as rows, one for all clips and one per database, so that those of many runs can be stacked.
 
-        `model, protocol, component, seeds, part`, the numbers of clips and people, each score with `_low`, `_high` and
-        `_sd`, and the first 16 digits of the SHA-256 of the samples, the protocol and the flows. A part that begins
-        with `ORACLE` is no result.
+        `model, protocol, component, seeds` (the number of runs), `part`, the numbers of clips and people, each score
+        with `_low`, `_high` and `_sd`, and the first 16 digits of the SHA-256 of the samples, the protocol and the
+        flows. The part `ORACLE, not a result` has the scores of picking epochs on the test people.
         """
         s = self.settings
         parts = {"all": self.scores, **self.scores["databases"]}
@@ -198,13 +207,13 @@ class Result:
         ----------
         folder : str or Path
         with_faces : bool
-            Show onset and apex of the worst confusions in the report, from the videos that `run.json` names. Mind the
-            licence of the database: most forbid publishing faces.
+            Show onset and apex of the worst confusions in the report, from the videos that `run.json` names. Check the
+            license of the database first: most forbid publishing faces.
 
         Returns
         -------
         Path
-            The report. It is written last, so that it stands only beside complete files.
+            The report. It is written last, so that it exists only if all files are complete.
         """
         from matplotlib.figure import Figure
 
@@ -241,11 +250,11 @@ class Result:
         for name, table in tables.items():
             with write_whole(folder / f"{name}.csv") as file:
                 table.to_csv(file, index=False, lineterminator="\n")
-        if "chosen" not in tables:  # of an earlier result in this folder
+        if "chosen" not in tables:  # remove that of an earlier result
             (folder / "chosen.csv").unlink(missing_ok=True)
 
     def record(self) -> dict[str, Any]:
-        """Everything but the predictions as plain values: the content of `scores.json`."""
+        """Everything except the predictions as plain values: the content of `scores.json`."""
         return {
             **self.scores,
             "protocol": self.protocol.name,

@@ -75,40 +75,6 @@ def run_jobs(
                     yield i, (died or _raise)(job)
 
 
-def run_apart(function: Callable[[Any], Any], jobs: Sequence[Callable[[], Any]], workers: int = 1) -> Iterator[Any]:
-    """Yield `function(job())` of each job in order, each in a process that is new and ends with it.
-
-    Nothing that a job leaves in memory can reach another one. A process takes a second or two to start. What a job
-    needs is made when its turn comes.
-
-    Raises
-    ------
-    ValueError
-        Where the function cannot be sent to another process.
-    """
-    from concurrent.futures import ThreadPoolExecutor
-
-    from joblib.externals.loky import ProcessPoolExecutor  # joblib's, since it also sends what a script defines
-
-    def apart(job: Callable[[], Any]) -> Any:
-        with ProcessPoolExecutor(max_workers=1) as process:
-            try:
-                return process.submit(_one, os.getpid(), function, 0, job()).result()[1]
-            except Exception as error:
-                unsent = type(error).__name__ == "PicklingError" or "un-serialize" in str(error)
-                if unsent:
-                    raise ValueError(
-                        f"what is to be run cannot be sent to another process ({error}); define it in a script or in a "
-                        "module that can be imported, or try workers=1"
-                    ) from error
-                if isinstance(error, BrokenProcessPool):
-                    return _raise(job)
-                raise
-
-    with ThreadPoolExecutor(max_workers=workers) as threads:
-        yield from threads.map(apart, jobs)
-
-
 def in_order(results: Iterator[tuple[int, Any]]) -> Iterator[Any]:
     """Yield the results of :func:`run_jobs` in the order of the jobs."""
     waiting: dict[int, Any] = {}
@@ -145,12 +111,12 @@ def _one(parent: int, function: Callable[[Any], Any], i: int, job: Any) -> tuple
 
     cv2.setNumThreads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the program that is the parent
-    if not any(thread.name == _end_with.__name__ for thread in threading.enumerate()):
-        threading.Thread(target=_end_with, args=(parent,), name=_end_with.__name__, daemon=True).start()
+    if not any(thread.name == end_with_parent.__name__ for thread in threading.enumerate()):
+        threading.Thread(target=end_with_parent, args=(parent,), name=end_with_parent.__name__, daemon=True).start()
     return i, function(job)
 
 
-def _end_with(parent: int) -> None:
+def end_with_parent(parent: int) -> None:
     """End this process soon after its parent has been killed, so that it doesn't write beside the next run."""
     while os.getppid() == parent:
         time.sleep(0.2)

@@ -112,7 +112,7 @@ def test_clips_whose_units_cannot_be_read_are_told_everywhere(folder, tmp_path):
     assert result.without_units == {"a": 1}
     assert result.record()["without_units"] == {"a": 1}
     assert result.record()["left_out"] == {}
-    assert "12 clips, 1 of them taken as without any, since none can be read" in str(result)
+    assert "12 clips; 1 of them count as having none" in str(result)
     page = result.save(tmp_path / "out").read_text()
     assert "1 clips of a are counted as having no action units" in " ".join(page.split())
     assert "Every clip in the folder is part of the protocol" in page

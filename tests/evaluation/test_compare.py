@@ -113,7 +113,7 @@ def test_other_clips_classes_labels_and_folds_are_told(folder, saved, tmp_path):
     (part / "a").symlink_to(folder / "a")
     (part / "b").symlink_to(folder / "b")
     table.iloc[1:].to_csv(part / "samples.csv", index=False)
-    with pytest.raises(ValueError, match="the clips differ: 1 clips are in A alone, such as a/s00/c00; evaluate both"):
+    with pytest.raises(ValueError, match="the clips differ: 1 clips are only in A, such as a/s00/c00; evaluate both"):
         compare(saved / "good", evaluate(part, model="majority", seeds=1))
     table.assign(label=table["label"].replace("disgust", "fear")).to_csv(part / "samples.csv", index=False)
     with pytest.raises(ValueError, match=r"the classes differ: disgust, happiness, surprise in A, fear"):
@@ -133,7 +133,7 @@ def test_clips_that_train_alone_count_too(folder, tmp_path, saved):
     for name in "ab":
         (tmp_path / name).symlink_to(folder / name)
     table.iloc[1:].to_csv(tmp_path / "samples.csv", index=False)
-    with pytest.raises(ValueError, match="the clips that train differ"):
+    with pytest.raises(ValueError, match="the training clips differ"):
         compare(evaluate(folder, way, "majority", seeds=1), evaluate(tmp_path, way, "majority", seeds=1))
 
 

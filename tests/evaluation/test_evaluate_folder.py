@@ -38,6 +38,12 @@ def noise(tmp_path_factory):
     return folder
 
 
+@pytest.fixture
+def in_this_process(monkeypatch):
+    """Fit classifiers of tests in this process, where they can be observed."""
+    monkeypatch.setattr("mer.evaluation.evaluate_folder.is_trusted", lambda model: True)
+
+
 @pytest.mark.parametrize("model", ["svm-linear", "svm-hoof"])
 def test_drawn_classes_are_learned_and_shuffled_labels_are_not(model, flows, noise):
     assert evaluate(flows, model=model).scores["uf1"] > 0.9
@@ -52,18 +58,34 @@ def test_ststnet_learns_drawn_classes_and_not_shuffled_labels(flows, noise):
 
 
 def test_predictions_have_a_row_for_each_sample_and_seed(flows):
+    result = evaluate(flows, model=Dice(), seeds=3)
+    assert result.predictions.groupby("seed").size().to_dict() == {0: 36, 1: 36, 2: 36}
+    assert result.runs == 3
+    assert result.confusion.sum() == 3 * 36
+
+
+def test_a_deterministic_model_runs_once_and_has_seed_0_only(flows):
     result = evaluate(flows, seeds=3)
     table = result.predictions
     assert table.columns.tolist() == [
         "dataset", "subject", "clip", "onset", "fold", "seed", "label", "prediction",
         "score_disgust", "score_happiness", "score_surprise",
     ]  # fmt: skip
-    assert table.groupby("seed").size().to_dict() == {0: 36, 1: 36, 2: 36}
+    assert table.groupby("seed").size().to_dict() == {0: 36}
     assert (table["fold"] == table["dataset"] + "/" + table["subject"]).all()
     scores = table.filter(like="score_").to_numpy()
     assert (np.array(result.classes)[scores.argmax(1)] == table["prediction"]).all()
-    assert result.confusion.sum() == 36  # the model draws no random numbers, and ran once
+    assert result.confusion.sum() == 36
+    assert (result.settings["seeds"], result.runs) == (3, 1)
     assert result.scores["uf1_sd"] == 0
+    once = evaluate(flows, seeds=1)
+    pd.testing.assert_frame_equal(table, once.predictions)
+    assert once.scores["uf1_sd"] is None
+
+
+def test_confusion_has_the_truth_by_row_and_the_prediction_by_column(flows):
+    result = evaluate(flows, model="majority", seeds=1)  # always the first class
+    np.testing.assert_array_equal(result.confusion, [[12, 0, 0], [12, 0, 0], [12, 0, 0]])
 
 
 def test_scores_are_those_of_the_pooled_predictions(flows):
@@ -127,7 +149,7 @@ def test_a_memory_kept_between_folds_would_leak(noise):
 
 
 @pytest.mark.parametrize("model", [Memory(), MemoryEstimator(Memory()), Memory, lambda: MemoryEstimator(Memory())])
-def test_a_memory_gains_nothing(model, noise):
+def test_a_memory_gains_nothing(model, noise, in_this_process):
     result = evaluate(noise, model=model, seeds=2)
     assert set(result.predictions["prediction"]) == {"disgust"}  # it recognized no test clip
     assert result.scores["accuracy"] == pytest.approx(1 / 3)
@@ -147,7 +169,7 @@ class Vandal(KNeighborsClassifier):
         return answer
 
 
-def test_a_classifier_that_overwrites_its_input_harms_nothing(flows):
+def test_a_classifier_that_overwrites_its_input_harms_nothing(flows, in_this_process):
     expected = evaluate(flows, model=KNeighborsClassifier(3)).predictions
     pd.testing.assert_frame_equal(evaluate(flows, model=Vandal(3)).predictions, expected)
 
@@ -165,7 +187,7 @@ class SpyScaler(StandardScaler):
         return super().transform(X)
 
 
-def test_what_is_fitted_sees_the_training_people_only(flows):
+def test_what_is_fitted_sees_the_training_people_only(flows, in_this_process):
     SpyScaler.fitted.clear()
     SpyScaler.transformed.clear()
     evaluate(flows, model=make_pipeline(PerClip(block_hoof), SpyScaler(), SVC()), seeds=1)
@@ -213,7 +235,7 @@ def test_a_model_is_chosen_on_training_people(flows, noise):
     both = evaluate(noise, model=["svm-linear", "svm-hoof", "majority"], seeds=1)
     assert both.chosen["model"].nunique() > 1  # folds differ in what they take
     assert both.scores["uf1"] < 0.5  # choosing adds no knowledge of the test people
-    with pytest.raises(ValueError, match="settings of one model, or among models"):
+    with pytest.raises(ValueError, match="a grid for one model, or several models"):
         evaluate(flows, model=["majority", "svm-hoof"], grid={"strategy": ["most_frequent"]})
 
 
@@ -234,7 +256,7 @@ class Peeker(ClassifierMixin, BaseEstimator):
         return np.full(len(X), self.classes_[self.trick])
 
 
-def test_the_inner_evaluation_sees_no_test_person(flows):
+def test_the_inner_evaluation_sees_no_test_person(flows, in_this_process):
     Peeker.seen.clear()
     result = evaluate(flows, model=Peeker(), grid={"trick": [0, 1]}, seeds=1)
     table = read_samples(flows)
@@ -255,9 +277,13 @@ def test_the_inner_evaluation_sees_no_test_person(flows):
 
 @pytest.mark.parametrize(
     ("grid", "words"),
-    [({"D": [1]}, "no one parameter 'D'"), ({"C": []}, "no one parameter"), ({"options": [{}]}, "of the features")],
+    [
+        ({"D": [1]}, "'D' is not a parameter of the model"),
+        ({"C": []}, "'C' has no values"),
+        ({"options": [{}]}, "belongs to the features"),
+    ],
 )
-def test_grids_that_a_model_does_not_have(flows, grid, words):
+def test_wrong_grids_are_refused(flows, grid, words):
     with pytest.raises(ValueError, match=words):
         evaluate(flows, grid=grid)
 
@@ -327,7 +353,7 @@ def test_the_oracle_needs_epochs(flows):
 # --- what is fitted is fitted in the fold -----------------------------------------------------------------------------
 
 
-def test_class_weights_are_those_of_the_training_people(own):
+def test_class_weights_are_those_of_the_training_people(own, in_this_process):
     """The one clip of fear is of s00: its weight must not reach the classifier that is tested on s00."""
     folder, table = own
     table.loc[0, "label"] = "fear"
@@ -377,7 +403,7 @@ def test_one_database_trains_and_another_is_tested(two):
     result = evaluate(two, protocol=protocol_of({"train": ["a"], "test": ["b"]}), seeds=2)
     assert set(result.predictions["dataset"]) == {"b"}
     assert set(result.predictions["fold"]) == {"a to b"}
-    assert len(result.predictions) == 2 * 18
+    assert len(result.predictions) == 18
     assert result.scores["n"] == 18
     assert result.scores["n_subjects"] == 3
     assert result.scores["uf1"] > 0.9
@@ -454,8 +480,8 @@ def test_failed_clips_count_as_wrong_and_are_listed(own):
     result = evaluate(folder)
     assert result.failed["status"].tolist() == ["no_face", "unreadable", "unreadable"]
     assert result.failed["message"].tolist()[0] == "no face in frame 3"
-    assert "is not there" in result.failed["message"].tolist()[1]
-    assert (result.predictions["prediction"] == "").sum() == 3 * 5
+    assert "is missing" in result.failed["message"].tolist()[1]
+    assert (result.predictions["prediction"] == "").sum() == 3
     assert result.predictions.loc[:2].filter(like="score_").isna().all(axis=None)
     assert (result.scores["n"], result.scores["n_failed"]) == (18, 3)
     assert result.scores["accuracy"] <= 15 / 18
@@ -480,7 +506,7 @@ def test_a_person_without_flow_is_tested_and_wrong(own):
     assert result.subjects.set_index("subject").loc["s00", "accuracy"] == 0
     table.loc[table["subject"] == "s01", "status"] = "no_face"
     write_samples(table, folder / "samples.csv")
-    with pytest.raises(ValueError, match="flow of at least two people is needed, but 12 of 18 clips"):
+    with pytest.raises(ValueError, match="at least two people need readable flow, but 12 of 18 clips"):
         evaluate(folder)
 
 
@@ -514,7 +540,7 @@ def test_a_class_of_one_person_is_never_answered_for_that_person(own):
     assert rows["score_fear"].isna().all()
 
 
-def test_flow_is_measured_in_interocular_distances(own):
+def test_flow_is_measured_in_interocular_distances(own, in_this_process):
     folder, table = own
     seen = []
 
@@ -526,6 +552,7 @@ def test_flow_is_measured_in_interocular_distances(own):
     evaluate(folder, model=Spy(1))
     write_samples(table.assign(scale=24.0), folder / "samples.csv")
     evaluate(folder, model=Spy(1))
+    assert len(seen) == 9
     assert seen[3:] == pytest.approx([value / 2 for value in seen[:3]])
     write_samples(table.assign(scale=np.nan), folder / "samples.csv")
     evaluate(folder, model=Spy(1))  # pixels
@@ -553,7 +580,7 @@ def test_answers_that_are_no_classes_are_refused(flows):
         def predict(self, X):
             return np.full(len(X), "joy")
 
-    with pytest.raises(ValueError, match="expected 6 of the classes disgust, happiness, surprise"):
+    with pytest.raises(ValueError, match="predict must return 6 of the classes disgust, happiness, surprise"):
         evaluate(flows, model=Odd())
 
 

@@ -63,7 +63,7 @@ def test_the_background_counts_upstream_alone(mask):
     assert value(rows, "facial", "upstream", "within_5px") == pytest.approx(mask.size / face)  # above 1, as upstream's
 
 
-def test_no_expression_is_wrong_by_the_expression(mask):
+def test_the_zero_flow_baseline_is_wrong_by_the_size_of_the_expression(mask):
     rows = expression_size(constant(1.0, [1.0, 0.2], mask))
     assert {row["component"] for row in rows} == {"expression"}
     assert value(rows, "expression", "face") == pytest.approx(0.8, rel=1e-5)
@@ -139,7 +139,7 @@ def test_a_folder_from_start_to_end(tmp_path):
         evaluate_flow(tmp_path, [perfect], device="there")
 
 
-def test_data_without_a_face_say_so(tmp_path):
+def test_data_without_a_face_are_refused(tmp_path):
     facialflownet = pytest.importorskip("mer.flow.facialflownet")
     frames = [np.zeros((64, 64, 3), np.uint8)] * 2
     truth = constant([0.6, 0.0], [0.2, 0.0], np.zeros((64, 64), np.uint8))
@@ -147,5 +147,5 @@ def test_data_without_a_face_say_so(tmp_path):
         tmp_path, "test", "happiness", "a", frames, [truth],
         occlusions=[np.zeros((64, 64), np.uint8)], landmarks=np.stack([landmarks()] * 2), record={},
     )  # fmt: skip
-    with pytest.raises(ValueError, match="has a face in it"):
+    with pytest.raises(ValueError, match="contains a face"):
         evaluate_flow(tmp_path, [lambda onset, apex: truth])
