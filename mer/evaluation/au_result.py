@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from mer.evaluation.metrics import RESAMPLES, SEED, count, f1_by_class
-from mer.evaluation.protocols.check_clips import WITHOUT
 from mer.evaluation.protocols.folds import people_of
+from mer.evaluation.protocols.protocol import WITHOUT
 from mer.evaluation.result import Result
 from mer.utils.atomic_files import write_json, write_whole
 

@@ -119,9 +119,9 @@ def compare(a: str | Path | Result, b: str | Path | Result) -> Comparison:
     first, second = _outcome(a), _outcome(b)
     _check_same(first, second)
     rows = []
-    scores = (
-        SCORES if "unit" not in first.predictions else {name: _mean_of(score) for name, score in UNIT_SCORES.items()}
-    )
+    scores: Mapping[str, Callable[[np.ndarray], np.ndarray]] = SCORES
+    if "unit" in first.predictions:
+        scores = {name: _mean_of(score) for name, score in UNIT_SCORES.items()}
     databases = sorted(set(first.predictions["dataset"]))
     for part in ["all", *(databases if len(databases) > 1 else [])]:
         counts = [_counts(side, None if part == "all" else part) for side in (first, second)]

@@ -27,19 +27,19 @@ def is_trusted(model: Any) -> bool:
 
     Features that are computed for each clip by itself may come from anywhere: they never see a label.
     """
+    return all(module.startswith(_TRUSTED) for module in _modules(model))
+
+
+def _modules(model: Any) -> set[str]:
+    """The modules that define the fitted parts of a model."""
     estimator = new_model(model)
     if features_of(estimator) is not None:
         estimator = estimator[1:]
     parts = [estimator]
     if hasattr(estimator, "get_params"):
         parts += [value for value in estimator.get_params().values() if hasattr(value, "fit") or callable(value)]
-    return all(_module(part).startswith(_TRUSTED) for part in parts)
-
-
-def _module(part: Any) -> str:
-    """The module that defines an estimator or a function."""
-    part = part.func if isinstance(part, partial) else part
-    return str((part if hasattr(part, "__name__") else type(part)).__module__)
+    parts = [part.func if isinstance(part, partial) else part for part in parts]
+    return {str((part if hasattr(part, "__name__") else type(part)).__module__) for part in parts}
 
 
 def isolated_answers(
@@ -54,8 +54,10 @@ def isolated_answers(
     ]  # may be registered here
     function = partial(on_one_thread, partial(_answer, models=models, candidates=candidates, watch=watch))
     jobs = [partial(_visible, data, task) for task in tasks]
-    imports = [answer.__module__, *({"torch"} & set(sys.modules))]
-    answers = run_in_fresh_processes(function, jobs, workers, imports)
+    imports = {answer.__module__}.union(*map(_modules, models)) - {"__main__"}
+    if "torch" in sys.modules or any("torch" in name for name in imports):
+        imports.add("torch")
+    answers = run_in_fresh_processes(function, jobs, workers, sorted(imports))
     yield from (given._replace(task=task) for task, given in zip(tasks, answers))
 
 

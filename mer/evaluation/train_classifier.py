@@ -1,8 +1,8 @@
-"""`mer train classifier`: fit a model to all clips there are, and save it with what it scored on others.
+"""Trains a model on all clips of a flow folder, and saves it with its scores on unseen people.
 
-What a model will be worth on new people is what an evaluation person by person says, so that is run first, and its
-scores go into the file. With `pretrain="synth"`, the networks that read rendered micro-expressions are trained anew,
-and the networks of the field see rendered ones before the clips of people; the result and the file say so.
+Only a subject-independent evaluation predicts the scores on new people, so this is run first, and its scores are saved
+with the model. With `pretrain="synth"`, the networks for rendered micro-expressions are trained from scratch, and other
+networks are pretrained on rendered clips; the result and the file record this.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from mer.utils.progress import Track
 if TYPE_CHECKING:
     from mer.synth.micro_flows import MicroFlows
 
-# Models that the rendered clips are for.
+# Models whose networks are trained on rendered clips.
 READ_RENDERED = ("zero-shot", "zero-shot-strict", "svm-hoof-synth", "ensemble-synth")
 
 
@@ -59,35 +59,44 @@ def train_classifier(
     model : str
         A name in `mer.MODELS`.
     flows : str or Path, optional
-        A flow folder. Only a model that reads rendered clips alone can do without.
+        A flow folder; optional for `zero-shot` models, which learn from rendered clips only.
     protocol, component, workers
-        As :func:`mer.evaluate` takes them, for the score.
+        Arguments of :func:`mer.evaluate`.
     pretrain : {None, "synth"}
-        `synth`: the networks of a model in :data:`READ_RENDERED` are trained anew instead of taken from mer; one of
-        :data:`mer.models.pretraining.PRETRAINABLE` sees rendered clips first, and in each fold is then trained on the
-        training people from there, with its own settings.
+        `synth`: a model in :data:`READ_RENDERED` gets newly trained networks instead of the installed ones; a model in
+        :data:`mer.models.pretraining.PRETRAINABLE` is pretrained on rendered clips, and fine-tuned in each fold on the
+        training people with its own settings.
     face_models : sequence of (name, path)
-        Whose faces are rendered (:data:`mer.synth.FACE_MODELS`), besides those drawn by hand; may be empty.
-    people, networks : int
-        Rendered people, 12 clips each; networks, whose answers are averaged, of a model in :data:`READ_RENDERED`.
+        The face models to render (:data:`mer.synth.FACE_MODELS`), in addition to drawn faces; may be empty.
+    people : int
+        Number of rendered people, with 12 clips each.
+    networks : int
+        Number of networks of a model in :data:`READ_RENDERED`, whose predictions are averaged.
     seed : int
+        Seed of rendering, training and the saved model.
     track : function, optional
-        Wraps iterators, to show progress.
+        `track(items, total, description)` yields `items` and shows progress.
 
     Returns
     -------
     Result or None
-        What the model scored; None without `flows`.
+        The scores of the model on unseen people; None without `flows`.
+
+    Raises
+    ------
+    ValueError
+        If the model cannot be trained like this.
     """
     if model not in MODELS:
         raise ValueError(f"no model {model!r}; there are {', '.join(MODELS)}")
     if pretrain not in (None, "synth"):
-        raise ValueError(f"no pre-training {pretrain!r}; there is synth")
-    able = (*READ_RENDERED, *PRETRAINABLE)
-    if pretrain and model not in able:
-        raise ValueError(f"--pretrain synth is for {', '.join(able)}; {model} learns from labeled clips alone")
+        raise ValueError(f"no pretraining {pretrain!r}; there is synth")
+    rendered_models = (*READ_RENDERED, *PRETRAINABLE)
+    if pretrain and model not in rendered_models:
+        names = ", ".join(rendered_models)
+        raise ValueError(f"--pretrain synth is for {names}; {model} learns from labeled clips only")
     if flows is None and not model.startswith("zero-shot"):
-        raise ValueError(f"{model} needs a flow folder with labels; zero-shot can do without")
+        raise ValueError(f"{model} needs a flow folder with labels; only zero-shot models do not")
     if Path(out).suffix != ".npz":
         raise ValueError(f"{out}: a saved model is an .npz; call it {Path(out).with_suffix('.npz').name}")
     record: dict[str, Any] = {"component": component, "seed": seed, "pretrain": "none"}
@@ -109,13 +118,13 @@ def train_classifier(
             load_without_adaptation(estimator)
             save_model(out, model, estimator, record)
             return None
-        made: Any = partial(MODELS[model], **options) if options else model
-        result = evaluate(flows, protocol, made, component, seeds=1, workers=workers, track=track)
-        estimator, classes = _fit(made, seed, Path(flows), protocol, component)
+        factory: Any = partial(MODELS[model], **options) if options else model
+        result = evaluate(flows, protocol, factory, component, seeds=1, workers=workers, track=track)
+        estimator, classes = _fit(factory, seed, Path(flows), protocol, component)
         names = [f"{score}{part}" for score in ("uf1", "uar", "accuracy") for part in ("", "_interval")]
         record |= {"clips": len(classes), "people": result.scores["n_subjects"], "classes": list(result.classes)}
         record |= {"protocol": result.protocol.name, "scores": {name: result.scores[name] for name in names}}
-        record["flow"] = {name: result.run.get(name) for name in ("method", "align", "size")}  # to be read alike
+        record["flow"] = {name: result.run.get(name) for name in ("method", "align", "size")}  # for `mer analyze`
         save_model(out, model, estimator, record)
         return result
 
@@ -123,7 +132,7 @@ def train_classifier(
 def _render(
     face_models: Sequence[tuple[str, str | None]], people: int, seed: int, crop: str, track: Track | None
 ) -> tuple[MicroFlows, dict[str, Any]]:
-    """Rendered clips, and what they are."""
+    """Rendered clips, and a record of their data."""
     from mer.synth.face_model_registry import load_face_model
     from mer.synth.micro_flows import micro_flows
 
@@ -142,7 +151,7 @@ def _render(
 def _train_readers(
     path: Path, rendered: MicroFlows, record: dict[str, Any], networks: int, seed: int, track: Track | None
 ) -> None:
-    """Write networks that read rendered clips, and add to the record how many they are."""
+    """Train networks on rendered clips and write them; adds their number to the record."""
     from mer.models.zero_shot_training import save_weights, train_networks
 
     record["networks"] = networks
@@ -150,23 +159,23 @@ def _train_readers(
 
 
 def _is_aligned(folder: Path, protocol: str, component: str) -> bool:
-    """Whether the first clip shows mer's aligned crop, and not a face box, as published images do."""
+    """Whether the first clip is mer's aligned crop rather than a face box, as in published images."""
     samples, _ = find_protocol(protocol).select(read_samples(folder))
     readable = samples.loc[samples["status"] == "ok", "path"]
     return len(readable) > 0 and has_margins(load_component(folder / readable.iloc[0], component))
 
 
 def _fit(model: Any, seed: int, folder: Path, protocol: str, component: str) -> tuple[Any, np.ndarray]:
-    """The model, fitted to all clips that the protocol takes and that have not failed; and their classes `(n,)`."""
+    """The model, fitted to all readable clips of the protocol, and the classes of these clips `(n,)`."""
     samples, _ = find_protocol(protocol).select(read_samples(folder))
     samples = samples.reset_index(drop=True)
     estimator = new_model(model, seed)
     features = features_of(estimator)
     rows, failed, _ = read_rows(samples, folder, component, features)
-    good = samples.index.difference(failed.index)
-    classes = samples.loc[good, "class"].to_numpy(dtype=str)
+    readable = samples.index.difference(failed.index)
+    classes = samples.loc[readable, "class"].to_numpy(dtype=str)
     if features is None:
-        estimator.fit(rows[good], classes)
+        estimator.fit(rows[readable], classes)
     else:
-        estimator.steps[1:] = estimator[1:].fit(rows[good], classes).steps
+        estimator.steps[1:] = estimator[1:].fit(rows[readable], classes).steps
     return estimator, classes

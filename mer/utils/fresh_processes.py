@@ -1,8 +1,8 @@
 """Jobs that must leave nothing behind: each runs in a fresh process that ends with it.
 
-A fresh process that imports NumPy and scikit-learn takes two to three seconds to start. So a few servers import them
-once, and fork a process for each job, which takes milliseconds. A server only passes on bytes: it never unpacks a job
-or an answer, so no job can change it. Python's own `forkserver` does nearly this, but its processes run the main script
+A fresh process that imports NumPy and scikit-learn takes two to three seconds to start. So servers import them once and
+fork a process for each job, which takes milliseconds. A server only passes on bytes: it never unpacks a job or an
+answer, so no job can change it. Python's own `forkserver` does nearly this, but its processes run the main script
 again, which fails in scripts without `if __name__ == "__main__"`. Windows cannot fork, and macOS libraries do not
 survive it; there, each job starts a process from scratch.
 """
@@ -18,7 +18,8 @@ import threading
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from importlib import import_module
 from multiprocessing.connection import Connection
 from typing import Any
@@ -43,7 +44,7 @@ def run_in_fresh_processes(
     workers : int
         Processes at a time.
     imports : sequence of str
-        Modules that the servers import ahead. They must not start threads when they are imported.
+        Modules that servers import ahead of the jobs.
 
     Raises
     ------
@@ -86,16 +87,16 @@ def _servers(workers: int, imports: Sequence[str]) -> Iterator[Callable[[bytes],
     """A function that runs a packed job in a fresh process; several threads may call it."""
     from joblib.externals.loky import ProcessPoolExecutor
 
-    settings = {"initializer": _prepare, "initargs": (os.getpid(), imports), "env": ONE_THREAD}
+    start = partial(ProcessPoolExecutor, initializer=_prepare, initargs=(os.getpid(), imports), env=ONE_THREAD)
     if not FORKS:
 
-        def in_new_process(packed: bytes) -> bytes:
-            with ProcessPoolExecutor(1, **settings) as process:
+        def run_in_new_process(packed: bytes) -> bytes:
+            with start(1) as process:
                 return process.submit(_answer, packed).result()
 
-        yield in_new_process
+        yield run_in_new_process
         return
-    with ProcessPoolExecutor(workers, **settings) as servers:
+    with start(workers) as servers:
         yield lambda packed: servers.submit(_answer_in_fork, packed).result()
 
 
@@ -103,7 +104,8 @@ def _prepare(parent: int, imports: Sequence[str]) -> None:
     """Set up a server."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is handled by the parent
     for name in imports:
-        import_module(name)
+        with suppress(Exception):  # the jobs that need it will fail
+            import_module(name)
     threading.Thread(target=end_with_parent, args=(parent,), daemon=True).start()
 
 

@@ -103,6 +103,24 @@ def test_the_pairing_makes_the_interval_narrower(folder, saved):
     assert row["difference"] == pytest.approx(uf1(good.counts()[:, 0].sum(0)) - uf1(worse.counts()[:, 0].sum(0)))
 
 
+def test_the_p_value_counts_the_observed_exchange(folder, monkeypatch):
+    """If none of the random exchanges is as extreme as the observation, p is `1 / (1 + permutations)`, never 0."""
+    monkeypatch.setattr("mer.evaluation.compare.PERMUTATIONS", 4)
+    p = compare(evaluate(folder, seeds=1), evaluate(folder, model="majority", seeds=1)).rows.loc[0, "p"]
+    assert p == pytest.approx(1 / 5)
+
+
+def test_results_of_earlier_releases_repeat_a_deterministic_run_for_each_seed(folder, saved, tmp_path):
+    new = evaluate(folder, seeds=3)
+    assert set(new.predictions["seed"]) == {0}
+    old = tmp_path / "old"
+    new.save(old)
+    pd.concat([new.predictions.assign(seed=seed) for seed in range(3)]).to_csv(old / "predictions.csv", index=False)
+    assert (compare(old, new).rows["difference"] == 0).all()
+    expected = compare(new, saved / "weak").rows
+    pd.testing.assert_frame_equal(compare(old, saved / "weak").rows, expected)
+
+
 # --- results that cannot be compared ---------------------------------------------------------------------------------
 
 

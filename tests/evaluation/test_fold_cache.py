@@ -1,4 +1,4 @@
-"""An evaluation that was ended goes on where it stopped, and takes nothing from another one."""
+"""An interrupted evaluation resumes, and uses nothing of another one."""
 
 from pathlib import Path
 
@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from mer.evaluation.evaluate_folder import evaluate
+from mer.evaluation.fit_fold import Answer, Candidate, Task
+from mer.evaluation.fold_cache import cached_answers
 from tests.drawn_flows import write_drawn_flows
 
 SETTINGS = {"model": "logistic", "grid": {"C": [0.1, 1]}, "seeds": 1}
@@ -20,7 +22,7 @@ def flows(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def fitted(monkeypatch) -> list[str]:
-    """The folds that are really computed."""
+    """The folds that are computed, not read."""
     from mer.evaluation import fit_fold
 
     folds: list[str] = []
@@ -38,7 +40,7 @@ def same(a, b) -> bool:
     return a.predictions.equals(b.predictions) and a.chosen.equals(b.chosen) and a.scores == b.scores
 
 
-def test_a_run_that_was_ended_goes_on(flows, tmp_path, fitted):
+def test_an_interrupted_run_resumes(flows, tmp_path, fitted):
     whole = evaluate(flows, **SETTINGS)
     fitted.clear()
 
@@ -59,7 +61,7 @@ def test_a_run_that_was_ended_goes_on(flows, tmp_path, fitted):
     assert fitted == []
 
 
-def test_what_is_damaged_or_of_another_evaluation_is_computed(flows, tmp_path, fitted):
+def test_damaged_answers_and_those_of_another_evaluation_are_computed_again(flows, tmp_path, fitted):
     whole = evaluate(flows, **SETTINGS, keep=tmp_path)
     file = sorted(tmp_path.iterdir())[0]
     file.write_bytes(file.read_bytes()[:100])
@@ -72,7 +74,7 @@ def test_what_is_damaged_or_of_another_evaluation_is_computed(flows, tmp_path, f
     assert len(fitted) == 8
 
 
-def test_nothing_is_kept_of_a_model_without_a_name(flows, tmp_path):
+def test_nothing_is_cached_of_a_model_without_a_name(flows, tmp_path):
     class Guess:
         def fit(self, X, y):
             self.label = y[0]
@@ -83,3 +85,40 @@ def test_nothing_is_kept_of_a_model_without_a_name(flows, tmp_path):
 
     evaluate(flows, model=Guess(), seeds=1, keep=tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def answer_with(value: float):
+    """A function that answers every task with this score."""
+
+    def compute(tasks):
+        return iter([Answer(task, np.array(["a"]), np.array([[value]])) for task in tasks])
+
+    return compute
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Task(1, "s00", np.array([0, 1]), np.array([2])),  # another seed
+        Task(0, "s01", np.array([0, 1]), np.array([2])),
+        Task(0, "s00", np.array([0, 3]), np.array([2])),
+        Task(0, "s00", np.array([0, 1]), np.array([3])),
+    ],
+)
+def test_answers_of_another_seed_fold_or_rows_are_not_used(other, tmp_path):
+    task, candidates = Task(0, "s00", np.array([0, 1]), np.array([2])), [Candidate(0, {})]
+    list(cached_answers([task], answer_with(1.0), candidates, tmp_path, {}))
+    [cached] = cached_answers([task], answer_with(2.0), candidates, tmp_path, {})
+    assert cached.scores == 1.0
+    [computed] = cached_answers([other], answer_with(2.0), candidates, tmp_path, {})
+    assert computed.scores == 2.0
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_resumed_run_of_several_seeds_takes_each_seed_for_itself(flows, tmp_path):
+    settings = {"model": "gbm", "seeds": 2, "workers": 1}
+    whole = evaluate(flows, **settings)
+    evaluate(flows, **{**settings, "seeds": 1}, keep=tmp_path)
+    assert len(list(tmp_path.iterdir())) == 4
+    assert whole.predictions.equals(evaluate(flows, **settings, keep=tmp_path).predictions)
+    assert len(list(tmp_path.iterdir())) == 8

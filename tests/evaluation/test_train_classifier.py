@@ -62,7 +62,7 @@ def test_models_of_frames_are_fitted_to_frames_and_saved(sample_videos, tmp_path
         EmotionReader.load(tmp_path / "clips.npz")
 
 
-def test_without_any_data(tmp_path):
+def test_a_zero_shot_model_is_trained_without_flow(tmp_path):
     out = tmp_path / "model.npz"
     command = ["train", "classifier", "--model", "zero-shot", "--pretrain", "synth", "--face-model", "drawn"]
     done = CliRunner().invoke(app, [*command, "--people", "12", "--networks", "1", "--out", str(out)])
@@ -78,23 +78,23 @@ def test_without_any_data(tmp_path):
     ("options", "message"),
     [
         ({"model": "svm-hoof"}, "needs a flow folder"),
-        ({"model": "svm-hoof", "pretrain": "synth"}, "learns from labeled clips alone"),
+        ({"model": "svm-hoof", "pretrain": "synth"}, "learns from labeled clips only"),
         ({"model": "none"}, "no model 'none'"),
         ({"model": "zero-shot", "pretrain": "photographs"}, "there is synth"),
     ],
 )
-def test_what_cannot_be(options, message, tmp_path):
+def test_impossible_combinations_are_refused(options, message, tmp_path):
     with pytest.raises(ValueError, match=message):
         train_classifier(tmp_path / "model.npz", **options)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_model_is_an_npz(tmp_path):
+def test_the_name_of_a_model_must_end_in_npz(tmp_path):
     with pytest.raises(ValueError, match=r"call it model\.npz"):
         train_classifier(tmp_path / "model.pkl", "zero-shot")
 
 
-def test_a_network_sees_rendered_clips_first_and_the_result_says_so(flows, tmp_path):
+def test_a_network_is_pretrained_on_rendered_clips_and_the_result_records_it(flows, tmp_path):
     folder, _ = flows
     out = tmp_path / "model.npz"
     short = partial(MODELS["symnet"], epochs=2)

@@ -1,21 +1,25 @@
-"""From a YAML file to the parts of a protocol, checked; :mod:`mer.evaluation.protocols.protocol` tells what each key means."""
+"""Checks the content of a protocol file, and converts it to the attributes of a protocol.
+
+A schema library such as msgspec would not make this shorter: its errors name no key inside a mapping (`$.labels[...]`),
+so the value that lacks quotes, the most common mistake in these files, would still have to be searched here.
+"""
 
 from __future__ import annotations
 
 import re
-from reprlib import repr  # short, however large: a few lines of YAML can stand for gigabytes
+from reprlib import repr  # bounded: a few lines of YAML can expand to gigabytes
 from typing import Any
 
 import yaml
 
 from mer.evaluation.protocols.folds import check_split
 
-KINDS = ("micro", "macro")  # of expressions that are spotted
-WORDS = 1000  # that are looked at for the one that was written
+KINDS = ("micro", "macro")  # of spotted expressions
+MAX_WORDS = 1000  # of a file that are searched for one without quotes
 
 
 class Unquoted(ValueError):
-    """A text that YAML read as something else, since it has no quotes: 006 as the number 6, no as a truth value."""
+    """A text without quotes that YAML reads as something else: 006 as the number 6, no as false."""
 
     def __init__(self, where: str, value: object, written: str = "") -> None:
         self.where, self.value = where, value
@@ -23,8 +27,8 @@ class Unquoted(ValueError):
         super().__init__(f'{where}: write {written} in quotes, such as "{written}"')
 
 
-def parts_of(content: dict[str, Any]) -> dict[str, Any]:
-    """Keyword arguments of :class:`mer.evaluation.protocols.protocol.Protocol`; `ValueError` says which key is wrong."""
+def protocol_fields(content: dict[str, Any]) -> dict[str, Any]:
+    """Keyword arguments of :class:`mer.evaluation.protocols.protocol.Protocol`; `ValueError` names a wrong key."""
     labels = {_text(dataset, "labels"): _labels(dataset, row) for dataset, row in _map(content, "labels").items()}
     counts = {
         _text(dataset, "counts"): {
@@ -101,7 +105,7 @@ def _drop(entries: list[Any]) -> tuple[dict[str, str], ...]:
 
 
 def _spotting(rules: dict[str, Any]) -> dict[str, Any]:
-    """The rules of spotting with all their keys; empty where there are none."""
+    """The rules of spotting with defaults; empty if there are none."""
     if not rules:
         return {}
     full = {"iou": 0.5, "kinds": list(KINDS), "recognize": False, **rules}
@@ -120,11 +124,11 @@ def _people(value: Any, dataset: str) -> int:
 
 
 def _numbers(value: Any, where: str) -> int | tuple[int, ...]:
-    """A number, or several where releases of a database differ."""
-    several = value if isinstance(value, list) else [value]
-    if not several or not all(_is_count(n) for n in several):
+    """A number, or several if releases of a database differ."""
+    numbers = value if isinstance(value, list) else [value]
+    if not numbers or not all(_is_count(n) for n in numbers):
         raise ValueError(f"{where}: expected a number or a list of them, found {repr(value)}")
-    return tuple(several) if isinstance(value, list) else value
+    return tuple(numbers) if isinstance(value, list) else value
 
 
 def _is_count(value: Any) -> bool:
@@ -132,7 +136,7 @@ def _is_count(value: Any) -> bool:
 
 
 def _text(value: object, where: str) -> str:
-    # YAML reads 006 as the number 6, and no and on as truth values: a subject or a label would change unnoticed.
+    # YAML reads 006 as 6, and no and on as truth values: without this check, names would change unnoticed.
     if isinstance(value, (list, dict)):
         raise ValueError(f"{where}: expected a text, found {repr(value)}")
     if not isinstance(value, str):
@@ -141,16 +145,16 @@ def _text(value: object, where: str) -> str:
 
 
 def as_written(text: str, value: object) -> str:
-    """How a file writes a value without quotes, such as `no` for False; empty where that cannot be told."""
+    """The only word of a file that YAML reads as this value, such as `no` for False; empty if there are several."""
     bare = re.sub(r"""#.*|"[^"]*"|'[^']*'""", " ", text)
     words = re.findall(
         r"(?<![^\s,\[{])(?:yes|no|on|off|true|false|[-+.]?\d[\w.:+-]{,40})(?![^\s,\]}:])", bare, re.IGNORECASE
     )
-    same = []
-    for word in list(dict.fromkeys(words))[:WORDS]:
+    matches = []
+    for word in list(dict.fromkeys(words))[:MAX_WORDS]:
         try:
             read = yaml.safe_load(word)
         except (yaml.YAMLError, ValueError):  # such as the date 2020-99-99
             continue
-        same += [word] if type(read) is type(value) and read == value else []
-    return same[0] if len(same) == 1 else ""
+        matches += [word] if type(read) is type(value) and read == value else []
+    return matches[0] if len(matches) == 1 else ""

@@ -60,7 +60,7 @@ def test_clips_that_are_off_are_named(listed):
     with pytest.raises(ProtocolError, match=r"443 clips.*not on the list: samm/\d+/extra_1 \(negative\)"):
         protocol.select(pd.concat([samples, more], ignore_index=True), file)
     twice = samples.loc[[samm]].assign(onset=7)
-    with pytest.raises(ProtocolError, match=f"443 clips.*there twice: {place}"):
+    with pytest.raises(ProtocolError, match=f"443 clips.*in the table twice: {place}"):
         protocol.select(pd.concat([samples, twice], ignore_index=True), file)
     samples.loc[samm, "label"] = "happiness"
     with pytest.raises(ProtocolError, match=rf"mixed up: {place} \(positive, the list has negative\)"):
@@ -82,5 +82,5 @@ def test_a_file_that_is_not_the_organizers_is_refused(listed, tmp_path):
     assert len(protocol.select(table(), windows)[0]) == 442
     with pytest.raises(ProtocolError, match="cannot read"):
         protocol.select(table(), tmp_path / "nowhere.csv")
-    with pytest.raises(ProtocolError, match="loso: no list"):
+    with pytest.raises(ProtocolError, match="loso: this protocol has no organizers' list"):
         PROTOCOLS["loso"].select(table(), file)

@@ -5,8 +5,14 @@ import pytest
 
 from mer.datasets import DATASETS
 from mer.datasets.samples import conform
-from mer.evaluation.protocols.check_clips import WITHOUT
-from mer.evaluation.protocols.protocol import PROTOCOLS, Protocol, ProtocolError, find_protocol, read_protocol
+from mer.evaluation.protocols.protocol import (
+    PROTOCOLS,
+    WITHOUT,
+    Protocol,
+    ProtocolError,
+    find_protocol,
+    read_protocol,
+)
 
 # Annotated label -> number of clips, as the composite's databases come; the last of each do not take part.
 DATABASES = {
@@ -92,7 +98,7 @@ def test_the_composite_takes_classes_and_their_numbers_as_labels():
     assert len(PROTOCOLS["megc2019"].select(table)[0]) == 442
 
 
-def test_a_folder_that_is_none_of_the_databases_is_told_so():
+def test_a_folder_of_another_database_is_refused():
     table = composite().assign(dataset="videos")
     with pytest.raises(ProtocolError, match="videos is not one of the databases casme2, samm, smic"):
         PROTOCOLS["megc2019"].select(table)
@@ -104,7 +110,7 @@ def small(**columns: list) -> pd.DataFrame:
     return conform(pd.DataFrame({**base, **columns}))
 
 
-def test_loso_takes_the_labels_that_are_there_in_any_case_and_leaves_blanks_out():
+def test_loso_takes_all_labels_in_any_case_and_leaves_blanks_out():
     loso = PROTOCOLS["loso"]
     chosen, left_out = loso.select(small(label=["Happy", "happy ", "SAD", ""]))
     assert loso.classes_of(chosen) == ("happy", "sad")
@@ -133,7 +139,7 @@ def test_folds_share_no_person_and_test_every_clip_once():
     [
         ({"label": ["x", "y"], "subject": ["s", "s"], "clip": ["1", "2"]}, "one person, a/s"),
         ({"label": ["x", "y"], "subject": ["s", ""]}, "no subject"),
-        ({"label": ["x", "x"], "subject": ["s", "s"]}, "a/s/c with onset 0 stands in the table twice"),
+        ({"label": ["x", "x"], "subject": ["s", "s"]}, "a/s/c with onset 0 is in the table twice"),
         ({"label": ["", ""]}, "a: no label"),
         ({"label": ["x", "x"]}, "all clips have the label 'x'"),
     ],
@@ -146,7 +152,7 @@ def test_tables_without_folds_get_one_clear_error(columns, words):
         loso.classes_of(chosen)
 
 
-def test_a_protocol_of_ones_own(tmp_path):
+def test_your_own_protocol(tmp_path):
     file = tmp_path / "mine.yaml"
     file.write_text(
         "classes: [low, high]\nlabels:\n  a: {Calm: low, Joy: high}\ncounts:\n  a: {low: 1, high: 2}\n"
@@ -194,13 +200,13 @@ def test_the_example_of_the_docs_can_be_read(tmp_path):
         ("!!python/object/apply:os.getcwd []", "not YAML"),
     ],
 )
-def test_wrong_files_are_told_what_is_wrong(tmp_path, text, words):
+def test_wrong_files_are_refused_with_the_reason(tmp_path, text, words):
     (tmp_path / "mine.yaml").write_text(text)
     with pytest.raises(ProtocolError, match=words):
         read_protocol(tmp_path / "mine.yaml")
 
 
-def test_names_that_are_not_there():
+def test_unknown_names_are_refused():
     with pytest.raises(ProtocolError, match=r"megc2020.*loso.*megc2019"):
         find_protocol("megc2020")
     with pytest.raises(ProtocolError, match="cannot read"):
@@ -243,7 +249,7 @@ def test_counts_are_the_published_ones(name):
     assert people is None or sum(protocol.people.values()) == people
 
 
-def test_the_names_that_are_promised_are_there():
+def test_the_documented_protocols_exist():
     promised = """loso casme2-3 casme2-5 casme2-7 samm-3 samm-5 smic megc2019 megc2018-cde megc2018-hde casme3-3
         casme3-4 casme3-7 mmew 4dme dfme cd6me"""
     assert set(promised.split()) <= set(PROTOCOLS)
@@ -314,17 +320,17 @@ def test_a_spotting_protocol_tells_the_two_commands():
         PROTOCOLS["strs"].select(small(label=["x"]))
 
 
-def test_where_no_clip_takes_part_the_three_commonest_reasons_are_told():
+def test_if_no_clip_takes_part_the_three_most_common_reasons_are_given():
     protocol = Protocol("p", labels={"a": {"x": "x"}}, hints={"a": "Look here.", "b": "And there."})
     table = small(label=list("ppppqqqrrs"), dataset=["a"] * 10)
     with pytest.raises(ProtocolError) as error:
         protocol.select(table)
     why = "; ".join(f"a: label {label!r} has no class ({n})" for label, n in (("p", 4), ("q", 3), ("r", 2)))
-    assert str(error.value) == f"p: no clip of this table takes part: {why}; Look here."
+    assert str(error.value) == f"p: no clip of the table takes part: {why}; Look here."
     with pytest.raises(ProtocolError) as error:
         protocol.select(small(label=["p", "p"], dataset=["a", "b"]))
     assert str(error.value).endswith("; Look here.; And there.")
-    with pytest.raises(ProtocolError, match=r"p: no clip of this table takes part: the table is empty$"):
+    with pytest.raises(ProtocolError, match=r"p: no clip of the table takes part: the table is empty$"):
         protocol.select(small(label=["p"])[:0])
     with pytest.raises(ProtocolError, match="takes part: a blank database is not one of the databases a "):
         protocol.select(small(label=["x"], dataset=[""]))
@@ -375,9 +381,9 @@ def test_folds_are_those_of_the_protocols_split():
 
 def test_a_clip_is_known_by_its_key_whatever_else_differs():
     table = small(label=["x", "y"], subject=["s", "s"], apex=[3, 4])
-    with pytest.raises(ProtocolError, match="a/s/c with onset 0 stands in the table twice"):
+    with pytest.raises(ProtocolError, match="a/s/c with onset 0 is in the table twice"):
         PROTOCOLS["loso"].select(table)
-    with pytest.raises(ProtocolError, match=r"^row 2, clip 'c', has no subject; folds are people$"):
+    with pytest.raises(ProtocolError, match=r"^row 2, clip 'c', has no subject, which folds by person need$"):
         PROTOCOLS["loso"].select(small(label=["x", "y"], subject=["s", " "]))
 
 
@@ -386,18 +392,20 @@ def test_a_protocol_is_found_by_name_and_by_either_ending(tmp_path):
     for ending in ("yaml", "yml"):
         (tmp_path / f"mine.{ending}").write_text("classes: [a, b]")
         assert find_protocol(tmp_path / f"mine.{ending}").classes == ("a", "b")
-    with pytest.raises(ProtocolError, match=r"^no protocol 'nothing'; there are loso, 4dme, .*, or give a \.yaml file"):
+    with pytest.raises(
+        ProtocolError, match=r"^no protocol 'nothing'; choose from loso, 4dme, .*, or give your own \.yaml file"
+    ):
         find_protocol("nothing")
 
 
-def test_no_clip_of_a_class_is_a_number_too():
+def test_a_count_of_zero_is_checked():
     protocol = Protocol("p", classes=("x", "y"), counts={"a": {"x": 2, "y": 0}})
     assert len(protocol.select(small(label=["x", "x"]))[0]) == 2
     with pytest.raises(ProtocolError, match="a has 1 y clips, not 0"):
         protocol.select(small(label=["x", "x", "y"]))
 
 
-def test_a_clip_has_no_units_unless_they_are_given():
+def test_a_clip_without_annotated_units_has_none():
     assert PROTOCOLS["cd6me"].class_of("samm", "anything") == "none"
 
 
@@ -408,7 +416,7 @@ def test_a_file_is_read_by_its_path_as_text_and_named_by_its_stem(tmp_path):
     assert read_protocol(file, "other").name == "other"
 
 
-def test_what_is_wrong_with_a_file_is_told_in_one_line(tmp_path):
+def test_errors_of_a_file_are_one_line(tmp_path):
     file = tmp_path / "mine.yaml"
     for text, message in (
         ("classes: [a\nb: c]: d", r"is not YAML: while parsing a flow sequence in .* expected ',' or '\]', but got .*"),
@@ -420,7 +428,7 @@ def test_what_is_wrong_with_a_file_is_told_in_one_line(tmp_path):
             read_protocol(file)
 
 
-def test_protocols_stand_in_the_package_or_beside_it(monkeypatch, tmp_path):
+def test_protocols_are_found_in_the_package_or_in_the_checkout(monkeypatch, tmp_path):
     monkeypatch.setattr("importlib.resources.files", lambda package: tmp_path)
     assert PROTOCOLS["smic"].name == "smic"  # of the checkout
     (tmp_path / "protocols").mkdir()
@@ -428,7 +436,7 @@ def test_protocols_stand_in_the_package_or_beside_it(monkeypatch, tmp_path):
     assert list(PROTOCOLS) == ["own"]
 
 
-def test_numbers_of_some_classes_are_not_told_as_those_of_all(tmp_path):
+def test_counts_of_some_classes_give_no_total(tmp_path):
     path = tmp_path / "part.yaml"
     path.write_text("title: A\nsource: B\nclasses: [a, b]\ncounts: {d: {a: 3}}\n")
     table = conform(pd.DataFrame({"dataset": "d", "subject": ["1", "2"], "clip": "c", "label": ["a", "b"]}))
@@ -436,29 +444,29 @@ def test_numbers_of_some_classes_are_not_told_as_those_of_all(tmp_path):
         read_protocol(path).select(table)
 
 
-def test_a_clip_that_stands_there_twice_is_told_before_the_numbers():
+def test_a_repeated_clip_is_reported_before_wrong_numbers():
     table = composite()
     table = pd.concat([table, table[table["dataset"] == "smic"].iloc[:1]], ignore_index=True)
-    with pytest.raises(ProtocolError, match="smic/s00/c0 with onset 1 stands in the table twice; remove one row"):
+    with pytest.raises(ProtocolError, match="smic/s00/c0 with onset 1 is in the table twice; remove one row"):
         PROTOCOLS["megc2019"].select(table)
 
 
 def test_two_spellings_of_a_person_are_one_person():
     table = small(label=["x", "y", "x"], dataset=["casme2"] * 3, subject=["1", "sub01", "2"], clip=["a", "b", "a"])
     assert Protocol("p", people={"casme2": 2}).differences(table.assign(**{"class": table["label"]})) == []
-    with pytest.raises(ProtocolError, match="casme2/sub01/a with onset 0 stands in the table twice"):
+    with pytest.raises(ProtocolError, match="casme2/sub01/a with onset 0 is in the table twice"):
         PROTOCOLS["loso"].select(table.assign(clip="a"))
 
 
-def test_clips_whose_units_cannot_be_read_are_told_and_a_database_of_them_is_refused():
+def test_clips_without_readable_units_are_counted_and_a_database_of_them_is_refused():
     protocol = Protocol("units", units=(4, 12))
     table = small(aus=["4", "?", "", "12(k)", "soft focus"], dataset=["a", "a", "a", "b", "b"])
     chosen, left_out = protocol.select(table)
     assert chosen["class"].tolist() == ["4", "none", "none", "none", "none"]
     assert left_out.to_dict() == {f"{WITHOUT}a": 2, f"{WITHOUT}b": 1}
     with pytest.raises(
-        ProtocolError, match=r"^units: no clip of b has an action unit .*from a sheet with action units$"
+        ProtocolError, match=r"^units: no clip of b has a readable action unit .*with a sheet that has action units$"
     ):
         protocol.select(table.assign(aus=["4", "4", "4", "?", " "]))
-    with pytest.raises(ProtocolError, match="cd6me: no clip of casme2 has an action unit that can be read"):
+    with pytest.raises(ProtocolError, match="cd6me: no clip of casme2 has a readable action unit"):
         PROTOCOLS["cd6me"].select(small(aus=["", "?"], dataset=["casme2"] * 2))
