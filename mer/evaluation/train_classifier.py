@@ -93,8 +93,8 @@ def train_classifier(
         raise ValueError(f"no pretraining {pretrain!r}; there is synth")
     rendered_models = (*READ_RENDERED, *PRETRAINABLE)
     if pretrain and model not in rendered_models:
-        names = ", ".join(rendered_models)
-        raise ValueError(f"--pretrain synth is for {names}; {model} learns from labeled clips only")
+        able = ", ".join(rendered_models)
+        raise ValueError(f"--pretrain synth is for {able}; {model} learns from labeled clips only")
     if flows is None and not model.startswith("zero-shot"):
         raise ValueError(f"{model} needs a flow folder with labels; only zero-shot models do not")
     if Path(out).suffix != ".npz":
