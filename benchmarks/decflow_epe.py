@@ -1,10 +1,10 @@
-"""End-point errors of DecFlow and of the classical methods on pairs of held-out people, made on the fly.
+"""Endpoint errors of DecFlow and of the classical methods on unseen people, pairs made on the fly.
 
     python benchmarks/decflow_epe.py --data FACES --weights run/weights.safetensors --pairs 60
 
-FACES as for `python -m mer.decflow.train --data`: photographs that are warped, or `render:MODEL...`. `val` people by
-default; `test` is for the end. Classical methods get a head flow by `mer.flow.fit_head_flow`; everybody is told the
-same landmarks, with a detector's error.
+FACES as for `python -m mer.decflow.train --data`: photographs, which are warped, or `render:MODEL...`. Default: `val`
+people; keep `test` for the final result. Classical methods get head flow by `mer.flow.fit_head_flow`. All methods get
+the same landmarks, with a detector's error.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from mer.flow import Flow
 def compare(
     data: str, split: str, pairs: int, size: int, seed: int, methods: list[str], weights: str | None
 ) -> pd.DataFrame:
-    """Rows as of `mer.evaluation.flow_error.evaluate_flow`."""
+    """Rows like those of `mer.evaluation.flow_error.evaluate_flow`."""
     source = open_source(data, split)
     functions = {name: partial(estimate_flow, method=name) for name in methods}
     if weights:
@@ -54,16 +54,18 @@ def main() -> None:
     parser.add_argument("--methods", nargs="*", default=["dis", "tvl1", "farneback"])
     parser.add_argument("--weights")
     parser.add_argument("--out", type=Path)
-    given = parser.parse_args()
-    rows = compare(given.data, given.split, given.pairs, given.size, given.seed, given.methods, given.weights)
+    options = parser.parse_args()
+    rows = compare(
+        options.data, options.split, options.pairs, options.size, options.seed, options.methods, options.weights
+    )
     table = summarize(rows)
     face = table[table["part"] == "face"].pivot(index="method", columns="component", values="epe")
     print(face[["facial", "head", "expression"]].round(4).to_string())
     bands = table[(table["component"] == "expression") & ~table["part"].isin(["face", "upstream"])]
     print("\nexpression, by size of the true motion\n")
     print(bands.pivot(index="method", columns="part", values="epe").round(3).to_string())
-    if given.out:
-        table.to_csv(given.out, index=False, lineterminator="\n")
+    if options.out:
+        table.to_csv(options.out, index=False, lineterminator="\n")
 
 
 if __name__ == "__main__":

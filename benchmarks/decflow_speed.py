@@ -2,9 +2,9 @@
 
     python benchmarks/decflow_speed.py --out benchmarks/decflow_speed.csv
 
-The networks' weights are random, which changes no time. Each figure is the median of several runs after one that warms
-up, in a process of its own per thread count; the load of the machine (1 minute) is written beside it. On a busy machine
-read `cpu_seconds`: on one thread they are what the clock would show on an idle one.
+The networks have random weights, which does not affect the time. Each number is the median of several runs after a
+warm-up run, in a separate process per number of threads, with the 1-minute load of the machine. On a busy machine, read
+`cpu_seconds`: on one thread they equal the seconds on an idle machine.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ COLUMNS = ("what", "size", "threads", "seconds", "cpu_seconds", "runs", "load")
 
 
 def measure(call: Callable[[], object], seconds: float = 4.0) -> tuple[float, float, int]:
-    """Median seconds of a call, by the clock and of the processor, and the number of runs."""
+    """Median wall-clock and processor seconds of a call, and the number of runs."""
     call()
     clock: list[float] = []
     processor: list[float] = []
@@ -39,7 +39,7 @@ def measure(call: Callable[[], object], seconds: float = 4.0) -> tuple[float, fl
 
 
 def run(threads: int, sizes: list[int], training: bool) -> None:
-    """Measure everything with this many threads; rows go to stdout as JSON."""
+    """Measure everything with this number of threads and print the rows as JSON."""
     import cv2
     import numpy as np
     import torch
@@ -112,15 +112,15 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=list(SIZES))
     parser.add_argument("--no-training", dest="training", action="store_false")
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)  # inner process
-    given = parser.parse_args()
-    if given.one:
-        run(given.one, given.sizes, given.training)
+    options = parser.parse_args()
+    if options.one:
+        run(options.one, options.sizes, options.training)
         return
     rows = []
-    for threads in given.threads:
+    for threads in options.threads:
         environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
-        command = [sys.executable, __file__, "--one", str(threads), "--sizes", *map(str, given.sizes)]
-        command += [] if given.training else ["--no-training"]
+        command = [sys.executable, __file__, "--one", str(threads), "--sizes", *map(str, options.sizes)]
+        command += [] if options.training else ["--no-training"]
         with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
             for line in process.stdout or ():
                 rows.append(json.loads(line))
@@ -128,8 +128,8 @@ def main() -> None:
                 print((shown + "  (load {load})").format(**rows[-1]), flush=True)
         if process.returncode:
             raise SystemExit(process.returncode)
-    if given.out:
-        with open(given.out, "w", encoding="utf-8", newline="") as file:
+    if options.out:
+        with open(options.out, "w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
             writer.writeheader()
             writer.writerows(rows)

@@ -1,19 +1,20 @@
-"""Does training on faces help any flow network? The other question of the FacialFlowNet paper, at a small budget.
+"""Does training on faces improve any flow network? A claim of the FacialFlowNet paper, tested at a small budget.
 
     python benchmarks/facial_data.py --faces FACES --data d/ict_m1 d/mh_m2 --out benchmarks/facial_data.csv
 
-Networks with one field, the facial flow, are trained from nothing on generic motion (`--data generic`: random textures
-under smooth and affine fields). From there each goes on for the same number of steps twice: on more generic motion, and
-on faces (rendered ones and warped photographs). All by `mer.decflow.train`, with the same settings. There are
+Networks with one field, the facial flow, are trained from scratch on generic motion (`--data generic`: random textures
+under smooth and affine fields). Training then continues for the same number of steps on more generic motion, and, in a
+second branch, on faces (rendered ones and warped photographs); all by `mer.decflow.train`, with the same settings.
+Networks:
 
 one-field
-    the lite network without semantic prior, with the facial term of the loss alone. It starts from DIS.
+    The lite network without semantic prior, trained with the facial term of the loss only. It starts from DIS.
 raft-small
-    of torchvision, from nothing; it needs thousands of steps before it says anything.
+    Torchvision's RAFT, from scratch; it needs thousands of steps.
 
-Facial end-point errors, px, on `test` people: on rendered pairs of `--data`, and on the warped photographs of
-`benchmarks/flow_warped.py`. All of it is synthetic, and the budget is far below that of a published network; it is the
-same on both sides.
+Facial endpoint errors, px, on `test` people: on rendered pairs of `--data`, and on the warped photographs of
+`benchmarks/flow_warped.py`. All data is synthetic, and the budget is far below that of a published network, but the
+same for both branches.
 """
 
 from __future__ import annotations
@@ -47,34 +48,36 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("facial_data"))
     parser.add_argument("--networks", nargs="+", default=["one-field", "raft-small"])
     parser.add_argument("--before", type=int, default=240, help="steps on generic motion")
-    parser.add_argument("--after", type=int, default=120, help="steps on each side")
+    parser.add_argument("--after", type=int, default=120, help="steps of each branch")
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--out", type=Path)
-    given = parser.parse_args()
+    options = parser.parse_args()
     cv2.setNumThreads(1)
-    sets = {"rendered": rendered(given.data), "warped": warped(given.faces)}
-    faces = [*map(str, given.data), str(given.faces)]
+    sets = {"rendered": rendered(options.data), "warped": warped(options.faces)}
+    faces = [*map(str, options.data), str(options.faces)]
     rows = []
-    for name in given.networks:
-        first = fitted(given, name, "generic", ["generic"], given.before, "")
+    for name in options.networks:
+        first = train_stage(options, name, "generic", ["generic"], options.before, "")
         for part, data in (("generic, then generic", ["generic"]), ("generic, then faces", faces)):
-            weights = fitted(given, name, part.replace(", ", "_").replace(" ", "_"), data, given.after, str(first))
+            weights = train_stage(
+                options, name, part.replace(", ", "_").replace(" ", "_"), data, options.after, str(first)
+            )
             rows += scores(name, part, weights, sets)
         rows += scores(name, "generic", first, sets)
     still = {"network": "no motion", "trained on": ""}
     rows.append({**still, **{k: np.mean([error(0 * p.facial, p) for p in pairs]) for k, pairs in sets.items()}})
     table = pd.DataFrame(rows)
     print(table.round(3).to_string(index=False))
-    if given.out:
-        table.to_csv(given.out, index=False, lineterminator="\n", float_format="%.4f")
+    if options.out:
+        table.to_csv(options.out, index=False, lineterminator="\n", float_format="%.4f")
 
 
-def fitted(given: argparse.Namespace, name: str, part: str, data: list[str], steps: int, init: str) -> Path:
-    """Weights of a network after a stage; a stage that is done is not run again."""
-    out = given.work / name / part
+def train_stage(options: argparse.Namespace, name: str, part: str, data: list[str], steps: int, init: str) -> Path:
+    """Weights of a network after a stage; completed stages are not run again."""
+    out = options.work / name / part
     raft = name.startswith("raft")
     config = Config(
-        data=data, out=str(out), network=name, init=init, steps=steps, batch=4, size=given.size,
+        data=data, out=str(out), network=name, init=[init] if init else [], steps=steps, batch=4, size=options.size,
         iterations=6 if raft else 2, power=1.0 if raft else 0.7, lr=4e-4 if raft else 1e-3,
         head=0.0, expression=0.0, resume=True, val_pairs=8, val_every=steps, workers=1,
     )  # fmt: skip
@@ -114,14 +117,14 @@ def scores(name: str, part: str, weights: Path, sets: dict[str, Pairs]) -> list[
         errors = []
         for pair in pairs:
             batch = {key: value[None] for key, value in to_tensors(pair, pair.landmarks).items()}
-            found = predict(network, batch, 6 if name.startswith("raft") else 2)[-1][0]
-            errors.append(error(found[0].permute(1, 2, 0).numpy(), pair))
+            facial = predict(network, batch, 6 if name.startswith("raft") else 2)[-1][0]
+            errors.append(error(facial[0].permute(1, 2, 0).numpy(), pair))
         row[kind] = float(np.mean(errors))
     return [row]
 
 
-def error(found: np.ndarray, pair: Pair) -> float:
-    return float(np.linalg.norm(found - pair.facial, axis=-1)[pair.mask > 0].mean())
+def error(facial: np.ndarray, pair: Pair) -> float:
+    return float(np.linalg.norm(facial - pair.facial, axis=-1)[pair.mask > 0].mean())
 
 
 if __name__ == "__main__":

@@ -2,17 +2,17 @@
 
     python benchmarks/flow_warped.py --faces FACES/london_neutral FACES/canada FACES/sfhq
 
-Each portrait is aligned to a 224 px crop, the onset. The apex is the same photograph seen through the inverse of a
-known field, sampled at twice the resolution and averaged, so that both frames are sampled once and the flow on the
-onset's grid is exact. The field is the flow of a rigid head (0.8 degrees about each axis, 1.2 % of the interocular
-distance along each, standard deviations; a camera at 5 to 14 interocular distances; the landmarks' depth times 0.85 to
-1.15) plus 2 to 8 smooth bumps inside the face whose largest displacement is 0.1 to 5 px: the expression. Both frames
-get sensor noise of 1.5 gray levels, and in half of the pairs the light changes by 3 %, unevenly over the face. Methods
-are given landmarks that are off by half a pixel; they know neither the camera nor the depth.
+Each portrait is aligned to a 224 px crop, the onset. The apex is the same photograph, warped by the inverse of a known
+field, sampled at twice the resolution and averaged, so both frames are sampled once and the flow on the onset's grid is
+exact. The field is the flow of a rigid head (0.8 degrees about each axis, 1.2 % of the interocular distance along each,
+standard deviations; a camera at 5 to 14 interocular distances; the landmarks' depth times 0.85 to 1.15) plus 2 to 8
+smooth bumps inside the face with a largest displacement of 0.1 to 5 px: the expression. Both frames get sensor noise of
+1.5 gray levels, and in half of the pairs the light changes by 3 %, unevenly over the face. Methods get landmarks with
+an error of half a pixel; camera and depth are unknown to them.
 
-The people of each folder are dealt in turn to two halves: settings were chosen on `--split tune`, figures are quoted
-from `--split report`, the default. A folder holds portraits, one a person, and `landmarks478.json` where landmarks are
-known already. Times are the processor's, on one thread, head fit included.
+The people of each folder are split into two halves: settings were chosen on `--split tune`, results are reported on
+`--split report`, the default. A folder holds portraits, one per person, and optionally `landmarks478.json`. Times are
+processor times on one thread, including the head fit.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ Array = NDArray[np.float64]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--faces", nargs="+", type=Path, required=True, help="folders of portraits, one a person")
-    parser.add_argument("--people", type=int, default=24, help="from all folders together")
+    parser.add_argument("--faces", nargs="+", type=Path, required=True, help="folders of portraits, one per person")
+    parser.add_argument("--people", type=int, default=24, help="people, from all folders together")
     parser.add_argument("--split", choices=("tune", "report"), default="report")
     parser.add_argument("--methods", nargs="+", default=[name for name in METHODS if not method_status(name)])
     parser.add_argument("--seed", type=int, default=0)
@@ -69,20 +69,20 @@ def main() -> None:
 
 def choose_people(folders: list[Path], count: int, split: str) -> list[tuple[Path, Array]]:
     """Photographs with landmarks `(478, 3)`, spread evenly over the folders and over each of them."""
-    chosen = []
+    people = []
     for place, folder in enumerate(folders):
-        known_file = folder / "landmarks478.json"
-        known = json.loads(known_file.read_text()) if known_file.exists() else {}
+        table = folder / "landmarks478.json"
+        landmarks = json.loads(table.read_text()) if table.exists() else {}
         files = sorted(p for p in folder.iterdir() if p.suffix.lower() in {".jpg", ".jpeg", ".png"})
         half = files[split == "report" :: 2]
         wanted = count // len(folders) + (place < count % len(folders))
         for index in np.unique(np.linspace(0, len(half) - 1, min(wanted, len(half))).astype(int)):
             file = half[index]
-            if file.name in known:
-                chosen.append((file, np.array(known[file.name]["lm"])))
+            if file.name in landmarks:
+                people.append((file, np.array(landmarks[file.name]["lm"])))
             elif faces := detect_faces(read(file)):
-                chosen.append((file, faces[0].landmarks.astype(np.float64)))
-    return chosen
+                people.append((file, faces[0].landmarks.astype(np.float64)))
+    return people
 
 
 def read(file: Path) -> NDArray[np.uint8]:
@@ -91,7 +91,7 @@ def read(file: Path) -> NDArray[np.uint8]:
 
 
 class Rendering:
-    """A portrait aligned to a crop: called with points `(2, n, n)` of the crop, it shows what is there."""
+    """A portrait aligned to a crop; called with points `(2, n, n)` of the crop, it returns their colors."""
 
     def __init__(self, file: Path, landmarks: Array) -> None:
         self.alignment = align(landmarks, SIZE)
@@ -118,7 +118,7 @@ def warped_pairs(file: Path, landmarks: Array, seed: list[int]) -> Iterator[dict
         head, expression = head_field(points, grid, rng), expression_field(points, grid, peak, rng)
         apex = render(inverse(head + expression, grid))
         noise = rng.normal(0, NOISE, (2, *onset.shape))
-        given = points + rng.normal(0, LANDMARK_NOISE, points.shape)
+        noisy_landmarks = points + rng.normal(0, LANDMARK_NOISE, points.shape)
         truth = {name: on_pixels(field) for name, field in (("head", head), ("expression", expression))}
         direction, sign = rng.uniform(0, 2 * np.pi), rng.choice([-1, 1])
         slope = np.cos(direction) * grid[0] + np.sin(direction) * grid[1]
@@ -126,11 +126,11 @@ def warped_pairs(file: Path, landmarks: Array, seed: list[int]) -> Iterator[dict
         for light in LIGHTS:
             lit = apex * (1 + light * cv2.resize(gain, (SIZE, SIZE), interpolation=cv2.INTER_AREA))[..., None]
             frames = [np.clip(np.rint(f + n), 0, 255).astype(np.uint8) for f, n in zip((onset, lit), noise)]
-            yield {"peak": peak, "light": light, "frames": frames, "landmarks": given, "mask": mask, **truth}
+            yield {"peak": peak, "light": light, "frames": frames, "landmarks": noisy_landmarks, "mask": mask, **truth}
 
 
 def on_pixels(field: Array) -> NDArray[np.float32]:
-    """A field `(2, n, n)` on the fine samples as `(SIZE, SIZE, 2)`: as it is smooth, the mean of those in a pixel."""
+    """A smooth field `(2, n, n)` on the fine samples, averaged over each pixel: `(SIZE, SIZE, 2)`."""
     coarse = [cv2.resize(component, (SIZE, SIZE), interpolation=cv2.INTER_AREA) for component in field]
     return np.stack(coarse, axis=-1).astype(np.float32)
 
@@ -140,8 +140,9 @@ def interocular(points: Array) -> float:
 
 
 def head_field(points: Array, grid: Array, rng: np.random.Generator, turn: Array | None = None) -> Array:
-    """The flow of the rigid head, `(2, n, n)`; it fades away in the background. `turn` is a rotation vector in radians;
-    where it is zero, nothing moves.
+    """The flow of the rigid head, `(2, n, n)`, which fades out in the background.
+
+    `turn` is a rotation vector in radians, random by default; if it is zero, nothing moves.
     """
     unit, center = interocular(points), points[list(OUTER_EYE_CORNERS)].mean(axis=0)
     camera = rng.uniform(5, 14) * unit
@@ -190,8 +191,8 @@ def inverse(field: Array, grid: Array) -> Array:
     points = grid
     for _ in range(100):
         place = (points[::-1] + (FINE - 1) / (2 * FINE)) * FINE
-        there = np.stack([map_coordinates(component, place, order=1, mode="nearest") for component in field])
-        last, points = points, grid - there
+        values = np.stack([map_coordinates(component, place, order=1, mode="nearest") for component in field])
+        last, points = points, grid - values
         if abs(points - last).max() < 1e-3:
             return points
     raise RuntimeError("the field folds: it has no inverse")
@@ -215,7 +216,7 @@ def measure(pair: dict, methods: list[str]) -> Iterator[dict]:
             error(flow.expression, pair["expression"]),
         )
         yield {**same, "method": name, **dict(zip(("facial", "head", "expression"), errors)), "ms": taken}
-    # The predictor that says 'no expression', given the exact head: what it leaves is the expression's mean size.
+    # Zero expression flow with the exact head flow: the error is the mean size of the expression.
     size = error(0.0, pair["expression"])
     yield {**same, "method": "no expression", "facial": size, "head": 0.0, "expression": size, "ms": 0.0}
 

@@ -1,23 +1,22 @@
-"""Flow on real pictures, where nobody knows the truth: does it explain the second frame, and do the landmarks agree?
+"""Flow on real images, whose true flow is unknown: does it explain the second frame, and do the landmarks agree?
 
     python benchmarks/real_pictures.py --videos VIDEOS --faces FACES --out benchmarks/real_pictures.csv --pictures DIR
 
-Pairs of frames: the smile of `single_face.mp4`, growing from its first frame; speakers of the GRID corpus, three
-frames (0.12 s) apart; people of the London set, neutral and smiling, `test` people alone. The second frame is cut as
-the first.
+Pairs of frames: the growing smile of `single_face.mp4`, relative to its first frame; speakers of the GRID corpus, three
+frames (0.12 s) apart; `test` people of the London set, neutral and smiling. The second frame is cropped like the first.
 
 photometric
-    Mean difference of gray levels in the face between the first frame and the second pulled back along the facial flow;
-    `before`, without flow. Slow changes of brightness are taken out of both.
+    Mean difference of gray levels in the face between the first frame and the second, pulled back along the facial
+    flow; `before`: without flow. Slow changes of brightness are removed from both.
 landmarks
-    Mean distance, px of the 224 px crop, between the facial flow at the 468 landmarks and how far the detector says
-    they have moved; `before`, how far they have. The detector itself errs by about half a pixel.
+    Mean distance, px of the 224 px crop, between the facial flow at the 468 landmarks and their detected motion;
+    `before`: their detected motion. The detector's own error is about half a pixel.
 head
     The same for the head flow at landmarks that an expression hardly moves: upper forehead, temples, inner and outer
     eye corners, bridge of the nose.
 
-`--pictures` writes both frames beside the three flows of `decflow`, for each pair. They show real people: look at them,
-but mind what people have agreed to before you publish them.
+`--pictures` writes both frames beside the three flows of `decflow` for each pair. They show real people: check what
+they have consented to before you publish them.
 """
 
 from __future__ import annotations
@@ -38,9 +37,7 @@ from mer.extraction.methods import METHODS, estimate_flow, method_status
 from mer.face import align, crop, detect_faces, transform
 from mer.flow import Flow
 
-Case = tuple[
-    str, np.ndarray, np.ndarray, np.ndarray, np.ndarray
-]  # name, two crops, their landmarks in the first's crop
+Case = tuple[str, np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # name, two crops, landmarks of both
 
 
 def main() -> None:
@@ -50,27 +47,29 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", default=[m for m in METHODS if not method_status(m)])
     parser.add_argument("--out", type=Path)
     parser.add_argument("--pictures", type=Path)
-    given = parser.parse_args()
+    options = parser.parse_args()
     cv2.setNumThreads(1)
     sources = {
-        "smile (video)": frames(given.videos / "single_face.mp4", [(0, k) for k in (15, 18, 21, 24, 27)]),
+        "smile (video)": frames(options.videos / "single_face.mp4", [(0, k) for k in (15, 18, 21, 24, 27)]),
         "speech (GRID)": (
-            case for path in sorted(given.videos.glob("grid_*")) for case in frames(path, [(k, k + 3) for k in SPEECH])
+            case
+            for path in sorted(options.videos.glob("grid_*"))
+            for case in frames(path, [(k, k + 3) for k in SPEECH])
         ),
-        "neutral to smiling (London)": london(given.faces),
+        "neutral to smiling (London)": london(options.faces),
     }
     rows = []
     for source, cases in sources.items():
         for case in cases:
-            rows += [{"source": source, **row} for row in measure(case, given.methods)]
-            if given.pictures:
-                draw(case, given.pictures)
+            rows += [{"source": source, **row} for row in measure(case, options.methods)]
+            if options.pictures:
+                draw(case, options.pictures)
     table = pd.DataFrame(rows)
     means = table.groupby(["source", "method"], sort=False).mean(numeric_only=True)
     means.insert(0, "pairs", table.groupby(["source", "method"], sort=False).size())
     print(means.round(2).to_string())
-    if given.out:
-        means.to_csv(given.out, lineterminator="\n", float_format="%.3f")
+    if options.out:
+        means.to_csv(options.out, lineterminator="\n", float_format="%.3f")
 
 
 SPEECH = (15, 25, 35, 45, 55)  # first frames, of 75
@@ -91,12 +90,12 @@ def london(faces: Path) -> Iterator[Case]:
 
 
 def case(name: str, first: np.ndarray, second: np.ndarray) -> Iterator[Case]:
-    found = [detect_faces(picture) for picture in (first, second)]
-    if not all(found):
+    detections = [detect_faces(image) for image in (first, second)]
+    if not all(detections):
         print(f"{name}: no face found")
         return
-    alignment = align(found[0][0].landmarks)
-    points = [transform(faces[0].landmarks, alignment.matrix) for faces in found]
+    alignment = align(detections[0][0].landmarks)
+    points = [transform(faces[0].landmarks, alignment.matrix) for faces in detections]
     yield name, crop(first, alignment), crop(second, alignment), points[0], points[1]
 
 

@@ -7,6 +7,7 @@ from scipy.spatial import ConvexHull
 from scipy.spatial.distance import cdist
 
 from mer.face import REGIONS, canonical_landmarks
+from mer.face.canonical import mirrored_landmarks
 from mer.face.regions import INNER_EYE_CORNERS, MOUTH_CORNERS, OUTER_EYE_CORNERS, OVAL, STABLE
 
 FACE = canonical_landmarks()
@@ -83,3 +84,9 @@ def test_the_mean_face_fits_other_people(assets, folder):
         u, s, vt = np.linalg.svd(points.T @ center)
         aligned = points @ (u @ vt) * s.sum() / (points**2).sum()
         assert np.sqrt(((aligned - center) ** 2).mean()) < 0.06
+
+
+def test_mirrored_landmarks_swap_left_and_right():
+    swap = mirrored_landmarks()
+    assert np.array_equal(swap[swap], np.arange(478))
+    assert swap[33] == 263
