@@ -15,10 +15,12 @@ import os
 import platform
 import socket
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -155,12 +157,20 @@ def _connect(address: str) -> Iterator[Client]:
 def _scheduler(address: str) -> str:
     """The scheduler's address, read from its file if `address` names one, after checking that something answers.
 
-    A `Client` that finds no scheduler would raise as well, but now and then Dask deadlocks while discarding it.
+    A `Client` that finds no scheduler would raise as well, but now and then Dask deadlocks while discarding it. Warns
+    of a connection without TLS to another machine.
     """
     if address.endswith(".json"):
         address = json.loads(Path(address).read_text(encoding="utf-8"))["address"]
     parts = urlsplit(address if "://" in address else f"tcp://{address}")
-    socket.create_connection((parts.hostname or "", parts.port or 8786), CONNECT_TIMEOUT).close()
+    with socket.create_connection((parts.hostname or "", parts.port or 8786), CONNECT_TIMEOUT) as connection:
+        is_local = ip_address(connection.getpeername()[0]).is_loopback
+    if not is_local and parts.scheme not in ("tls", "wss"):
+        warnings.warn(
+            f"{address} has no password or encryption: anybody who reaches it can run programs as you; keep it in a "
+            "private network, or start Dask with TLS (docs/cluster.md)",
+            stacklevel=2,
+        )
     return address
 
 

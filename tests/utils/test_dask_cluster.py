@@ -1,10 +1,12 @@
 """Jobs on a real Dask scheduler with two workers give the results of one process, even if workers die."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+import warnings
 from functools import partial
 from pathlib import Path
 
@@ -93,6 +95,47 @@ def test_every_job_has_one_result(address):
     table = np.arange(100.0) ** 2
     assert results(lambda job: table[job], range(50), address) == [float(n * n) for n in range(50)]
     assert results(lambda job: job, [], address) == []
+
+
+class Connection:
+    """A connection to a scheduler at another address than it was asked for."""
+
+    def __init__(self, peer: str):
+        self.peer = peer
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+    def getpeername(self):
+        return (self.peer, 8786)
+
+
+@pytest.mark.parametrize(
+    ("address", "peer", "warns"),
+    [
+        ("tcp://10.0.0.5:8786", "10.0.0.5", True),
+        ("10.0.0.5:8786", "10.0.0.5", True),
+        ("tcp://node7", "fd00::7", True),
+        ("ws://10.0.0.5:8786", "10.0.0.5", True),
+        ("tls://10.0.0.5:8786", "10.0.0.5", False),
+        ("tcp://127.0.0.1:8786", "127.0.0.1", False),
+        ("tcp://localhost:8786", "::1", False),
+    ],
+)
+@pytest.mark.parametrize("in_file", [False, True])
+def test_a_scheduler_on_another_machine_without_tls_is_warned_of(monkeypatch, tmp_path, address, peer, warns, in_file):
+    monkeypatch.setattr(dask_cluster.socket, "create_connection", lambda *_: Connection(peer))
+    file = tmp_path / "scheduler.json"
+    file.write_text(json.dumps({"address": address}))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert dask_cluster._scheduler(str(file) if in_file else address) == address
+    messages = [str(warning.message) for warning in caught]
+    assert len(messages) == warns
+    assert all(address in message and "TLS" in message and "\n" not in message for message in messages)
 
 
 def test_an_exception_in_a_job_stops_the_run(address):
