@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -89,22 +90,15 @@ def spot_folder(
     """
     out = Path(out)
     table, truth = _list_videos(videos, dataset, annotations)
-    reader = None if model is None else EmotionReader.load(model)
-    flow = None if reader is None else settings_for(reader, device=device)
+    options = {"method": method, "rate": rate, "face": face, "align": align, "device": device}
+    read_emotions = None
+    if model is not None:
+        reader = EmotionReader.load(model)
+        read_emotions = partial(name_emotions, reader, settings=settings_for(reader, device=device))
     record = {
         "videos": str(Path(videos).resolve()), **describe_method(method), "fps": fps, "rate": rate, "face": face,
         "align": align, "model": None if model is None else str(model),
     }  # fmt: skip
-
-    def spot_one(source: str, video_fps: float) -> Spotting:
-        known = video_fps if np.isfinite(video_fps) else None
-        return spot(source, method=method, fps=known, rate=rate, face=face, align=align, device=device)
-
-    def add_emotions(spotting: Spotting) -> pd.DataFrame:
-        if reader is None or flow is None:
-            return spotting.intervals
-        return spotting.intervals.assign(prediction=name_emotions(reader, spotting, flow))
-
     with lock_folder(out):
         _check_earlier_run(out, record)
         write_json(out / "run.json", record)
@@ -114,7 +108,7 @@ def spot_folder(
         for row in (track or untracked)(jobs, len(jobs), "videos"):
             video = {name: row[name] for name in VIDEO}
             row["fps"] = fps or row["fps"]
-            result, spotted = _spot_once(row, out, spot_one, add_emotions)
+            result, spotted = _spot_once(row, out, options, read_emotions)
             rows.append(video | result)
             if spotted is not None:
                 intervals.append(spotted.assign(**video))
@@ -127,8 +121,8 @@ def spot_folder(
 def _spot_once(
     row: dict[str, Any],
     out: Path,
-    spot_one: Callable[[str, float], Spotting],
-    add_emotions: Callable[[Spotting], pd.DataFrame],
+    options: dict[str, Any],
+    read_emotions: Callable[[Spotting], list[str]] | None,
 ) -> tuple[dict[str, Any], pd.DataFrame | None]:
     """Spot one video, or read the result of an earlier run.
 
@@ -145,10 +139,12 @@ def _spot_once(
         result = pd.read_csv(done, dtype={"message": str}, keep_default_na=False).iloc[0].to_dict()
         return result, pd.read_csv(folder / "intervals.csv")
     try:
-        spotting = spot_one(row["source"], row["fps"])
+        spotting = spot(row["source"], fps=row["fps"] if np.isfinite(row["fps"]) else None, **options)
     except (ValueError, OSError) as error:
         return {"fps": row["fps"], "frames": 0, "status": "unreadable", "message": str(error)}, None
-    intervals = add_emotions(spotting)
+    intervals = spotting.intervals
+    if read_emotions is not None:
+        intervals = intervals.assign(prediction=read_emotions(spotting))
     status, message = ("ok", "") if spotting.keys else ("no_face", "no frame shows a face")
     result = {"fps": spotting.fps, "frames": spotting.frames, "status": status, "message": message}
     spotting.save(folder)
