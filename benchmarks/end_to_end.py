@@ -74,9 +74,8 @@ def main() -> None:
         rows.append(row)
         print(pd.DataFrame(rows[-1:]).round(3).to_string(index=False), flush=True)
     table = pd.DataFrame(rows)
-    print(
-        f"\n{arguments.people} people (synthetic), {arguments.folds} folds by person\n\n{table.round(3).to_string(index=False)}"
-    )
+    print(f"\n{arguments.people} people (synthetic), {arguments.folds} folds by person\n")
+    print(table.round(3).to_string(index=False))
     if arguments.out:
         table.to_csv(arguments.out, index=False, lineterminator="\n", float_format="%.4f")
 

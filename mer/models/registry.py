@@ -21,6 +21,9 @@ class _Factories(UserDict[str, Any]):
     def __getitem__(self, name: str) -> Factory:
         return super().__getitem__(name) or getattr(importlib.import_module("mer.models"), name.replace("-", "_"))
 
+    def __repr__(self) -> str:
+        return f"MODELS: {', '.join(self)}"
+
 
 MODELS: MutableMapping[str, Factory] = _Factories(dict.fromkeys([
     "majority", "svm-linear", "svm-hoof", "svm-mdmo", "svm-biwoof", "svm-lbptop", "svm-3dhog", "logistic", "gbm",

@@ -166,11 +166,11 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
             self.network_.train()
             optimizer = self._optimizer(loaded)
             schedule = torch.optim.lr_scheduler.StepLR(optimizer, self.decay_every, self.decay)
-            ahead = self.augment is None and len(images) <= _MAX_PREPARED
-            prepared = self._prepared(images) if ahead else images
+            prepare_once = self.augment is None and len(images) <= _MAX_PREPARED
+            prepared = self._prepared(images) if prepare_once else images
             self.losses_ = []
             for epoch in range(1, self.epochs + 1):
-                self.losses_.append(self._epoch(prepared, labels, optimizer, ahead))
+                self.losses_.append(self._epoch(prepared, labels, optimizer, prepare_once))
                 schedule.step()
                 if watch is not None:
                     self.network_.eval()
@@ -202,7 +202,7 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
         prepare = getattr(self.network_, "prepare", None)
         return images if prepare is None else prepare(images)
 
-    def _epoch(self, images: Tensor, labels: Tensor, optimizer: Any, ahead: bool) -> float:
+    def _epoch(self, images: Tensor, labels: Tensor, optimizer: Any, is_prepared: bool) -> float:
         import torch
 
         n, n_classes, total = len(images), len(self.classes_), 0.0
@@ -215,7 +215,7 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
             x, target = images[rows], labels[rows]
             if self.augment is not None:
                 x, target = self.augment(x, torch.nn.functional.one_hot(target, n_classes).to(x.dtype))
-            x = x if ahead else self._prepared(x)
+            x = x if is_prepared else self._prepared(x)
             optimizer.zero_grad()
             loss = torch.nn.functional.cross_entropy(self.network_(x), target, weights)
             loss.backward()

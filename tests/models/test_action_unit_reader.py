@@ -9,7 +9,7 @@ from mer.synth.unit_motions import UNITS, expression_flow
 
 
 def clip(*units: str, strength: float = 0.3, size: int = 56) -> np.ndarray:
-    """Exact flow on the aligned crop, interocular distances, of a drawn face."""
+    """Exact flow of a drawn face on the aligned crop, interocular distances."""
     person = drawn_motions(np.random.default_rng(2), size=size, variety=0.3)
     intensities = np.zeros(len(UNITS))
     intensities[[UNITS.index(unit) for unit in units]] = strength

@@ -14,7 +14,7 @@ SIZE = 64
 
 
 def clips(people=3, each=2):
-    """Corners of an invented mouth that go up or down by a pixel, on the face of each person."""
+    """Pairs in which the corners of a drawn mouth move up or down by a pixel, on random skin per person."""
     rng = np.random.default_rng(0)
     y, x = np.mgrid[:SIZE, :SIZE].astype(np.float32)
     bump = np.exp(-((y - 46) ** 2) / 60) * (np.exp(-((x - 24) ** 2) / 60) + np.exp(-((x - 40) ** 2) / 60))

@@ -79,7 +79,7 @@ def test_pretrained_weights_have_a_smaller_learning_rate_than_a_new_last_layer(d
     save_file(state, file, metadata={"mer": json.dumps(record)})
 
     def moved(names: np.ndarray, **settings) -> float:
-        """How far the first step of plain gradient descent goes."""
+        """Length of the first step of gradient descent."""
         one = {"pretrained": file, "epochs": 1, "batch_size": 99, "optimizer": "sgd"} | settings
         first, last = (classifier(**one | {"learning_rate": rate}).fit(X, names).network_ for rate in (0.0, 0.05))
         return float((last[-1].weight - first[-1].weight).detach().norm())
@@ -154,7 +154,7 @@ def test_rows_that_are_not_square_images_are_refused(drawn):
 
 
 class OfAnyWidth(TorchClassifier):
-    """scikit-learn's checks bring tables of any width; this one takes each row as an image of one line."""
+    """Takes each row as an image of a single line, since scikit-learn's checks use tables of any width."""
 
     def _images(self, X: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(X.copy())[:, None, None, :]
@@ -165,7 +165,7 @@ def any_width(channels: int, size: int, n_classes: int) -> torch.nn.Module:
 
 
 def name_of_check(value: object) -> str | None:
-    """Not the estimator's own text: it has the address of a function in it, which differs between processes."""
+    """Not the repr of the estimator, which contains a memory address that differs between processes."""
     return getattr(getattr(value, "func", None), "__name__", "classifier")
 
 

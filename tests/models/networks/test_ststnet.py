@@ -11,7 +11,7 @@ def count(network: torch.nn.Module) -> int:
 
 
 def three_streams(network: STSTNet, images: torch.Tensor) -> torch.Tensor:
-    """The paper's network of the same weights: three streams side by side, trained, without the dropout."""
+    """The network of the paper, with three parallel streams and the same weights, in training mode without dropout."""
     streams, first = [], 0
     for filters in STREAMS:
         own = slice(first, first + filters)

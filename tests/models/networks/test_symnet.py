@@ -42,7 +42,7 @@ def test_mixed_clips_have_mixed_targets(fields):
 
 @pytest.mark.parametrize("name", ["symnet", "ensemble"])
 def test_one_sided_motion_is_recognized_on_the_other_side(name):
-    """Trained on faces that move on the right alone, tested on faces that move on the left alone."""
+    """Trained on motion on the right side only, tested on motion on the left side only."""
     rng = np.random.default_rng(0)
     y = np.array([list(MOTION)[i % 3] for i in range(60)])
     fields = np.stack([drawn_field(label, rng, noise=0.1) for label in y])
