@@ -1,7 +1,7 @@
 """The DecFlow networks as flow methods: two frames in, a `Flow` out.
 
 Functions import torch and the networks when they are called, so that importing this module stays fast. A module-level
-placeholder such as `lazy_loader.load("torch")` does not: SciPy and scikit-learn find it in `sys.modules` and load it.
+placeholder (`lazy_loader.load("torch")`) would not help: SciPy and scikit-learn find it in `sys.modules` and load it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a training starts from: whole networks, and parts of the published one."""
+"""Initial weights: of whole networks, and of parts of the published one."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ def paper():
     return build("paper").state_dict()
 
 
-def test_nothing_is_given():
+def test_without_files_all_parts_are_random():
     assert start_from(build("lite"), []) == ["damping", "features", "decoders"]
 
 
-def test_a_whole_network(tmp_path):
+def test_a_file_with_the_whole_network_is_loaded(tmp_path):
     torch.manual_seed(1)
     given, network = build("lite"), build("lite")
     save_file({k: v.contiguous() for k, v in given.state_dict().items()}, tmp_path / "whole.safetensors")

@@ -20,7 +20,7 @@ def off(b, facial=0.0, head=0.0):
     return (b["facial"] + facial, b["head"] + head)
 
 
-def test_the_truth_costs_nothing():
+def test_the_true_flow_has_zero_loss():
     b = batch()
     loss, epe = sequence_loss([off(b)] * 3, b, PLAIN)
     assert loss == 0
@@ -29,7 +29,7 @@ def test_the_truth_costs_nothing():
     assert epe["none"] > 0
 
 
-def test_the_published_formula():
+def test_the_loss_is_that_of_the_paper():
     b = batch()
     # A constant error e has mean |e| = e. Two iterates: gamma * first + last.
     loss, epe = sequence_loss([off(b, 0.2, 0.5), off(b, 0.1, 0.3)], b, PLAIN)
@@ -49,7 +49,7 @@ def test_each_term_can_be_left_out(term):
     assert sequence_loss([right], b, without)[0].item() == pytest.approx(0, abs=1e-6)
 
 
-def test_masks_take_pixels_out():
+def test_masked_pixels_do_not_count():
     b = batch()
     wrong = b["facial"] + 5 * (1 - b["mask"])
     full, _ = sequence_loss([(wrong, b["head"])], b, PLAIN)
@@ -62,7 +62,7 @@ def test_masks_take_pixels_out():
     assert sequence_loss([(hidden, b["head"])], b, Loss())[0].item() == pytest.approx(0, abs=1e-6)
 
 
-def test_a_small_power_makes_small_motions_count_more():
+def test_a_power_below_one_gives_small_errors_more_weight():
     b = batch()
     ratio = lambda power: (  # noqa: E731
         sequence_loss([off(b, 0.1)], b, Loss(power=power))[0] / sequence_loss([off(b, 1.0)], b, Loss(power=power))[0]
@@ -72,7 +72,7 @@ def test_a_small_power_makes_small_motions_count_more():
         Loss(power=0)
 
 
-def test_flows_that_are_too_long_do_not_count():
+def test_pixels_with_too_long_flow_do_not_count():
     b = batch()
     b["facial"] = torch.full_like(b["facial"], 500.0)
     assert sequence_loss([(b["facial"] * 0, b["head"])], b, PLAIN)[0] == 0
@@ -80,10 +80,10 @@ def test_flows_that_are_too_long_do_not_count():
 
 def test_the_loss_of_a_batch_is_the_mean_over_its_parts():
     b = batch(4)
-    found = off(b, 0.3 * torch.rand(4, 2, 8, 8))
-    whole, _ = sequence_loss([found], b, Loss())
+    estimate = off(b, 0.3 * torch.rand(4, 2, 8, 8))
+    whole, _ = sequence_loss([estimate], b, Loss())
     parts = [
-        sequence_loss([(found[0][s], found[1][s])], {k: v[s] for k, v in b.items()}, Loss())[0]
+        sequence_loss([(estimate[0][s], estimate[1][s])], {k: v[s] for k, v in b.items()}, Loss())[0]
         for s in (slice(0, 2), slice(2, 4))
     ]
     assert whole.item() == pytest.approx(sum(parts).item() / 2, rel=1e-5)

@@ -1,4 +1,4 @@
-"""The published network: keys, parameter counts and outputs of the authors' own code for weights made by formula."""
+"""The published network: keys, parameter counts, and outputs of the authors' code for weights made by a formula."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GOLDEN = HERE / "paper_golden.npz"  # frames, and the authors' flows at every fo
 
 
 def formula_weights() -> dict[str, torch.Tensor]:
-    """Weights that anyone can make again: a fixed random number per key, scaled so that the flow stays in range."""
+    """Reproducible weights: random numbers seeded by the key, scaled so that the flow stays in range."""
     weights = {}
     for line in KEYS.read_text().splitlines():
         key, size, _ = line.split("\t")
@@ -50,7 +50,7 @@ def network() -> PaperDecFlow:
     return network.eval()
 
 
-def test_keys_and_shapes_are_the_checkpoints():
+def test_keys_and_shapes_are_those_of_the_checkpoint():
     expected = [tuple(line.split("\t")) for line in KEYS.read_text().splitlines()]
     found = [
         (key, "x".join(map(str, value.shape)) or "scalar", str(value.dtype).removeprefix("torch."))
@@ -93,7 +93,7 @@ def test_converted_weights_give_the_same_flow_by_the_name_of_the_method(tmp_path
             assert np.abs(getattr(flow, name)[::4, ::4] - golden[f"{name}_12"]).max() < 1e-3
 
 
-def test_only_the_last_iterate_is_upsampled_unless_all_are_asked_for(network):
+def test_by_default_only_the_last_iterate_is_returned(network):
     frames = torch.rand(2, 1, 3, 128, 136) * 255
     with torch.inference_mode():
         last = network(*frames, 3)
@@ -105,6 +105,6 @@ def test_only_the_last_iterate_is_upsampled_unless_all_are_asked_for(network):
 
 
 @pytest.mark.parametrize("shape", [(1, 3, 120, 128), (1, 3, 132, 128), (3, 128, 128)])
-def test_wrong_frames_are_named(network, shape):
+def test_unsuitable_frames_are_rejected(network, shape):
     with pytest.raises(ValueError, match="frames"):
         network(torch.zeros(shape), torch.zeros(shape))

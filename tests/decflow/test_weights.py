@@ -82,7 +82,7 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path, capsys):
     assert "ran code" not in capsys.readouterr().out
 
 
-def test_find_weights_says_where_it_looked_and_what_to_do(folder):
+def test_missing_weights_list_the_places_searched(folder):
     with pytest.raises(WeightsError, match=r"mer weights convert") as error:
         find_weights("decflow-paper")
     assert str(folder) in str(error.value)
@@ -93,7 +93,7 @@ def test_find_weights_says_where_it_looked_and_what_to_do(folder):
         find_weights("decflow")
 
 
-def test_of_two_weights_with_one_name_the_users_are_used_and_the_list_says_so(folder):
+def test_the_users_weights_take_precedence_as_the_list_shows(folder):
     save_weights(folder / "decflow.safetensors", build("lite"), {"name": "decflow"})
     assert find_weights("decflow").parent == folder
     assert [card.get("used", "yes")[:3] for card in list_weights() if card["name"] == "decflow"] == ["yes", "no;"]
@@ -110,7 +110,7 @@ def test_saved_weights_are_found_by_name_and_listed(folder):
     assert card["sha256"] in shown.output
 
 
-def test_truncated_weights_are_named(folder):
+def test_truncated_weights_are_reported(folder):
     path = save_weights(folder / "cut.safetensors", build("lite"), {})
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(WeightsError, match="does not match its card: its SHA-256"):
@@ -124,10 +124,10 @@ def test_truncated_weights_are_named(folder):
         list_weights()
 
 
-def test_loading_a_network_draws_no_random_numbers_of_the_callers(folder):
+def test_loading_a_network_does_not_change_the_random_state(folder):
     path = save_weights(folder / "mine.safetensors", build("lite"), {})
     drawn = []
-    for _ in range(2):  # the second time it is in memory
+    for _ in range(2):  # the second time from the cache
         torch.manual_seed(0)
         load_network("lite", path)
         drawn.append(float(torch.rand(1)))
@@ -138,12 +138,12 @@ def test_loading_a_network_draws_no_random_numbers_of_the_callers(folder):
     ("state", "words"),
     [({1: torch.zeros(2)}, "holds no state dict"), ({"a": torch.full((2,), torch.nan)}, "not finite, in a")],
 )
-def test_checkpoints_that_are_no_weights(tmp_path, state, words):
+def test_checkpoints_without_usable_weights_are_rejected(tmp_path, state, words):
     torch.save(state, tmp_path / "odd.pth")
     with pytest.raises(WeightsError, match=words):
         convert(tmp_path / "odd.pth")
 
 
-def test_converted_weights_are_called_what_can_be_found(tmp_path, checkpoint):
+def test_converted_weights_need_the_suffix_safetensors(tmp_path, checkpoint):
     with pytest.raises(WeightsError, match=r"call it here\.safetensors"):
         convert(checkpoint, tmp_path / "here")
