@@ -66,14 +66,18 @@ class PairFiles:
 
     def landmarks(self) -> np.ndarray | None:
         """Landmarks of the first frame, float32 (478, 3); None if the folder was not written by mer."""
-        return None if self.label is None else self._labels()[0]
+        labels = self._labels()
+        return labels and labels[0]
 
     def occlusion(self) -> np.ndarray | None:
         """1 where a point of the first frame is hidden in the second, uint8 (H, W); None as in :meth:`landmarks`."""
-        return None if self.label is None else self._labels()[1]
+        labels = self._labels()
+        return labels and labels[1]
 
-    def _labels(self) -> tuple[np.ndarray, np.ndarray]:
+    def _labels(self) -> tuple[np.ndarray, np.ndarray] | None:
         """Landmarks and occlusion; `FacialFlowNetError` if the file does not have those of this pair."""
+        if self.label is None:
+            return None
         with self._reported(), np.load(self.label.with_suffix(".npz"), allow_pickle=False) as arrays:
             landmarks, occlusion = arrays["landmarks"], arrays["occlusion"]
             if not self.number < len(occlusion) == len(landmarks) - 1:
