@@ -15,9 +15,8 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial import cKDTree
 
-from mer.face.canonical import N_LANDMARKS
+from mer.face.canonical import N_LANDMARKS, mirrored_landmarks
 from mer.face.regions import INNER_LIPS, OUTER_LIPS, REGIONS
-from mer.synth.drawn_units import mirrored_landmarks
 from mer.synth.face_model import FaceModel
 from mer.synth.face_model_files import LANDMARK_TABLE
 from mer.synth.ict import load_ict

@@ -15,8 +15,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from mer.face.canonical import mirrored_landmarks
 from mer.face.regions import OVAL
-from mer.synth.drawn_units import mirrored_landmarks
 from mer.synth.fit import similarity
 from mer.synth.portrait import PICTURE_SUFFIXES, SIZE, frame_portrait, listed_landmarks, portrait_fault
 from mer.synth.skin import BRIGHTNESS_SCALE, COLOR_SCALE, warp_map

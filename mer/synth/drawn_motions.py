@@ -6,7 +6,8 @@ import numpy as np
 
 from mer.face import crop_landmarks, face_mask
 from mer.face.align import CROP_SCALE
-from mer.synth.drawn_units import FLOW_UNITS, mirrored_landmarks
+from mer.face.canonical import mirrored_landmarks
+from mer.synth.drawn_units import FLOW_UNITS
 from mer.synth.unit_motions import SIZE, UNITS, UnitMotions, clip_depth, fade_outside, sides_of
 
 

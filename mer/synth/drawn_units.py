@@ -6,12 +6,7 @@ outward and down, and the standard deviation of the bump, all in interocular dis
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import NamedTuple
-
-import numpy as np
-
-from mer.face.canonical import canonical_landmarks
 
 
 class Bump(NamedTuple):
@@ -69,10 +64,3 @@ VIDEO_UNITS: dict[str, list[Bump]] = {
     "17": [Bump(199, 0.00, -0.05, 0.18)],
     "25": [Bump(17, 0.00, 0.05, 0.14)],
 }
-
-
-@lru_cache(maxsize=1)
-def mirrored_landmarks() -> np.ndarray:
-    """For each of the 478 landmarks, the number of its mirror image; a landmark on the midline is its own."""
-    points = canonical_landmarks()
-    return ((points[:, None] * [-1, 1, 1] - points[None]) ** 2).sum(-1).argmin(1)

@@ -16,7 +16,8 @@ import pandas as pd
 
 from mer.datasets.video import write_video
 from mer.face import detect_faces
-from mer.synth.drawn_units import VIDEO_UNITS, mirrored_landmarks
+from mer.face.canonical import mirrored_landmarks
+from mer.synth.drawn_units import VIDEO_UNITS
 from mer.utils.atomic_files import write_whole
 from mer.utils.progress import Track, untracked
 

@@ -22,5 +22,7 @@ def test_the_person_is_removed_from_their_own_background(portrait):
     image = np.full_like(portrait.image, 200)
     image[portrait.matte > 0.03] = 0
     photograph = Portrait("dark", image, portrait.matte, portrait.landmarks)
-    background = draw_background(96, frame_camera(32.0, (48.0, 41.0)), photograph, np.random.default_rng(0), from_portrait=True)
+    background = draw_background(
+        96, frame_camera(32.0, (48.0, 41.0)), photograph, np.random.default_rng(0), from_portrait=True
+    )
     assert background.min() > 190

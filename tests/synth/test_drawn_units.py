@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from mer.face.canonical import canonical_landmarks
+from mer.face.canonical import canonical_landmarks, mirrored_landmarks
 from mer.synth.blendshapes import UNIT_SHAPES
-from mer.synth.drawn_units import FLOW_UNITS, VIDEO_UNITS, mirrored_landmarks
+from mer.synth.drawn_units import FLOW_UNITS, VIDEO_UNITS
 
 
 def test_both_tables_use_known_units():
