@@ -110,14 +110,14 @@ def _one(parent: int, function: Callable[[Any], Any], i: int, job: Any) -> tuple
     import cv2
 
     cv2.setNumThreads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the program that is the parent
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is handled by the parent
     if not any(thread.name == end_with_parent.__name__ for thread in threading.enumerate()):
         threading.Thread(target=end_with_parent, args=(parent,), name=end_with_parent.__name__, daemon=True).start()
     return i, function(job)
 
 
 def end_with_parent(parent: int) -> None:
-    """End this process soon after its parent has been killed, so that it doesn't write beside the next run."""
+    """End this process soon after its parent has been killed, so that it does not write alongside the next run."""
     while os.getppid() == parent:
         time.sleep(0.2)
     os._exit(1)

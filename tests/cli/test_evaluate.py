@@ -62,10 +62,15 @@ def test_hyperparameters_and_models_are_chosen_per_fold(flows, tmp_path):
 
 
 def test_wrong_names_raise_one_line(flows):
-    for arguments in (("--model", "svm"), ("--protocol", "megc2020"), ("--component", "eyes")):
-        done = run("evaluate", flows, *arguments)
+    for option, wrong, known in (
+        ("--model", "svm", "svm-hoof"),
+        ("--protocol", "megc2020", "megc2019"),
+        ("--component", "eyes", "expression"),
+    ):
+        done = run("evaluate", flows, option, wrong)
         assert isinstance(done.exception, ValueError)
-        assert "there are" in str(done.exception)
+        assert repr(wrong) in str(done.exception)
+        assert known in str(done.exception)
 
 
 def test_help_names_every_model_and_an_example():
