@@ -7,6 +7,8 @@ from functools import lru_cache
 import numpy as np
 from scipy.ndimage import shift
 
+from mer.features.fields import as_square
+
 PLANES = ("xy", "xt", "yt")
 
 
@@ -20,22 +22,9 @@ def as_clips(rows: np.ndarray, frames: int, channels: int = 1) -> np.ndarray:
     ValueError
         If the shape is wrong or a value is not finite.
     """
-    rows = np.asarray(rows)
-    tail = () if channels == 1 else (channels,)
-    expected = "(n, T, H, W)" if channels == 1 else f"(n, T, H, W, {channels})"
-    if rows.ndim == 2:
-        side = int(np.sqrt(rows.shape[1] / (frames * channels)) + 0.5)
-        if side < 2 or frames * channels * side * side != rows.shape[1]:
-            raise ValueError(
-                f"expected clips of {frames} square frames, {expected} or flattened rows; found rows of "
-                f"{rows.shape[1]} values; see docs/models.md, 'Clips'"
-            )
-        rows = rows.reshape(len(rows), frames, side, side, *tail)
-    if rows.ndim != 4 + len(tail) or rows.shape[1] != frames or rows.shape[4:] != tail:
-        raise ValueError(f"expected clips of {frames} frames, {expected}; found {rows.shape}")
-    if not np.isfinite(rows).all():
-        raise ValueError(f"{int((~np.isfinite(rows)).sum())} values of the clips are not finite")
-    return np.ascontiguousarray(rows, dtype=np.float32)
+    after = () if channels == 1 else (channels,)
+    shape = ", ".join(map(str, ("n", "T", "H", "W", *after)))
+    return as_square(rows, (frames,), after, f"clips of {frames} frames ({shape}) or flattened rows (docs/models.md, 'Clips')")
 
 
 def resample_time(clip: np.ndarray, frames: int) -> np.ndarray:

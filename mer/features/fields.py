@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, TypeVar
 
 import cv2
@@ -22,16 +23,23 @@ def as_fields(rows: np.ndarray) -> np.ndarray:
     ValueError
         If the shape is wrong or a value is not finite.
     """
+    return as_square(rows, (), (2,), "flow fields (n, H, W, 2) or (n, H * W * 2)")
+
+
+def as_square(rows: np.ndarray, before: tuple[int, ...], after: tuple[int, ...], expected: str) -> np.ndarray:
+    """Arrays `(n, *before, H, W, *after)`, float32, from that shape or from flattened rows, H = W (for clips, at least 2)."""
     rows = np.asarray(rows)
     if rows.ndim == 2:
-        side = int(np.sqrt(rows.shape[1] / 2) + 0.5)
-        if 2 * side * side != rows.shape[1]:
-            raise ValueError(f"rows of {rows.shape[1]} values are not square flow fields (H, W, 2) with H = W")
-        rows = rows.reshape(len(rows), side, side, 2)
-    if rows.ndim != 4 or rows.shape[3] != 2:
-        raise ValueError(f"expected flow fields (n, H, W, 2) or (n, H * W * 2); found {rows.shape}")
+        values = math.prod(before + after)
+        side = int(np.sqrt(rows.shape[1] / values) + 0.5)
+        if side < 1 + len(before) or values * side * side != rows.shape[1]:
+            raise ValueError(f"expected {expected}, H = W; found rows of {rows.shape[1]} values")
+        rows = rows.reshape(len(rows), *before, side, side, *after)
+    start = 1 + len(before)
+    if rows.ndim != start + 2 + len(after) or rows.shape[1:start] != before or rows.shape[start + 2 :] != after:
+        raise ValueError(f"expected {expected}; found {rows.shape}")
     if not np.isfinite(rows).all():
-        raise ValueError(f"{int((~np.isfinite(rows)).sum())} values of the flow fields are not finite")
+        raise ValueError(f"{int((~np.isfinite(rows)).sum())} values of the {expected.split(' (')[0]} are not finite")
     return np.ascontiguousarray(rows, dtype=np.float32)
 
 

@@ -12,6 +12,7 @@ from functools import lru_cache
 import numpy as np
 
 from mer.face import crop_landmarks
+from mer.face.regions import OUTER_EYE_CORNERS
 
 # Pairs of (right, left) points, then the points on the midline.
 _PAIRS = (
@@ -38,7 +39,7 @@ def mdmo_regions(size: int) -> np.ndarray:
     y, x = np.mgrid[:size, :size]
     points = landmarks[list(MDMO_POINTS), :2]
     distance = np.hypot(x[..., None] - points[:, 0], y[..., None] - points[:, 1])
-    interocular = np.linalg.norm(landmarks[263] - landmarks[33])
+    interocular = np.linalg.norm(np.subtract(*landmarks[list(OUTER_EYE_CORNERS)]))
     regions = np.where(distance.min(-1) <= _RADIUS * interocular, distance.argmin(-1), -1)
     regions.flags.writeable = False
     return regions

@@ -49,10 +49,7 @@ def _color_wheel() -> np.ndarray:
     for count, full, moving, direction in steps:  # one channel is full, one rises or falls, one is zero
         ramp = np.arange(count) / count
         part = np.zeros((count, 3))
-        if direction > 0:
-            part[:, full], part[:, moving] = 1, ramp
-        else:
-            part[:, full], part[:, moving] = 1, 1 - ramp
+        part[:, full], part[:, moving] = 1, ramp if direction > 0 else 1 - ramp
         hues.append(part)
     return np.concatenate(hues)
 
