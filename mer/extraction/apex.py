@@ -6,8 +6,6 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
-from scipy.signal import find_peaks
 
 from mer.extraction.methods import estimate_flow
 from mer.face import region_mask
@@ -111,6 +109,8 @@ def peak(curve: np.ndarray, smoothing: float = 1.0) -> int | None:
         Standard deviation in frames. The default averages out the noise of single frames and keeps an expression of a
         few frames.
     """
+    from scipy.ndimage import gaussian_filter1d
+
     curve = np.asarray(curve, np.float64)
     if curve.size == 0 or np.ptp(curve) == 0:
         return None
@@ -162,6 +162,8 @@ def strain_peak(curves: np.ndarray, smoothing: float = 1.0) -> int | None:
     int or None
         None if the curves are empty or flat.
     """
+    from scipy.ndimage import gaussian_filter1d
+
     curves = np.asarray(curves, np.float64)
     if curves.size == 0 or not np.ptp(curves, axis=0).any():
         return None
@@ -177,6 +179,8 @@ def divide_and_conquer(curve: np.ndarray) -> int:
     A lasting rise with several peaks outweighs a single high frame (Liong et al., ACPR 2015). A curve without a peak
     has its apex at its maximum.
     """
+    from scipy.signal import find_peaks  # takes a second to import
+
     curve = np.asarray(curve, np.float64)
     padded = np.concatenate([[-np.inf], curve, [-np.inf]])  # so that the first and the last frame can be peaks
     peaks = find_peaks(padded)[0] - 1
