@@ -24,7 +24,8 @@ def as_clips(rows: np.ndarray, frames: int, channels: int = 1) -> np.ndarray:
     """
     after = () if channels == 1 else (channels,)
     shape = ", ".join(map(str, ("n", "T", "H", "W", *after)))
-    return as_square(rows, (frames,), after, f"clips of {frames} frames ({shape}) or flattened rows (docs/models.md, 'Clips')")
+    expected = f"clips of {frames} frames ({shape}) or flattened rows (docs/models.md, 'Clips')"
+    return as_square(rows, (frames,), after, expected)
 
 
 def resample_time(clip: np.ndarray, frames: int) -> np.ndarray:

@@ -27,7 +27,7 @@ def as_fields(rows: np.ndarray) -> np.ndarray:
 
 
 def as_square(rows: np.ndarray, before: tuple[int, ...], after: tuple[int, ...], expected: str) -> np.ndarray:
-    """Arrays `(n, *before, H, W, *after)`, float32, from that shape or from flattened rows, H = W (for clips, at least 2)."""
+    """Arrays `(n, *before, H, W, *after)`, float32, from that shape or flattened rows, H = W, for clips at least 2."""
     rows = np.asarray(rows)
     if rows.ndim == 2:
         values = math.prod(before + after)
