@@ -167,6 +167,8 @@ def _validation_pairs(config: Config) -> list[dict[str, Tensor]]:
             reasons.append(str(error))
     if not sources:
         raise ValueError(f"no people to validate on: {reasons[0]}")
+    for reason in reasons:
+        print(f"not validated on: {reason}", flush=True)
     dataset = Batches(sources, config.size, seed=config.seed + 1)
     return [dataset[n] for n in range(config.val_pairs)]
 

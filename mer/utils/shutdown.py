@@ -94,4 +94,7 @@ def one_line_errors(program: str, *, debug: bool = False) -> Iterator[None]:
 def _one_line(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    return " ".join(str(error).split()) or type(error).__name__
+    text = str(error)
+    if "Original Traceback" in text:  # torch's message of an error in a worker process; its last line is the error
+        text = text.rstrip().splitlines()[-1].partition(": ")[2]
+    return " ".join(text.split()) or type(error).__name__

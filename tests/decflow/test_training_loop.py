@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from mer.decflow.networks import build
 from mer.decflow.train import train
+from mer.decflow.training_loop import _validation_pairs
 from mer.utils.torch_setup import import_torchvision
 from tests.decflow.runs import log, same, state, stop_early
 
@@ -59,6 +60,18 @@ def test_missing_data_and_an_unknown_device_are_named(config):
         train(replace(config, data=[]))
     with pytest.raises(ValueError, match="device 'there' is not available"):
         train(replace(config, device="there"))
+
+
+def test_a_source_that_cannot_validate_is_named(config, tmp_path, capsys):
+    for part in ("image/facial", "flow/facial", "flow/head", "mask"):
+        (tmp_path / "ffn" / part / "val/happy/s01").mkdir(parents=True)
+    pairs = _validation_pairs(replace(config, data=[str(tmp_path / "ffn"), "generic"], val_pairs=1))
+    assert len(pairs) == 1
+    assert "not validated on: " in capsys.readouterr().out
+    with pytest.raises(
+        ValueError, match="no people to validate on: .*1 incomplete sequences: val/happy/s01: no frames"
+    ):
+        _validation_pairs(replace(config, data=[str(tmp_path / "ffn")]))
 
 
 def test_trained_raft_keeps_torchvisions_names(config):

@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from mer.utils.shutdown import one_line_errors
+
 # Ctrl-C some time after the program has started; `doctor` imports all libraries.
 INTERRUPT = """
 import os, signal, sys, threading
@@ -35,3 +37,21 @@ def test_ctrl_c_is_ignored_during_the_imports_if_the_shell_ignores_it():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "done\n"
+
+
+class Failing:
+    """A data set of torch whose every item raises."""
+
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, n):
+        raise ValueError("a.flo: damaged")
+
+
+def test_an_error_in_a_worker_of_torch_is_one_line(capsys):
+    torch_data = pytest.importorskip("torch.utils.data")
+    with pytest.raises(SystemExit) as ended, one_line_errors("mer"):
+        next(iter(torch_data.DataLoader(Failing(), num_workers=1)))
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == "mer: a.flo: damaged\n"
