@@ -1,11 +1,11 @@
-"""How long leave-one-subject-out takes: 442 clips of 68 people, 28 x 28, random flow.
+"""Computing time of leave-one-subject-out on 442 clips of 68 people with random flow of 28 x 28 pixels.
 
-    python benchmarks/loso.py                                  # svm-hoof, svm-linear and majority, reading included
+    python benchmarks/loso.py                                  # svm-hoof, svm-linear and majority, including reading
     python benchmarks/loso.py --model ststnet --workers 2      # all folds
-    python benchmarks/loso.py --model ststnet --folds 2        # two of 68 folds, and what all would take
-    python benchmarks/loso.py --model htnet --folds 1 --epochs 2   # two epochs of each fold, and what all would take
+    python benchmarks/loso.py --model ststnet --folds 2        # two folds, and an estimate for all 68
+    python benchmarks/loso.py --model htnet --folds 1 --epochs 2   # two epochs per fold, and an estimate for all
 
-Besides the wall clock it prints processor seconds, which other programs on the machine disturb less.
+Prints wall-clock seconds and CPU seconds; the latter depend less on other programs.
 """
 
 from __future__ import annotations
@@ -47,26 +47,26 @@ def time_all(folder: Path, model: str, workers: int) -> None:
     start, used = time.perf_counter(), time.process_time()
     evaluate(folder, model=model, seeds=1, workers=workers)
     wall, used = time.perf_counter() - start, time.process_time() - used
-    own = f", {used:.1f} s of processor time" if workers == 1 else ""
-    print(f"{model}: {wall:.1f} s in all{own}, {wall / PEOPLE:.3f} s a fold, {workers} worker(s)", flush=True)
+    cpu = f", {used:.1f} CPU s" if workers == 1 else ""
+    print(f"{model}: {wall:.1f} s in total{cpu}, {wall / PEOPLE:.3f} s per fold, {workers} worker(s)", flush=True)
 
 
 def time_folds(folder: Path, table: pd.DataFrame, model: str, folds: int, epochs: int | None) -> None:
-    """Seconds a fold, features not included: those are computed once for all folds."""
-    make = partial(new_model, model)
-    features = make()[0]
+    """Seconds per fold, without features, which are computed once for all folds."""
+    create = partial(new_model, model)
+    features = create()[0]
     if features.frames is None:
         X = np.stack([load_component(folder / path) for path in table["path"]])
     else:  # random clips of the same size
         X = np.random.default_rng(0).random((CLIPS, features.frames, SIZE, SIZE), dtype=np.float32)
     X = features.transform(X)
     y, person = table["label"].to_numpy(dtype=str), table["subject"].to_numpy()
-    warm = make()[1:]
-    if "epochs" in warm[-1].get_params():  # imports, first allocations
-        warm.set_params(**{f"{warm.steps[-1][0]}__epochs": 1}).fit(X[:6], np.resize(CLASSES, 6))
+    warm_up = create()[1:]
+    if "epochs" in warm_up[-1].get_params():  # imports, first allocations
+        warm_up.set_params(**{f"{warm_up.steps[-1][0]}__epochs": 1}).fit(X[:6], np.resize(CLASSES, 6))
     times, share = [], 1.0
     for name in sorted(set(person))[:folds]:
-        classifier = make()[1:]
+        classifier = create()[1:]
         if epochs is not None:
             share = classifier[-1].epochs / epochs
             classifier[-1].set_params(epochs=epochs)
@@ -75,16 +75,14 @@ def time_folds(folder: Path, table: pd.DataFrame, model: str, folds: int, epochs
             classifier.fit(X[person != name], y[person != name]).predict(X[person == name])
         times.append([time.perf_counter() - start[0], time.process_time() - start[1]])
     wall, used = np.mean(times, axis=0) * share
-    how = f"{folds} measured" + (f", {epochs} epochs of each" if epochs else "")
-    print(f"{model}: {wall:.2f} s a fold, {used:.2f} s of processor time ({how})")
-    print(
-        f"  all {PEOPLE} folds: {wall * PEOPLE / 60:.1f} min, {used * PEOPLE / 60:.1f} min of one processor", flush=True
-    )
+    measured = f"{folds} measured" + (f", {epochs} epochs each" if epochs else "")
+    print(f"{model}: {wall:.2f} s per fold, {used:.2f} CPU s ({measured})")
+    print(f"  all {PEOPLE} folds: {wall * PEOPLE / 60:.1f} min, {used * PEOPLE / 60:.1f} CPU min", flush=True)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", action="append", help="a name in mer.MODELS; may be given more than once")
+    parser.add_argument("--model", action="append", help="a name in mer.MODELS; can be repeated")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--folds", type=int, help="measure this many folds and estimate the rest")
     parser.add_argument("--epochs", type=int, help="with --folds: measure this many epochs and estimate the rest")

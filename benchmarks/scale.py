@@ -1,11 +1,11 @@
-"""What extraction costs as there is more of it: `python benchmarks/scale.py OUT [--clips 10 30 100 300 1000]`.
+"""Scaling of extraction: `python benchmarks/scale.py OUT [--clips 10 30 100 300 1000]`.
 
-Clips per second against the number of clips, of processes and of cluster workers, the length of the video and the size
-of its frames; memory against the length; what a job costs that does nothing. Writes `OUT/scale.csv` and `scale.png`.
+Measures time against the number of clips, processes and cluster workers, the length of a video and the size of its
+frames; memory against the length; and the cost of an empty job. Writes `OUT/scale.csv` and `scale.png`.
 
-The clips are one portrait (NASA, public domain, comes with scikit-image) moved by a fraction of a pixel: what is
-measured is the work, not what is found. There are many of them with frames of 160 px, farneback and crops of 64 px, so
-that what is not the flow shows. Seconds of a shared machine's clock say little: CPU seconds stand beside them.
+All clips are one portrait (NASA, public domain, from scikit-image) moved by a fraction of a pixel. Most runs use frames
+of 160 px, farneback and crops of 64 px, so that the flow itself takes little time. CPU seconds are reported, too, since
+wall-clock seconds depend on other programs.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 FPS = 50
-LIGHT = {"method": "farneback", "size": 64}  # what costs least
+LIGHT = {"method": "farneback", "size": 64}  # the cheapest settings
 
 
 def main() -> None:
@@ -42,36 +42,36 @@ def main() -> None:
     options = parser.parse_args()
     rows: list[dict[str, Any]] = []
 
-    def note(found: list[dict[str, Any]]) -> None:
-        rows.extend(found)
-        for row in found:
+    def record(new: list[dict[str, Any]]) -> None:
+        rows.extend(new)
+        for row in new:
             print("  ".join(f"{name} {value}" for name, value in row.items() if value != ""), flush=True)
         write(rows, options.out)
 
-    for length in options.lengths:  # memory only grows, so each length has a process of its own
-        note(fresh(length_of_video, length))
+    for length in options.lengths:  # peak memory never falls, so each length has a fresh process
+        record(fresh(length_of_video, length))
     for length in options.spotted:
-        note(fresh(spotted, length))
+        record(fresh(spotted, length))
     if options.sizes:
-        note(fresh(size_of_frames, options.sizes))
+        record(fresh(size_of_frames, options.sizes))
     for method in options.methods:
-        note(fresh(method_as_it_is_used, method, [640, 1280]))
+        record(fresh(method_with_default_size, method, [640, 1280]))
     for workers in options.workers:
-        note(fresh(number_of_workers, workers, False))
+        record(fresh(number_of_workers, workers, False))
     if options.workers:
-        note(fresh(number_of_workers, max(options.workers), True))
+        record(fresh(number_of_workers, max(options.workers), True))
     if options.clips:
-        note(fresh(number_of_clips, options.clips))
+        record(fresh(number_of_clips, options.clips))
     draw(rows, options.out / "scale.png")
 
 
 def fresh(function: Callable[..., list[dict[str, Any]]], *arguments: Any) -> list[dict[str, Any]]:
-    """Call in a process of its own."""
+    """Call in a fresh process."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(function, *arguments).result()
 
 
-# --- what is measured ---
+# --- measurements ---
 
 
 def number_of_clips(numbers: list[int]) -> list[dict[str, Any]]:
@@ -89,7 +89,7 @@ def number_of_clips(numbers: list[int]) -> list[dict[str, Any]]:
 
 
 def length_of_video(length: int) -> list[dict[str, Any]]:
-    """The apex is spotted, so all frames are read."""
+    """All frames are read, because the apex is spotted."""
     with scratch() as folder:
         extract(copies(write_clip(folder / "a.mp4", 5, 160), folder / "warm", 1, labeled=False), folder / "f", **LIGHT)
         videos = copies(write_clip(folder / "b.mp4", length, 160), folder / "videos", 1, labeled=False)
@@ -97,7 +97,7 @@ def length_of_video(length: int) -> list[dict[str, Any]]:
 
 
 def spotted(length: int) -> list[dict[str, Any]]:
-    """`mer spot`, frames of 640 px at 25 a second; the first video is one to load everything."""
+    """`mer spot` on frames of 640 px at 25 fps; the first video is a warm-up."""
     from mer.spotting import spot
 
     with scratch() as folder:
@@ -106,24 +106,26 @@ def spotted(length: int) -> list[dict[str, Any]]:
         return [{**measured("frames, mer spot", length, lambda: spot(video)), "clips": 1}]
 
 
-def method_as_it_is_used(method: str, sides: list[int]) -> list[dict[str, Any]]:
-    """Flow of 224 px, as it is by default."""
+def method_with_default_size(method: str, sides: list[int]) -> list[dict[str, Any]]:
+    """Flow of 224 px, the default."""
     return [{**row, "what": f"side, {method}"} for row in size_of_frames(sides, 8, method=method)]
 
 
-def size_of_frames(sizes: list[int], clips: int = 4, **how: Any) -> list[dict[str, Any]]:
-    rows, how = [], how or LIGHT
+def size_of_frames(sizes: list[int], clips: int = 4, **settings: Any) -> list[dict[str, Any]]:
+    rows, settings = [], settings or LIGHT
     with scratch() as folder:
         for size in sizes:
             videos = copies(write_clip(folder / f"{size}.mp4", 5, size), folder / f"{size}", clips, labeled=True)
-            extract(copies(folder / f"{size}.mp4", folder / f"w{size}", 1, labeled=True), folder / f"f{size}", **how)
-            row = measured("side", size, lambda v=videos, s=size: extract(v, folder / f"flows{s}", **how))
+            extract(
+                copies(folder / f"{size}.mp4", folder / f"w{size}", 1, labeled=True), folder / f"f{size}", **settings
+            )
+            row = measured("side", size, lambda v=videos, s=size: extract(v, folder / f"flows{s}", **settings))
             rows.append({**row, "clips": clips})
     return rows
 
 
-def number_of_workers(workers: int, cluster: bool, clips: int = 40, nothing: int = 200) -> list[dict[str, Any]]:
-    """Extraction, and jobs that do nothing, once the processes are there and have loaded what they need."""
+def number_of_workers(workers: int, cluster: bool, clips: int = 40, empty: int = 200) -> list[dict[str, Any]]:
+    """Extraction and empty jobs, after the processes have started and imported everything."""
     from joblib.externals.loky import get_reusable_executor
 
     from mer.utils.processes import run_jobs
@@ -135,13 +137,13 @@ def number_of_workers(workers: int, cluster: bool, clips: int = 40, nothing: int
         extract(copies(video, folder / "warm", 4 * workers, labeled=True), folder / "flows", **LIGHT, **how)
         videos = copies(video, folder / "videos", clips, labeled=True)
         row = measured(what, workers, lambda: extract(videos, folder / "flows1", **LIGHT, **how))
-        jobs = measured(f"{what}, empty jobs", workers, lambda: list(run_jobs(abs, range(nothing), **how)))
-        get_reusable_executor().shutdown()  # this process would wait at its end until they have been idle for minutes
-        return [{**row, "clips": clips}, {**jobs, "clips": nothing}]
+        jobs = measured(f"{what}, empty jobs", workers, lambda: list(run_jobs(abs, range(empty), **how)))
+        get_reusable_executor().shutdown()  # else this process waits for their idle timeout
+        return [{**row, "clips": clips}, {**jobs, "clips": empty}]
 
 
 def measured(what: str, value: int, function: Callable[[], Any]) -> dict[str, Any]:
-    """Seconds and CPU seconds of a call, with those of all processes that this one has started, and peak memory."""
+    """Wall-clock and CPU seconds of a call, including child processes, and peak memory."""
     before, began = cpu(), time.perf_counter()
     function()
     seconds, spent = time.perf_counter() - began, cpu() - before
@@ -156,10 +158,10 @@ def cpu() -> float:
     import psutil
 
     this = psutil.Process()
-    return sum(sum(one.cpu_times()[:2]) for one in (this, *this.children(recursive=True)))
+    return sum(sum(process.cpu_times()[:2]) for process in (this, *this.children(recursive=True)))
 
 
-# --- what it is measured on ---
+# --- data ---
 
 
 @contextmanager
@@ -184,7 +186,7 @@ def extract(videos: Path, out: Path, **options: Any) -> None:
 
 
 def write_clip(path: Path, frames: int, side: int, fps: int = FPS) -> Path:
-    """The portrait, `side` px, its mouth moving up and down by less than a pixel."""
+    """Write the portrait, `side` px, with its mouth moving up and down by a fraction of a pixel."""
     import cv2
     from skimage.data import astronaut
 
@@ -203,7 +205,7 @@ def write_clip(path: Path, frames: int, side: int, fps: int = FPS) -> Path:
 
 
 def copies(video: Path, folder: Path, n: int, labeled: bool) -> Path:
-    """`n` clips of ten people, all the same file."""
+    """`n` clips of ten people, all links to one file."""
     rows = [(f"s{i % 10:02d}", f"c{i:06d}") for i in range(n)]
     for subject, clip in rows:
         (folder / subject).mkdir(parents=True, exist_ok=True)
@@ -215,7 +217,7 @@ def copies(video: Path, folder: Path, n: int, labeled: bool) -> Path:
     return folder
 
 
-# --- what is shown ---
+# --- output ---
 
 
 def write(rows: list[dict[str, Any]], out: Path) -> None:
@@ -240,7 +242,7 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
     figure = Figure(figsize=(9, 5.5), layout="constrained")
     axes = figure.subplots(2, 2).ravel()
     axes[0].loglog([row["value"] for row in of("clips")], per_clip("clips"), "o-", label="extracted")
-    axes[0].loglog([row["value"] for row in of("clips")], per_clip("clips, all there"), "o-", label="there already")
+    axes[0].loglog([row["value"] for row in of("clips")], per_clip("clips, all there"), "o-", label="resumed")
     axes[0].set(xlabel="clips", ylabel="CPU ms per clip")
     axes[0].legend(frameon=False)
     axes[1].loglog([row["value"] for row in of("side")], per_clip("side"), "o-")

@@ -1,18 +1,17 @@
-"""Kill a run again and again at random moments, then let it end, and compare it with one that nobody touched.
+"""Kills a run repeatedly at random moments, lets it finish, and compares it with an uninterrupted run.
 
     python benchmarks/soak.py                          # extraction, 30 kills
-    python benchmarks/soak.py --real                   # of the sample set's videos, with the real detector
+    python benchmarks/soak.py --real                   # videos of the sample set, with the real face detector
     python benchmarks/soak.py --part synth --kills 10  # rendering
     python benchmarks/soak.py --part evaluate --kills 10
-    python benchmarks/soak.py --part train --kills 10     # fitting a classifier, which begins anew each time
+    python benchmarks/soak.py --part train --kills 10     # training a classifier, which restarts from scratch
 
-Half of the kills are SIGKILL, half SIGTERM, in random order. Each comes after one to three more files were written, and
-then at a random moment of the time that a file takes; every fifth comes at a random moment of the start. The program
-runs in a process that is forked from this one, which has everything imported: what is killed is work. Unless `--real`,
-the clips are drawn textures and the detector says that the face is in the middle: a clip then takes a moment, and most
-of what is killed is the writing of files. Prints a row of a table; the exit status is 1 where a byte differs, or where
-a run that got SIGTERM did not end with 143 and its one line. In its first and last moments, before it listens and after
-it has ceased to, the system ends it on the spot.
+Half of the kills are SIGKILL, half SIGTERM, in random order. Each follows after one to three more files are written, at
+a random moment within the time per file; every fifth follows at a random moment after the start. The program runs in a
+fork of this process, which has imported everything, so that kills hit work rather than imports. Without `--real`, the
+clips are drawn textures and the detector returns a face in the center, so that most kills hit the writing of files.
+Prints a row of a table. The exit status is 1 if a byte differs, or if SIGTERM does not end a run with status 143 and
+its message, except at its very start and end, when no handler is installed.
 """
 
 from __future__ import annotations
@@ -45,12 +44,12 @@ from mer.synth.sample_set import make_sample_set
 IMPORTED = (
     mer.extraction.extract,
     mer.evaluation.evaluate_folder,
-)  # what is killed is work, not the loading of libraries
-LEFT_OUT = {"run.json", ".mer.lock", "scores.json", "report.html"}  # they name the folder, or the command
+)  # so that kills hit work rather than imports
+LEFT_OUT = {"run.json", ".mer.lock", "scores.json", "report.html"}  # they contain the folder or the command
 
 
 def files(folder: Path) -> list[Path]:
-    """What stands in a folder and is no part of something unfinished."""
+    """The files of a folder, except unfinished ones."""
     return [file for file in sorted(folder.rglob("*")) if file.is_file() and file.suffix != ".part"]
 
 
@@ -64,7 +63,7 @@ def digests(folder: Path) -> dict[str, str]:
 
 
 def start(arguments: list[str], log: Path, run: Callable[[], object] = run_mer) -> int:
-    """Run `mer` in a process forked from this one, in which no detector has run: they don't survive a fork."""
+    """Run `mer` in a fork of this process, which must not have run a detector: these do not survive a fork."""
     child = os.fork()
     if child:
         return child
@@ -91,14 +90,14 @@ def wait(child: int) -> int:
 
 
 def finish(child: int, log: Path) -> None:
-    """Wait for a process that has to end well."""
+    """Wait for a process, and exit if it fails."""
     status = wait(child)
     if status:
         sys.exit(f"ended with {status}: {log.read_text()}")
 
 
 def draw_clips(folder: Path, clips: int = 24, size: int = 96) -> None:
-    """Folders of two frames: a texture, and the same texture moved by a pixel."""
+    """Write folders of two frames: a texture, and the same texture shifted by a pixel."""
     noise = np.random.default_rng(0)
     for k in range(clips):
         clip = folder / f"p{k % 4}" / f"c{k:02}"
@@ -110,13 +109,13 @@ def draw_clips(folder: Path, clips: int = 24, size: int = 96) -> None:
     (folder / "labels.csv").write_text(f"subject,clip,apex,label\n{rows}")
 
 
-def in_the_middle(image: np.ndarray, method: str) -> list[Face]:
+def face_in_the_center(image: np.ndarray, method: str) -> list[Face]:
     side = min(image.shape[:2])
     return [Face(crop_landmarks(side), np.float32([0, 0, side, side]), 1.0)]
 
 
 def kill(child: int, out: Path, rng: random.Random, pace: float, startup: bool) -> int | None:
-    """Kill the process at a random moment; its exit status, or None where it had ended before."""
+    """Kill the process at a random moment. Returns its exit status, or None if it ended before."""
     wanted = len(files(out)) + (0 if startup else rng.randint(1, 3))
     while len(files(out)) < wanted:
         if os.waitpid(child, os.WNOHANG)[0]:
@@ -138,7 +137,7 @@ def main() -> None:
     parser.add_argument("--real", action="store_true")
     options = parser.parse_args()
     if not options.real:
-        mer.extraction.expression.detect_faces = in_the_middle
+        mer.extraction.expression.detect_faces = face_in_the_center
     rng = random.Random(options.seed)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -154,7 +153,7 @@ def main() -> None:
             "evaluate": ["evaluate", str(folder / "flows"), "--model", "symnet", "--seeds", "6", "--report"],
             "train": ["train", "classifier", str(folder / "flows"), "--model", "svm-hoof", "--out"],
         }[options.part]
-        target = "model.npz" if options.part == "train" else ""  # one file: killed at any moment before it stands
+        target = "model.npz" if options.part == "train" else ""  # a single file: kill at any moment before it exists
         began = time.monotonic()
         finish(start([*command, str(folder / "whole" / target)], folder / "log"), folder / "log")
         whole = digests(folder / "whole")
@@ -166,7 +165,7 @@ def main() -> None:
             runs += 1
             child = start([*command, str(out / target)], folder / "log")
             status = kill(child, out, rng, pace, startup=runs % 5 == 0 or bool(target))
-            if not status:  # it came to its end, before the signal or in spite of it: compared, and begun anew
+            if not status:  # it ended before or despite the signal: compare, and start over
                 differ += digests(out) != whole
                 shutil.rmtree(out)
                 out.mkdir()

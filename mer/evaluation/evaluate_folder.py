@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +22,18 @@ import sklearn
 from mer._version import __version__
 from mer.datasets.samples import KEY, read_samples
 from mer.evaluation.au_result import UnitResult
-from mer.evaluation.fit_fold import Candidate, Data, Task, answers, can_watch, candidates_of, full_grid
+from mer.evaluation.fit_fold import Data, Task, answers
 from mer.evaluation.fold_cache import cached_answers
-from mer.evaluation.isolation import is_trusted, isolated_answers
-from mer.evaluation.load_features import INPUTS, read_rows
+from mer.evaluation.isolation import isolated_answers
+from mer.evaluation.load_features import read_rows
+from mer.evaluation.model_set import ModelSet
 from mer.evaluation.prediction_tables import chosen_table, prediction_table
 from mer.evaluation.protocols.folds import Fold, people_of
 from mer.evaluation.protocols.protocol import Protocol, find_protocol
 from mer.evaluation.result import Result
 from mer.extraction.flow_folder import versions
 from mer.flow.files import COMPONENTS
-from mer.models import features_of, is_seeded, name_of, new_model, seen_before
+from mer.models import features_of, new_model
 from mer.utils.progress import Track, untracked
 
 
@@ -107,7 +107,7 @@ def evaluate(
         raise ValueError("seeds and workers are 1 or more")
     track = track or untracked
     clips = _select_clips(Path(flows), find_protocol(protocol), megc_csv)
-    models = _Models(list(model) if isinstance(model, (list, tuple)) else [model], grid)
+    models = ModelSet(list(model) if isinstance(model, (list, tuple)) else [model], grid)
     models.check(oracle_epoch, clips.protocol, cluster)
     features = _read_features(clips, models, component, track)
     tasks = _tasks(clips, features, seeds if models.seeded else 1)
@@ -134,7 +134,7 @@ def evaluate(
         "model": models.name,
         "named": models.named and not isinstance(protocol, Protocol),
         "component": component,
-        "sees": "; ".join(dict.fromkeys(map(partial(_input, component), models.models))),
+        "sees": models.inputs(component),
         "seeds": seeds,
         "seeded": models.seeded,
         "grid": models.grid,
@@ -175,66 +175,6 @@ class _Clips:
 
 
 @dataclass(frozen=True, eq=False)
-class _Models:
-    """The models to evaluate: one, with or without a grid of settings, or several to choose from."""
-
-    models: list[Any]
-    short_grid: Mapping[str, Sequence[Any]] | None
-
-    @cached_property
-    def grid(self) -> dict[str, list[Any]] | None:
-        return full_grid(self.models[0], self.short_grid) if self.short_grid else None
-
-    @cached_property
-    def candidates(self) -> list[Candidate]:
-        return candidates_of(self.models, self.grid)
-
-    @cached_property
-    def names(self) -> list[str]:
-        return list(map(name_of, self.models))
-
-    @property
-    def name(self) -> str:
-        return ",".join(self.names)
-
-    @property
-    def named(self) -> bool:
-        return all(isinstance(model, str) for model in self.models)
-
-    @cached_property
-    def seeded(self) -> bool:
-        return any(map(is_seeded, self.models))
-
-    @cached_property
-    def trusted(self) -> bool:
-        return all(map(is_trusted, self.models))
-
-    @cached_property
-    def pretrained(self) -> str:
-        return "; ".join(dict.fromkeys(seen_before(new_model(model)) for model in self.models))
-
-    @cached_property
-    def descriptions(self) -> list[str]:
-        """Each estimator with its settings in one line that is the same in every run: functions by their name."""
-        lines = (" ".join(repr(new_model(model)).split()) for model in self.models)
-        return [re.sub(r"<function (\S+) at 0x\w+>", r"\1", line) for line in lines]
-
-    def check(self, oracle_epoch: bool, protocol: Protocol, cluster: str | None) -> None:
-        """Raise `ValueError` if these models cannot be evaluated as asked."""
-        candidates = self.candidates
-        if oracle_epoch and (len(candidates) > 1 or protocol.units or not can_watch(self.models[0])):
-            raise ValueError(
-                "oracle_epoch needs a protocol of classes, one network whose fit(X, y, watch) reports each epoch, and "
-                "no grid"
-            )
-        if cluster is not None and not self.trusted:
-            raise ValueError(
-                "a cluster fits the classifiers of mer and scikit-learn only, because its workers keep state between "
-                "folds; evaluate yours with workers=N, which gives each fold a fresh process"
-            )
-
-
-@dataclass(frozen=True, eq=False)
 class _Features:
     """For each model, one feature vector per clip `(n, d)` and the hash of the flow; the clips that failed."""
 
@@ -252,7 +192,7 @@ def _select_clips(folder: Path, protocol: Protocol, megc_csv: str | Path | None)
     )
 
 
-def _read_features(clips: _Clips, models: _Models, component: str, track: Track) -> _Features:
+def _read_features(clips: _Clips, models: ModelSet, component: str, track: Track) -> _Features:
     """Read the features of each model; the clips that failed are those of the first."""
     read = [
         read_rows(clips.samples, clips.folder, component, features_of(new_model(model)), track)
@@ -291,7 +231,7 @@ def _questions(clips: _Clips) -> dict[int | None, np.ndarray]:
 
 
 def _cache_key(
-    clips: _Clips, models: _Models, features: _Features, component: str, oracle_epoch: bool, unit: int | None
+    clips: _Clips, models: ModelSet, features: _Features, component: str, oracle_epoch: bool, unit: int | None
 ) -> dict[str, Any]:
     """Everything that decides the answers of all folds, as plain values."""
     return {
@@ -304,12 +244,6 @@ def _cache_key(
         "unit": unit,
         "versions": {"mer": __version__, "scikit-learn": sklearn.__version__, **versions()},
     }
-
-
-def _input(component: str, model: Any) -> str:
-    """What a model sees of each clip, in words."""
-    features = features_of(new_model(model))
-    return f"{component} flow" if features is None else INPUTS.get(features.input_kind, f"{component} flow")
 
 
 def _run_record(folder: Path) -> dict[str, Any]:

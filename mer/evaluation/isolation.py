@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from joblib import effective_n_jobs
 
 from mer.evaluation.fit_fold import Answer, Candidate, Data, Task, answer, on_one_thread
 from mer.models import MODELS, features_of, new_model
@@ -57,7 +58,7 @@ def isolated_answers(
     imports = {answer.__module__}.union(*map(_modules, models)) - {"__main__"}
     if "torch" in sys.modules or any("torch" in name for name in imports):
         imports.add("torch")
-    answers = run_in_fresh_processes(function, jobs, workers, sorted(imports))
+    answers = run_in_fresh_processes(function, jobs, effective_n_jobs(workers), sorted(imports))
     yield from (given._replace(task=task) for task, given in zip(tasks, answers))
 
 

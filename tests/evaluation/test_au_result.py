@@ -35,7 +35,7 @@ def result(folder):
     return evaluate(folder, PROTOCOL, seeds=1)
 
 
-def test_each_unit_is_a_question_of_its_own(result):
+def test_each_unit_is_predicted_by_itself(result):
     table = result.predictions
     assert len(table) == 5 * 36
     assert set(table["fold"]) == {"a", "b"}
@@ -98,12 +98,12 @@ def test_the_command_prints_units(folder, tmp_path):
     assert "always present" in done.output
 
 
-def test_no_action_units_at_all(folder, tmp_path):
+def test_a_folder_of_another_database_is_refused(folder, tmp_path):
     with pytest.raises(ProtocolError, match="is not one of the databases"):
         evaluate(folder, "cd6me")
 
 
-def test_clips_whose_units_cannot_be_read_are_told_everywhere(folder, tmp_path):
+def test_clips_without_readable_units_are_reported_in_all_outputs(folder, tmp_path):
     table = read_samples(folder).groupby(["dataset", "subject"]).head(2).reset_index(drop=True)
     table.loc[1, "aus"] = "?"
     shutil.copytree(folder, tmp_path / "flows")

@@ -69,7 +69,7 @@ def test_a_result_does_not_differ_from_itself(saved, folder):
     assert "neither is shown to be better" in str(found)
 
 
-def test_two_equal_guessers_are_rarely_told_apart(folder, monkeypatch):
+def test_two_guessing_classifiers_rarely_differ(folder, monkeypatch):
     """The p-value of two classifiers that guess is uniform: below .1 about once in ten."""
     from mer.evaluation.result import Result
 
@@ -124,7 +124,7 @@ def test_results_of_earlier_releases_repeat_a_deterministic_run_for_each_seed(fo
 # --- results that cannot be compared ---------------------------------------------------------------------------------
 
 
-def test_other_clips_classes_labels_and_folds_are_told(folder, saved, tmp_path):
+def test_different_clips_classes_labels_and_folds_are_refused(folder, saved, tmp_path):
     table = pd.read_csv(folder / "samples.csv")
     part = tmp_path / "part"
     part.mkdir()
@@ -145,7 +145,7 @@ def test_other_clips_classes_labels_and_folds_are_told(folder, saved, tmp_path):
         compare(saved / "good", evaluate(folder, protocol=five, model="majority", seeds=1))
 
 
-def test_clips_that_train_alone_count_too(folder, tmp_path, saved):
+def test_different_training_clips_are_refused(folder, tmp_path, saved):
     way = Protocol("way", split={"train": ["a"], "test": ["b"]})
     table = pd.read_csv(folder / "samples.csv")
     for name in "ab":

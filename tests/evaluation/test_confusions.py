@@ -43,7 +43,7 @@ def test_nothing_wrong_is_an_empty_list():
     assert worst_confusions(predictions(("s1", "c1", 0, "a", "a", 1, 0)), runs=1) == []
 
 
-def test_flows_are_read_from_the_folder_and_what_is_missing_is_said(tmp_path):
+def test_flows_are_read_and_missing_ones_are_reported(tmp_path):
     write_drawn_flows(tmp_path, people=2, shuffled=True)
     result = evaluate(tmp_path, model="majority")
     worst = worst_confusions(result.predictions, 1, clips=12)
@@ -58,7 +58,7 @@ def test_flows_are_read_from_the_folder_and_what_is_missing_is_said(tmp_path):
     assert read[0]["pictures"][2]["outline"].startswith("M")
 
 
-def test_a_folder_that_is_gone_is_said(tmp_path):
+def test_a_missing_folder_is_reported(tmp_path):
     table = predictions(("s1", "c1", 0, "a", "b", 0.4, 0.6))
     [only] = with_pictures(worst_confusions(table, 1), tmp_path / "gone", {})
     assert "gone" in only["clips"][0]["missing"]
@@ -66,7 +66,7 @@ def test_a_folder_that_is_gone_is_said(tmp_path):
 
 
 @pytest.mark.slow
-def test_faces_are_found_again_in_the_videos(sample_videos, tmp_path):
+def test_faces_are_read_from_the_videos(sample_videos, tmp_path):
     from mer.extraction.extract import extract_flow
 
     extract_flow(sample_videos, tmp_path, method="farneback")

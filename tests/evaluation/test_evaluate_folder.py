@@ -41,7 +41,7 @@ def noise(tmp_path_factory):
 @pytest.fixture
 def in_this_process(monkeypatch):
     """Fit classifiers of tests in this process, where they can be observed."""
-    monkeypatch.setattr("mer.evaluation.evaluate_folder.is_trusted", lambda model: True)
+    monkeypatch.setattr("mer.evaluation.model_set.is_trusted", lambda model: True)
 
 
 @pytest.mark.parametrize("model", ["svm-linear", "svm-hoof"])
@@ -149,7 +149,7 @@ def test_a_memory_kept_between_folds_would_leak(noise):
 
 
 @pytest.mark.parametrize("model", [Memory(), MemoryEstimator(Memory()), Memory, lambda: MemoryEstimator(Memory())])
-def test_a_memory_gains_nothing(model, noise, in_this_process):
+def test_a_memory_in_the_classifier_scores_chance(model, noise, in_this_process):
     result = evaluate(noise, model=model, seeds=2)
     assert set(result.predictions["prediction"]) == {"disgust"}  # it recognized no test clip
     assert result.scores["accuracy"] == pytest.approx(1 / 3)
@@ -187,7 +187,7 @@ class SpyScaler(StandardScaler):
         return super().transform(X)
 
 
-def test_what_is_fitted_sees_the_training_people_only(flows, in_this_process):
+def test_pipeline_steps_are_fitted_to_training_people_only(flows, in_this_process):
     SpyScaler.fitted.clear()
     SpyScaler.transformed.clear()
     evaluate(flows, model=make_pipeline(PerClip(block_hoof), SpyScaler(), SVC()), seeds=1)
@@ -305,7 +305,7 @@ class Wanderer(ClassifierMixin, BaseEstimator):
         return np.full(len(X), self.now_)
 
 
-def test_the_oracle_is_scored_beside_the_result_and_named(own):
+def test_the_oracle_is_scored_separately_from_the_result(own):
     folder, table = own
     for person, label in (("s00", "happiness"), ("s01", "surprise")):
         rows = table.index[table["subject"] == person][:3]
@@ -345,7 +345,7 @@ def small_network(channels: int, size: int, n_classes: int):
     return nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(channels * size * size, n_classes))
 
 
-def test_the_oracle_needs_epochs(flows):
+def test_the_oracle_needs_a_network(flows):
     with pytest.raises(ValueError, match="one network whose fit"):
         evaluate(flows, oracle_epoch=True)
 
@@ -510,14 +510,14 @@ def test_a_person_without_flow_is_tested_and_wrong(own):
         evaluate(folder)
 
 
-def test_no_flow_at_all_is_one_clear_error(own):
+def test_a_folder_without_flow_is_refused(own):
     folder, table = own
     write_samples(table.assign(status="no_face", message="no face"), folder / "samples.csv")
     with pytest.raises(ValueError, match="18 of 18 clips have none; the first is s00/c00: no face"):
         evaluate(folder)
 
 
-def test_a_fold_that_trains_on_one_class_answers_it(own):
+def test_a_fold_with_one_training_class_predicts_it(own):
     folder, table = own
     table.loc[table["subject"] == "s00", "label"] = "happiness"
     table.loc[table["subject"] != "s00", "label"] = "surprise"
@@ -529,7 +529,7 @@ def test_a_fold_that_trains_on_one_class_answers_it(own):
     assert result.scores["classes"]["happiness"] == {"f1": 0, "recall": 0, "n": 6}
 
 
-def test_a_class_of_one_person_is_never_answered_for_that_person(own):
+def test_a_class_of_one_person_is_never_predicted_for_that_person(own):
     folder, table = own
     table.loc[(table["subject"] == "s00") & (table["label"] == "disgust"), "label"] = "fear"
     write_samples(table, folder / "samples.csv")
@@ -564,7 +564,7 @@ def test_flow_is_measured_in_interocular_distances(own, in_this_process):
         evaluate(folder)
 
 
-def test_the_component_decides_what_is_seen(flows):
+def test_the_component_selects_the_flow(flows):
     assert evaluate(flows, component="head").scores["uf1"] < 0.4  # the drawn head does not move
     with pytest.raises(ValueError, match="facial, head, expression"):
         evaluate(flows, component="eyes")
@@ -576,7 +576,7 @@ def test_numbers_below_one_are_refused(flows, settings):
         evaluate(flows, **settings)
 
 
-def test_answers_that_are_no_classes_are_refused(flows):
+def test_predictions_that_are_not_classes_are_refused(flows):
     class Odd(Dice):
         def predict(self, X):
             return np.full(len(X), "joy")
@@ -585,7 +585,7 @@ def test_answers_that_are_no_classes_are_refused(flows):
         evaluate(flows, model=Odd())
 
 
-def test_sizes_that_differ_need_a_model_that_takes_them(own):
+def test_flow_of_another_size_fails_unless_features_resize_it(own):
     folder, _ = own
     write_drawn_flows(folder / "other", people=1, size=30)
     (folder / "other/videos/s00/c00_0.npz").replace(folder / "videos/s00/c00_0.npz")
@@ -600,7 +600,7 @@ def test_sizes_that_differ_need_a_model_that_takes_them(own):
         evaluate(folder, model=KNeighborsClassifier(1))
 
 
-def test_progress_is_told(flows):
+def test_progress_is_reported(flows):
     told = []
 
     def track(items, total, what):

@@ -105,7 +105,7 @@ def test_sizes_must_agree(mask):
         flow_errors(constant(0, 0, mask[:32]), constant(0, 0, mask))
 
 
-def test_methods_that_share_a_name_are_told_apart():
+def test_methods_with_the_same_name_are_numbered():
     def dis(onset, apex):
         return None
 
@@ -114,7 +114,7 @@ def test_methods_that_share_a_name_are_told_apart():
     assert list(named) == ["dis", "dis (2)", "<lambda>", "<lambda> (2)", "functools.partial"]
 
 
-def test_a_folder_from_start_to_end(tmp_path):
+def test_a_folder_is_evaluated(tmp_path):
     facialflownet = pytest.importorskip("mer.flow.facialflownet")
     rng = np.random.default_rng(0)
     mask = np.zeros((64, 64), np.uint8)

@@ -148,7 +148,7 @@ def test_a_memory_scores_chance_with_several_workers(four):
 
 @pytest.mark.parametrize("model", MEMORIES.values(), ids=MEMORIES)
 def test_the_same_memory_would_recognize_test_people_in_one_process(model, four, monkeypatch):
-    monkeypatch.setattr("mer.evaluation.evaluate_folder.is_trusted", lambda model: True)
+    monkeypatch.setattr("mer.evaluation.model_set.is_trusted", lambda model: True)
     assert evaluate(four, model=model, seeds=1).scores["accuracy"] > 0.7
 
 
@@ -176,6 +176,11 @@ def test_nothing_is_cached_of_a_registered_factory(four, monkeypatch, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_registered_factory_that_draws_random_numbers_uses_all_cores(four, monkeypatch):
+    monkeypatch.setitem(MODELS, "mine", lambda random_state: make_pipeline(StandardScaler(), Nearest()))
+    assert len(evaluate(four, model="mine", seeds=2).predictions) == 2 * 24
+
+
 def test_classes_that_are_numbers_give_no_scores(four):
     result = evaluate(four, model=NumberedClasses(), seeds=1)
     assert result.predictions.filter(like="score_").isna().all(axis=None)
@@ -184,7 +189,7 @@ def test_classes_that_are_numbers_give_no_scores(four):
 def test_an_honest_classifier_gets_the_same_predictions_in_one_process(four, monkeypatch):
     fresh = evaluate(four, model=Nearest(3))
     parallel = evaluate(four, model=Nearest(3), workers=2)
-    monkeypatch.setattr("mer.evaluation.evaluate_folder.is_trusted", lambda model: True)
+    monkeypatch.setattr("mer.evaluation.model_set.is_trusted", lambda model: True)
     together = evaluate(four, model=Nearest(3))
     assert [result.settings["apart"] for result in (fresh, parallel, together)] == [True, True, False]
     pd.testing.assert_frame_equal(fresh.predictions, together.predictions)

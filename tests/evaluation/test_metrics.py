@@ -14,7 +14,7 @@ def drawn(n: int = 200) -> tuple[list[str], list[str]]:
     return list(truth), [t if rng.random() < 0.6 else rng.choice(CLASSES) for t in truth]
 
 
-def test_scores_are_those_of_scikit_learn_where_every_class_is_there():
+def test_scores_equal_scikit_learns_if_every_class_occurs():
     truth, answer = drawn()
     counts = count(truth, answer, CLASSES)
     assert uf1(counts) == pytest.approx(f1_score(truth, answer, average="macro"))
@@ -36,7 +36,7 @@ def test_an_absent_class_scores_zero_and_is_not_skipped():
     assert uf1(counts) == uar(counts) == pytest.approx(2 / 3)
 
 
-def test_no_answer_is_a_wrong_answer():
+def test_a_missing_prediction_is_wrong():
     counts = count(["negative"] * 4, ["negative"] * 3 + [""], CLASSES[:2])
     assert accuracy(counts) == 0.75
     assert recall_by_class(counts)[0] == 0.75
@@ -68,7 +68,7 @@ def test_interval_holds_the_score_and_narrows_with_people():
     assert width(200) < 0.6 * width(20)
 
 
-def test_interval_covers_what_it_says():
+def test_intervals_have_the_stated_coverage():
     """Of intervals from many drawn studies, about 95 % hold the score that the whole population has."""
     rng = np.random.default_rng(1)
     covered = 0
@@ -127,12 +127,12 @@ def test_the_summary_counts_the_clips_and_the_failed_once_whatever_the_seeds():
     )
 
 
-def test_no_clips_of_nobody():
+def test_empty_predictions_score_zero():
     assert count([], [], CLASSES, np.array([], int)).shape == (0, 3, 4)
     assert accuracy(count([], [], CLASSES)) == uf1(count([], [], CLASSES)) == 0
 
 
-def test_the_first_unknown_class_is_named_with_the_classes_there_are():
+def test_the_first_unknown_class_is_named_with_the_known_ones():
     with pytest.raises(ValueError, match=r"^'joy' is not one of the classes negative, positive, surprise$"):
         count(["negative", "positive"], ["zeal", "joy"], CLASSES)
 
@@ -141,7 +141,7 @@ def test_counts_are_whole_numbers():
     assert count(["a"], ["b"], "ab").dtype == np.int64
 
 
-def test_an_interval_that_holds_nothing_is_the_median():
+def test_an_interval_of_level_zero_is_the_median():
     truth, answer = drawn(400)
     counts = count(truth, answer, CLASSES, np.arange(400) % 40)[:, None]
     low, high = bootstrap(counts, level=0)["uf1"]

@@ -4,6 +4,7 @@ import shutil
 
 import pandas as pd
 import pytest
+from sklearn.metrics import f1_score
 from sklearn.neighbors import KNeighborsClassifier
 
 from mer.datasets.samples import read_samples, write_samples
@@ -39,7 +40,13 @@ def test_scores_by_database_are_of_the_same_predictions(result):
     assert set(databases["other"]) <= set(result.scores)
 
 
-def test_a_constant_answer_is_scored_beside(result):
+def test_weighted_f1_weights_classes_by_their_number_of_clips(result):
+    table = result.predictions
+    expected = f1_score(table["label"], table["prediction"], labels=result.classes, average="weighted", zero_division=0)
+    assert result.scores["weighted_f1"] == pytest.approx(expected)
+
+
+def test_the_most_frequent_class_is_scored_as_a_baseline(result):
     constant = dict(result.scores["constant"])
     assert constant.pop("class") == "disgust"
     assert constant == pytest.approx({"uf1": 2 * 8 / (8 + 23) / 3, "uar": 1 / 3, "accuracy": 8 / 23})
@@ -82,7 +89,7 @@ def test_scores_are_rows_that_can_be_stacked(result, tmp_path):
     assert people["clips"].tolist() == [5, 6, 6, 6]
 
 
-def test_the_oracle_is_called_that_in_every_output(folder, tmp_path):
+def test_the_oracle_is_marked_in_every_output(folder, tmp_path):
     class Network(KNeighborsClassifier):
         def fit(self, X, y, watch=None):
             super().fit(X, y)
@@ -102,7 +109,7 @@ def test_the_oracle_is_called_that_in_every_output(folder, tmp_path):
     assert "oracle_epoch=True" in result.command
 
 
-def test_settings_that_were_chosen_are_kept(folder, tmp_path):
+def test_chosen_settings_are_saved(folder, tmp_path):
     result = evaluate(folder, grid={"C": [0.5, 2.0]}, seeds=1)
     assert "--grid=classifier__C=0.5,2.0" in result.command
     page = result.save(tmp_path / "out").read_text()
@@ -111,7 +118,7 @@ def test_settings_that_were_chosen_are_kept(folder, tmp_path):
     assert sum(json.loads((tmp_path / "out/scores.json").read_text())["chosen"]["classifier__C"].values()) == 4
 
 
-def test_hashes_can_be_checked_and_change_with_what_they_are_of(result, folder, tmp_path):
+def test_hashes_are_reproducible_and_change_with_the_data(result, folder, tmp_path):
     assert result.hashes["run"] == hashlib.sha256((folder / "run.json").read_bytes()).hexdigest()
     rows = result.predictions.query("seed == 0")[["dataset", "subject", "clip", "onset", "label"]]
     lines = sorted("\t".join(map(str, row)) for row in rows.to_numpy())
@@ -121,7 +128,7 @@ def test_hashes_can_be_checked_and_change_with_what_they_are_of(result, folder, 
     assert facial.hashes["flows"] != result.hashes["flows"]
 
 
-def test_the_command_gives_the_result_again(result, folder):
+def test_the_command_reproduces_the_result(result, folder):
     assert result.command.split()[:2] == ["mer", "evaluate"]
     assert result.command.endswith("--protocol=loso --model=svm-hoof --component=expression --seeds=2")
     own = evaluate(folder, model=KNeighborsClassifier(1), seeds=1)
@@ -129,11 +136,11 @@ def test_the_command_gives_the_result_again(result, folder):
     assert "KNeighborsClassifier" in own.command
 
 
-def test_a_result_says_what_it_is(result):
+def test_a_result_prints_its_model_protocol_and_scores(result):
     assert str(result).startswith("svm-hoof under loso: UF1 0.")
 
 
-def test_run_json_that_is_damaged_is_one_clear_error(tmp_path):
+def test_a_damaged_run_json_is_reported(tmp_path):
     write_drawn_flows(tmp_path, people=2, clips=3)
     (tmp_path / "run.json").write_text("{")
     with pytest.raises(ValueError, match=r"run.json is not JSON"):
@@ -148,7 +155,7 @@ def test_nothing_depends_on_the_order_of_the_rows(folder, tmp_path):
     assert evaluate(tmp_path / "flows", model="majority").scores == first
 
 
-def test_a_person_who_is_spelled_in_two_ways_is_one(tmp_path):
+def test_two_spellings_of_a_person_are_one_person(tmp_path):
     table = write_drawn_flows(tmp_path, people=3)
     table["dataset"], table["subject"] = "casme2", table["subject"].str.removeprefix("s0")
     table.loc[table.index[:2], "subject"] = "sub00"

@@ -74,7 +74,7 @@ def test_the_same_people_in_two_databases_are_never_on_both_sides():
         ({"train": ["a"], "test": ["b"]}, "no test clip: no clip is of b"),
     ],
 )
-def test_tables_that_a_split_does_not_fit(split, words):
+def test_tables_that_do_not_fit_the_split_are_refused(split, words):
     with pytest.raises(ProtocolError, match=words):
         list(folds_of(clips(a_01=3), split))
     with pytest.raises(ProtocolError, match=words):
@@ -107,7 +107,7 @@ def test_the_cameras_of_smic_saw_the_same_people(version):
     assert people_of(table).tolist() == ["smic/s01", "smic/s02", "smic/s01"]
 
 
-def test_as_many_folds_as_people_is_one_person_a_fold():
+def test_as_many_folds_as_people_have_one_person_each():
     assert [len(set(people_of(TABLE)[test])) for _, _, test in folds_of(TABLE, {"folds": 5})] == [1] * 5
 
 
@@ -135,7 +135,7 @@ def test_a_side_without_clips_is_named():
     "split",
     ["person", "dataset", {"folds": 2}, {"folds": {"a": ["01"], "b": ["x/02"]}}, {"train": ["a"], "test": ["b", "c"]}],
 )
-def test_splits_that_can_be(split):
+def test_valid_splits(split):
     assert check_split(split) == split
 
 
@@ -159,7 +159,7 @@ def test_splits_that_can_be(split):
         ({"folds": {"a": ["01"], 2: ["02"]}}, "in quotes"),
     ],
 )
-def test_splits_that_cannot_be(split, words):
+def test_invalid_splits_are_refused(split, words):
     with pytest.raises(ValueError, match=words):
         check_split(split)
 

@@ -47,7 +47,7 @@ def test_the_lists_clips_and_classes_are_taken(listed):
         protocol.select(samples)
 
 
-def test_clips_that_are_off_are_named(listed):
+def test_clips_that_differ_from_the_list_are_named(listed):
     file, protocol = listed
     samples = table()
     samm = samples.index[(samples["dataset"] == "samm") & (samples["label"] == "Fear")][0]

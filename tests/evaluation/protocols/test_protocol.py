@@ -315,7 +315,7 @@ def test_labels_are_those_that_the_databases_are_read_with(name, dataset, droppe
     assert sorted(set(chosen["class"])) == sorted(PROTOCOLS[name].classes)
 
 
-def test_a_spotting_protocol_tells_the_two_commands():
+def test_a_spotting_protocol_names_the_two_commands():
     with pytest.raises(ProtocolError, match=r"^strs scores spotted .*`mer evaluate spotted --protocol strs`$"):
         PROTOCOLS["strs"].select(small(label=["x"]))
 
@@ -336,7 +336,7 @@ def test_if_no_clip_takes_part_the_three_most_common_reasons_are_given():
         protocol.select(small(label=["x"], dataset=[""]))
 
 
-def test_numbers_that_differ_are_told_database_by_database():
+def test_wrong_numbers_are_reported_by_database():
     counts = {"a": {"x": 1, "y": 1}, "b": {"*": (2, 3)}}
     protocol = Protocol("p", classes=("x", "y"), counts=counts, people={"c": 1})
     full = small(label=["x", "y", "x", "x", "x"], dataset=["a", "a", "b", "b", "c"])
@@ -361,7 +361,7 @@ def test_people_of_all_databases_together_are_counted_once():
 
 
 @pytest.mark.parametrize("key", ["dataset", "subject", "clip", "label"])
-def test_a_dropped_clip_is_the_one_that_fits_in_every_word(key):
+def test_a_clip_is_dropped_only_if_all_keys_match(key):
     entry = {"dataset": "a", "subject": "S0", "clip": "C", "label": "X", "why": "it is blurred"}
     table = small(label=["x", "y"])
     _, left_out = Protocol("p", drop=(entry,)).select(table)
@@ -379,7 +379,7 @@ def test_folds_are_those_of_the_protocols_split():
     assert [name for name, _, _ in Protocol("p", split=split).folds(table)] == ["one", "two"]
 
 
-def test_a_clip_is_known_by_its_key_whatever_else_differs():
+def test_a_repeated_key_or_a_blank_subject_is_refused():
     table = small(label=["x", "y"], subject=["s", "s"], apex=[3, 4])
     with pytest.raises(ProtocolError, match="a/s/c with onset 0 is in the table twice"):
         PROTOCOLS["loso"].select(table)
