@@ -44,7 +44,7 @@ class PairFiles:
 
     emotion: str
     sequence: str
-    number: int
+    number: int  # of the first frame, as in its file name
     first: Path
     second: Path
     facial: Path

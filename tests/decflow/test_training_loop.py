@@ -68,9 +68,7 @@ def test_a_source_that_cannot_validate_is_named(config, tmp_path, capsys):
     pairs = _validation_pairs(replace(config, data=[str(tmp_path / "ffn"), "generic"], val_pairs=1))
     assert len(pairs) == 1
     assert "not validated on: " in capsys.readouterr().out
-    with pytest.raises(
-        ValueError, match=r"no people to validate on: .*val/happy/s01: no frames"
-    ):
+    with pytest.raises(ValueError, match=r"no people to validate on: .*val/happy/s01: no frames"):
         _validation_pairs(replace(config, data=[str(tmp_path / "ffn")]))
 
 
