@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mer.decflow.methods import decflow, decflow_paper
+from mer.decflow.weights import find_weights as find_decflow_weights
 from mer.face import crop_landmarks, detect_faces, face_mask
 from mer.flow.classical import dis, farneback, require_tvl1, tvl1
 from mer.flow.field import Field, Flow, check_field
@@ -65,9 +66,7 @@ class FlowMethod:
 
 
 def _decflow_weights(name: str, download: bool | None = None) -> Path:
-    from mer.decflow.weights import find_weights  # imports torch
-
-    return find_weights(name)
+    return find_decflow_weights(name)
 
 
 METHODS: dict[str, FlowMethod] = {
