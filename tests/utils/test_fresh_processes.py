@@ -54,3 +54,8 @@ def test_an_error_that_cannot_be_unpickled_is_reported():
 def test_a_process_that_dies_is_reported():
     with pytest.raises(WorkerDied, match="memory"):
         run(lambda number: os.kill(os.getpid(), signal.SIGKILL), [1])
+
+
+def test_without_fork_each_job_starts_a_process(monkeypatch):
+    monkeypatch.setattr("mer.utils.fresh_processes.FORKS", False)
+    assert run(remember, [3, 1], imports=["json", "no_such_module"]) == [[3], [1]]
