@@ -58,7 +58,7 @@ def test_models_of_frames_are_fitted_to_frames_and_saved(sample_videos, tmp_path
     clips = np.stack([resample_time(load_clip(flows / path), 10) for path in table["path"]])
     by_hand = new_model("svm-3dhog").fit(clips, table["label"])
     assert list(load_model(tmp_path / "clips.npz")[0].predict(clips)) == list(by_hand.predict(clips))
-    with pytest.raises(ValueError, match="which sees gray frames"):
+    with pytest.raises(ValueError, match="which takes gray clips"):
         EmotionReader.load(tmp_path / "clips.npz")
 
 
