@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mer.cli.options import DATASETS
+from mer.utils.shutdown import end_at_once
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -40,7 +41,8 @@ def doctor(
     if dataset is not None and root is not None:
         fine = _check_dataset(console, dataset, root, annotations, out)
     else:
-        fine = _check_installation(console)
+        with end_at_once("mer"):  # it imports every library, and some swallow Ctrl-C
+            fine = _check_installation(console)
     raise typer.Exit(0 if fine else 1)
 
 
