@@ -49,13 +49,18 @@ def end_at_once(program: str, hint: str = RESUME) -> Iterator[None]:
     A `KeyboardInterrupt` during an import can be swallowed, or turned into an `ImportError`, by the imported module.
     """
 
+    stderr = os.dup(2)  # the original one: what some libraries print during their import is redirected
+
     def end(number: int, frame: Any) -> None:
-        os.write(2, f"{_line(program, 130, hint)}\n".encode())
+        os.write(stderr, f"{_line(program, 130, hint)}\n".encode())
         os._exit(130)
 
     ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN  # as a shell starts programs in the background
-    with _handler(signal.SIGINT, signal.SIG_IGN if ignored else end):
-        yield
+    try:
+        with _handler(signal.SIGINT, signal.SIG_IGN if ignored else end):
+            yield
+    finally:
+        os.close(stderr)
 
 
 @contextmanager
