@@ -23,22 +23,20 @@ lint: $(VENV)/installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-$(VENV)/installed: pyproject.toml constraints.txt
+$(VENV)/installed: pyproject.toml constraints.txt requirements-lock.txt
 	@echo "installing mer and its dependencies into $(VENV): a few minutes, about 3.5 GB on disk"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev,notebooks,synth,train,cluster,xls]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch torchvision
+	$(BIN)/python -m pip install --quiet --require-hashes --no-deps --requirement requirements-lock.txt
+	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	@touch $@
 
 notebooks: $(VENV)/installed
 	$(BIN)/python notebooks/run.py
 
-docs: $(VENV)/docs
+docs: $(VENV)/installed
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 	@echo "site/index.html"
-
-$(VENV)/docs: $(VENV)/installed
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[docs]"
-	@touch $@
 
 clean:
 	rm -rf $(VENV) demo build site *.egg-info
