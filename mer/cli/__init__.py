@@ -1,7 +1,5 @@
 """The program `mer`: one file per command, which parses, calls a function of the toolkit, and prints."""
 
-from __future__ import annotations
-
 import sys
 
 from mer.utils.shutdown import clean_end, end_at_once, one_line_errors

@@ -1,7 +1,5 @@
 """Options that several commands share, and help texts that list names from the registries."""
 
-from __future__ import annotations
-
 import re
 from importlib import import_module
 from typing import Annotated, Any

@@ -1,7 +1,5 @@
 """The commands of `mer`, in the order and the groups of `mer --help`."""
 
-from __future__ import annotations
-
 from importlib import import_module
 
 import typer

@@ -1,7 +1,5 @@
 """`mer weights`"""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -6,8 +6,6 @@ motion in the video times the scale, and jitter of landmarks in later frames has
 integers are the centers of pixels.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@
 `benchmarks/canonical.py`. No photograph of a real person was used.
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 from pathlib import Path
 

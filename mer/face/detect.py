@@ -1,7 +1,5 @@
 """Face detection: the faces in an image and their 478 landmarks, by one of two detectors."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

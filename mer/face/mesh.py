@@ -5,8 +5,6 @@ irises are those of Ablavatski et al., "Real-time pupil tracking from monocular 
 is no tracking, so the same image always gives the same landmarks.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import threading

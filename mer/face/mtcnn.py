@@ -4,8 +4,6 @@ Zhang et al., "Joint face detection and alignment using multitask cascaded convo
 as implemented in facenet-pytorch, whose wheel contains the weights.
 """
 
-from __future__ import annotations
-
 import os
 import threading
 from functools import lru_cache

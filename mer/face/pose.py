@@ -1,7 +1,5 @@
 """Similarity transforms between two sets of points in three dimensions, in closed form and robustly."""
 
-from __future__ import annotations
-
 from itertools import combinations
 
 import numpy as np

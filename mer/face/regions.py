@@ -5,8 +5,6 @@ x. Left and right regions have the same order, so that `REGIONS["left_brow"][i]`
 area of a region is the convex hull of its points, except that the oval is a polygon.
 """
 
-from __future__ import annotations
-
 # fmt: off
 # The outline of the face, clockwise in the image from the top of the forehead.
 OVAL = (

@@ -1,7 +1,5 @@
 """Animation of faces and heads: the course of an expression over time, and the head's own motion."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,28 +15,15 @@ LENGTHS = (5, 10, 15, 20)  # frames of a sequence, as in FacialFlowNet
 
 @dataclass(frozen=True)
 class Clip:
-    """A sequence of states, one per frame, with its labels.
-
-    Attributes
-    ----------
-    emotion : str
-    states : list of State
-    units : dict of str to float
-        Action units of the expression and their intensities at the apex.
-    onset, apex, offset : int
-        Frame numbers.
-    distractors : list of str
-        Other motion in the clip: `blink`, `gaze`, `swallow`.
-    fps : float
-    """
+    """A sequence of states, one per frame, with its labels."""
 
     emotion: str
     states: list[State]
-    units: dict[str, float]
-    onset: int
+    units: dict[str, float]  # action units and their intensities at the apex
+    onset: int  # frame number, as are the next two
     apex: int
     offset: int
-    distractors: list[str] = field(default_factory=list)
+    distractors: list[str] = field(default_factory=list)  # other motion: `blink`, `gaze`, `swallow`
     fps: float = 25.0
 
 
@@ -74,10 +59,10 @@ def ffn_clip(head: Head, face_model: str, rng: np.random.Generator, frames: int 
         states.append(
             State(
                 units={u: v for u, v in units.items() if v > 0},
-                gaze=_pair((1 - h) * gaze[0] + h * gaze[1]),
-                rotation=_triple((1 - h) * rotation[0] + h * rotation[1]),
-                translation=_triple((1 - h) * translation[0] + h * translation[1]),
-                light=_triple(light + t * drift),
+                gaze=_floats((1 - h) * gaze[0] + h * gaze[1]),
+                rotation=_floats((1 - h) * rotation[0] + h * rotation[1]),
+                translation=_floats((1 - h) * translation[0] + h * translation[1]),
+                light=_floats(light + t * drift),
                 exposure=float(1 + 0.03 * t * drift[0] / 0.03),
             )
         )
@@ -99,25 +84,10 @@ def micro_clip(
 ) -> Clip:
     """Draw a micro-expression: few units, little motion, from onset to offset within half a second.
 
-    Parameters
-    ----------
-    head : Head
-    face_model : str
-    rng : Generator
-    frames : int
-        With 2, the clip consists of the onset and the apex.
-    emotion : str, optional
-        A key of :data:`mer.synth.expressions.MICRO_EXPRESSIONS`; drawn by default.
-    units : dict of str to float, optional
-        Units and their intensities at the apex. By default they are drawn and scaled to a drawn peak motion.
-    head_motion : float
-        Factor of the head's motion; 0 keeps it still.
-    lead : int
-        Frames before the onset.
-    fps : float, optional
-        60, 100, 120 or 200 by default.
-    distraction : float
-        Factor of the probability of a blink, a glance or a swallow.
+    With two `frames`, the clip consists of the onset and the apex; `lead` is the number of frames before the onset. By
+    default, `emotion` (a key of :data:`mer.synth.expressions.MICRO_EXPRESSIONS`), `units` (intensities at the apex) and
+    `fps` are drawn. `head_motion` is a factor of the head's motion, `distraction` of the probability of a blink, a
+    glance or a swallow.
     """
     emotion = emotion or str(rng.choice(list(MICRO_EXPRESSIONS)))
     if units is None:
@@ -170,10 +140,10 @@ def micro_clip(
         states.append(
             State(
                 units={u: v for u, v in now.items() if v > 0},
-                gaze=_pair(gaze + (glance * (moment > 0.5) if "gaze" in distractors else 0)),
-                rotation=_triple(rest_rotation + turn * drift + wobble * (np.sin(6 * t + phase) - np.sin(phase))),
-                translation=_triple(rest_translation + shift * drift),
-                light=_triple(light),
+                gaze=_floats(gaze + (glance * (moment > 0.5) if "gaze" in distractors else 0)),
+                rotation=_floats(rest_rotation + turn * drift + wobble * (np.sin(6 * t + phase) - np.sin(phase))),
+                translation=_floats(rest_translation + shift * drift),
+                light=_floats(light),
                 exposure=float(1 + flicker[i]),
             )
         )
@@ -206,9 +176,5 @@ def _ease(t: np.ndarray | float) -> np.ndarray:
     return np.asarray(t) ** 2 * (3 - 2 * np.asarray(t))
 
 
-def _pair(values: np.ndarray) -> tuple[float, float]:
-    return float(values[0]), float(values[1])
-
-
-def _triple(values: np.ndarray) -> tuple[float, float, float]:
-    return float(values[0]), float(values[1]), float(values[2])
+def _floats(values: np.ndarray) -> tuple[float, ...]:
+    return tuple(map(float, values))

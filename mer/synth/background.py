@@ -1,7 +1,5 @@
 """Backgrounds behind the head: a photograph without its person, or blurred lights, panels and gradients."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 

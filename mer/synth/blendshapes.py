@@ -4,8 +4,6 @@ Ekman, Friesen & Hager, "Facial Action Coding System", 2002. Units are written a
 sides, `L12` for the subject's left, `R12` for the right. Intensities run from 0 to 1.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np
@@ -54,13 +52,7 @@ def has_sides(number: str) -> bool:
 
 
 def parse_unit(unit: str) -> tuple[str, str]:
-    """Number and side of a unit: `"L12"` gives `("12", "L")`, `"12"` gives `("12", "")`.
-
-    Raises
-    ------
-    ValueError
-        If the unit is not in the table, or has no sides but a side is given.
-    """
+    """Number and side of a unit: `"L12"` gives `("12", "L")`, `"12"` gives `("12", "")`."""
     side = unit[:1] if unit[:1] in SIDES else ""
     number = unit[len(side) :]
     if number not in UNIT_SHAPES:
@@ -86,10 +78,9 @@ def shape_weights(units: Mapping[str, float], model: str) -> dict[str, float]:
 
 
 def shape_offsets(model: FaceModel, shape: str) -> np.ndarray:
-    """Vertex offsets `(V, 3)` of a shape by its ARKit name, whichever spelling the model uses.
+    """Vertex offsets `(V, 3)` of a shape by its ARKit name, whichever spelling the model uses, or `FaceModelError`.
 
-    If the model has one shape for both sides, it is split along the midline of the face, with a soft transition about
-    as wide as the nose. `FaceModelError` if the model lacks the shape.
+    A shape for both sides is split along the midline of the face, with a transition about as wide as the nose.
     """
     for side in SIDES.values():
         if shape.endswith(side):

@@ -1,7 +1,5 @@
 """The pinhole camera, and what a real camera adds to a picture: blur, noise, compression."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import cv2
@@ -30,21 +28,11 @@ def frame_camera(interocular: float, center: tuple[float, float]) -> Camera:
 
 @dataclass(frozen=True)
 class ImageQuality:
-    """Imperfections of a camera's pictures.
+    """Imperfections of a camera's pictures."""
 
-    Attributes
-    ----------
-    blur : float
-        Standard deviation of the Gaussian blur, pixels.
-    noise : float
-        Standard deviation of the sensor noise in dark areas, gray levels; bright areas have up to twice as much.
-    jpeg : int
-        Quality of the JPEG compression, up to 100; applied when a picture is written.
-    """
-
-    blur: float = 0.0
-    noise: float = 0.0
-    jpeg: int = 95
+    blur: float = 0.0  # standard deviation of the Gaussian blur, pixels
+    noise: float = 0.0  # standard deviation in dark areas, gray levels; up to twice as much in bright ones
+    jpeg: int = 95  # quality of the compression, up to 100; applied when a picture is written
 
 
 def draw_image_quality(rng: np.random.Generator, strength: float = 1.0) -> ImageQuality:

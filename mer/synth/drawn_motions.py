@@ -1,7 +1,5 @@
 """Motion of action units drawn by hand, on faces that vary around the canonical one; no face model is needed."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from mer.face import crop_landmarks, face_mask
@@ -14,13 +12,7 @@ from mer.synth.unit_motions import SIZE, UNITS, UnitMotions, clip_depth, fade_ou
 def drawn_motions(rng: np.random.Generator, size: int = SIZE, variety: float = 1.0) -> UnitMotions:
     """Draw a person: proportions of the face, and place, direction and reach of each unit's bumps.
 
-    Parameters
-    ----------
-    rng : Generator
-    size : int
-        Side of the fields, pixels.
-    variety : float
-        Factor of the differences between people; 0 is the canonical face with the table's own values.
+    `variety` is a factor of the differences between people; 0 is the canonical face with the table's own values.
     """
     interocular = CROP_SCALE * size
     landmarks = crop_landmarks(size).astype(float)

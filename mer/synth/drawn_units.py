@@ -4,8 +4,6 @@ Each unit is a sum of Gaussian bumps of displacement: a landmark on the subject'
 outward and down, and the standard deviation of the bump, all in interocular distances at full intensity.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 

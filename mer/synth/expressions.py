@@ -3,8 +3,6 @@
 Expressions are written as patterns such as `"6+/12(25)"`; :func:`draw_units` explains the notation.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 # Full expressions, after Ekman & Friesen's EMFACS.

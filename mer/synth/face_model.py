@@ -1,7 +1,5 @@
 """A face model: a skin mesh, its expression shapes, and the position of the 478 landmarks on it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,29 +17,16 @@ class FaceModelError(ValueError):
 class FaceModel:
     """The skin of a head, in any unit of length. x points to the image's right, y down, z away from the camera.
 
-    Attributes
-    ----------
-    name : str
-    vertices : float64 (V, 3)
-        The neutral face.
-    triangles : int32 (T, 3)
-    expressions : dict of str to float64 (V, 3)
-        Vertex offsets of each expression shape at full strength, under the model's own names.
-    identity : float64 (K, V, 3)
-        Vertex offsets of the identity modes at one standard deviation; `K` may be 0.
-    landmark_vertices : int32 (478, 3)
-        The vertices of the triangle that contains each landmark; -1 if the model lacks the landmark (the irises).
-    landmark_weights : float64 (478, 3)
-        Barycentric weights of each landmark in its triangle.
+    Expressions have the model's own names. Landmarks that the model lacks (the irises) have the vertices -1.
     """
 
     name: str
-    vertices: np.ndarray
-    triangles: np.ndarray
-    expressions: dict[str, np.ndarray]
-    identity: np.ndarray
-    landmark_vertices: np.ndarray
-    landmark_weights: np.ndarray
+    vertices: np.ndarray  # (V, 3), the neutral face
+    triangles: np.ndarray  # int32 (T, 3)
+    expressions: dict[str, np.ndarray]  # vertex offsets (V, 3) of each shape at full strength
+    identity: np.ndarray  # (K, V, 3), vertex offsets of the modes at one standard deviation; `K` may be 0
+    landmark_vertices: np.ndarray  # int32 (478, 3), the vertices of the triangle that contains each landmark
+    landmark_weights: np.ndarray  # (478, 3), barycentric weights in that triangle
 
     @property
     def has_landmark(self) -> np.ndarray:
@@ -69,14 +54,9 @@ def make_face_model(
     landmark_vertices: np.ndarray,
     landmark_weights: np.ndarray,
 ) -> FaceModel:
-    """Check the arrays of a model and keep its largest connected surface: the skin.
+    """Check a model's arrays and keep its largest connected surface, the skin; `FaceModelError` if they do not fit.
 
     Eyes, teeth and tongue are dropped, because :mod:`mer.synth.head` adds its own.
-
-    Raises
-    ------
-    FaceModelError
-        If shapes do not match, a triangle refers to a missing vertex, or a value is not finite.
     """
     vertices, triangles = np.asarray(vertices, float), np.asarray(triangles, np.int64)
     count = len(vertices)
@@ -120,9 +100,9 @@ def no_landmarks() -> tuple[np.ndarray, np.ndarray]:
 
 
 def closest_points(points: np.ndarray, vertices: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For each of `points (n, 3)`, the closest point of a mesh: its triangle's vertices and barycentric weights.
+    """The closest point of a mesh to each of `points (n, 3)`: the vertices of its triangle and their weights, `(n, 3)`.
 
-    Only the 24 triangles with the nearest centers are searched. Both results have the shape `(n, 3)`.
+    Only the 24 triangles with the nearest centers are searched.
     """
     from scipy.spatial import cKDTree
 

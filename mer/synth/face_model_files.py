@@ -1,7 +1,5 @@
 """Read the files of face models: `.npz` archives, `.obj` meshes, and the shipped table of landmarks."""
 
-from __future__ import annotations
-
 import zipfile
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The face models by name."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path

@@ -4,8 +4,6 @@ All coordinates are in portrait space: a pinhole camera at the origin looks alon
 distances away, and the interocular distance is the unit of length.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -28,40 +26,21 @@ _EXPRESSION = (
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """A face model fitted to a portrait, in portrait space.
+    """A face model fitted to a portrait, in portrait space."""
 
-    Attributes
-    ----------
-    vertices : float64 (V, 3)
-        The model's mesh with the portrait's identity and expression.
-    landmarks : float64 (478, 3)
-        The portrait's landmarks.
-    camera : Camera
-        The portrait's camera.
-    expression : dict of str to float
-        Weights of the shapes that the portrait itself shows.
-    offsets : function
-        `offsets(shape, vertex_ids)` gives the offsets `(n, 3)` of a shape at full strength at n vertices of this face.
-    """
-
-    vertices: np.ndarray
-    landmarks: np.ndarray
-    camera: Camera
-    expression: dict[str, float]
-    offsets: Callable[[str, np.ndarray], np.ndarray]
+    vertices: np.ndarray  # (V, 3), the model's mesh with the portrait's identity and expression
+    landmarks: np.ndarray  # (478, 3), of the portrait
+    camera: Camera  # of the portrait
+    expression: dict[str, float]  # weights of the shapes that the portrait itself shows
+    offsets: Callable[[str, np.ndarray], np.ndarray]  # (shape, ids) -> (n, 3) at full strength
 
 
 def fit_face(model: FaceModel, landmarks: np.ndarray) -> Fit:
-    """Fit `model` to `landmarks`, float32 (478, 3), pixels.
+    """Fit `model` to `landmarks`, float32 (478, 3), pixels; `FaceModelError` if the model has fewer than 50 landmarks.
 
     Bounded least squares with a prior finds pose, identity modes and expression. A smooth warp of space explains the
     remaining distance to the landmarks. Expression shapes pass through the same warp, so that a blink moves the lid
     less on a face with narrow eyes.
-
-    Raises
-    ------
-    FaceModelError
-        If the model has fewer than 50 landmarks.
     """
     n_landmarks = model.has_landmark.sum()
     if n_landmarks < 50:

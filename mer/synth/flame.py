@@ -6,8 +6,6 @@ have no names, so each ARKit shape is the combination of components and jaw rota
 to that of MakeHuman's shape of the same name.
 """
 
-from __future__ import annotations
-
 import io
 import pickle
 from dataclasses import replace
@@ -29,14 +27,10 @@ _MESH_LANDMARKS = 468  # without the irises
 
 
 def load_flame(path: str | Path | None = None) -> FaceModel:
-    """Load the FLAME face.
+    """Load FLAME from one of its files, such as `generic_model.pkl`, or an `.npz` file with the same keys.
 
-    Parameters
-    ----------
-    path : str or Path
-        One of FLAME's files, such as `generic_model.pkl` or `flame2023.pkl`, or an `.npz` file with the same keys
-        `v_template`, `f`, `shapedirs` (V, 3, 300 + expressions), `J_regressor` and `weights`. Reading the pickle does
-        not execute code from it.
+    These are `v_template`, `f`, `shapedirs` (V, 3, 300 + expressions), `J_regressor` and `weights`. Reading the pickle
+    does not execute code from it.
     """
     if path is None:
         raise FileNotFoundError(

@@ -4,8 +4,6 @@ Each identity depends only on the seed and its number, so the bytes depend neith
 a run was interrupted.
 """
 
-from __future__ import annotations
-
 import csv
 import shutil
 from collections.abc import Iterator
@@ -77,25 +75,13 @@ class Settings:
 
 @dataclass(frozen=True)
 class Job:
-    """An identity to render.
-
-    Attributes
-    ----------
-    identity : int
-    split : {"train", "val", "test"}
-    person : Person or None
-        The photograph; None is a generated face.
-    use : int
-        How often the photograph serves in earlier identities.
-    frames : tuple of int
-        Number of frames of each clip.
-    """
+    """An identity to render."""
 
     identity: int
-    split: str
-    person: Person | None
-    use: int
-    frames: tuple[int, ...]
+    split: str  # train, val or test
+    person: Person | None  # the photograph; None is a generated face
+    use: int  # number of earlier identities with this photograph
+    frames: tuple[int, ...]  # number of frames of each clip
 
 
 def make_dataset(
@@ -132,10 +118,9 @@ def make_dataset(
     cached_face_model(settings.face_model, settings.face_model_path)  # a damaged file fails before any work starts
     with resumable_run(out, settings):
         people = find_people(settings.faces, out / "faces.json") if settings.faces else []
-        jobs = list(plan(settings, people))
-        _check_disk_space(out, settings, jobs)
-        tasks = [(str(out), settings, job) for job in jobs]
-        rendered = render_all(_render_job, tasks, out, settings, workers, cluster)
+        jobs = [(str(out), settings, job) for job in plan(settings, people)]
+        _check_disk_space(out, settings, sum(n - 1 for _, _, job in jobs for n in job.frames))
+        rendered = render_all(_render_job, jobs, out, settings, workers, cluster)
         for _ in (track or untracked)(rendered, len(jobs), "identities"):
             pass
         write_table(out)
@@ -182,7 +167,7 @@ def plan(settings: Settings, people: list[Person]) -> Iterator[Job]:
 
 def _render_job(task: tuple[str, Settings, Job]) -> None:
     """Render the clips of an identity that are still missing."""
-    out, settings, job = Path(task[0]), task[1], task[2]
+    out, settings, job = Path(task[0]), *task[1:]
     rng = np.random.default_rng([settings.seed, 4, job.identity])
     streams = rng.spawn(len(job.frames))
     names = [f"{job.identity:06d}_{k:02d}" for k in range(len(job.frames))]
@@ -272,9 +257,8 @@ def write_table(out: Path) -> None:
             table.writerow([*(r[c] for c in columns[:5]), len(r["frames"]), units, distractors, r["fps"]])
 
 
-def _check_disk_space(out: Path, settings: Settings, jobs: list[Job]) -> None:
+def _check_disk_space(out: Path, settings: Settings, pairs: int) -> None:
     """Raise `OSError` before anything is rendered if the disk is too small."""
-    pairs = sum(n - 1 for job in jobs for n in job.frames)
     pairs -= sum(1 for _ in (out / "flow" / "facial").glob("*/*/*/*.flo")) if (out / "flow").exists() else 0
     needed = pairs * settings.size**2 * 17.6  # bytes: two flows of 8 per pixel, a mask of 1, and pictures
     free = shutil.disk_usage(out).free

@@ -5,8 +5,6 @@ the crop varies. Flow published as images also loses its zero and its scale, bec
 255 separately. A classifier for such flow has to be trained on it.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import cv2
@@ -20,25 +18,15 @@ from mer.synth.unit_motions import UnitMotions, head_flow
 class Recording:
     """Recording conditions of a person and properties of the flow method, shared by all clips of the person.
 
-    Attributes
-    ----------
-    box : tuple of float
-        The crop, as :data:`mer.face.align.FACE_BOX`.
-    blur : float
-        Standard deviation of the method's smoothing, interocular distances.
-    noise, head, border : float
-        Strength of false motion, of head motion and of motion around the face, relative to an expression of 0.01
-        interocular distances.
-    visibility : float32 (S, S)
-        Share of the motion that the method detects, 0 to 1; low where skin has no texture.
+    Strengths are relative to an expression of 0.01 interocular distances.
     """
 
-    box: Box
-    blur: float
-    noise: float
-    head: float
-    border: float
-    visibility: np.ndarray
+    box: Box  # the crop, as `mer.face.align.FACE_BOX`
+    blur: float  # standard deviation of the method's smoothing, interocular distances
+    noise: float  # strength of false motion
+    head: float  # strength of head motion
+    border: float  # strength of motion around the face
+    visibility: np.ndarray  # float32 (S, S), detected share of the motion; low where skin has no texture
 
 
 def draw_recording(rng: np.random.Generator, size: int, hardship: float = 1.0) -> Recording:
@@ -82,10 +70,7 @@ def degrade_flow(flow: np.ndarray, motions: UnitMotions, recording: Recording, r
 
 
 def as_8bit_image(flow: np.ndarray) -> np.ndarray:
-    """Flow `(H, W, 2)` as published 8-bit images store it, minus each channel's median.
-
-    Each channel is stretched to 0 to 255 separately and rounded; the result holds integers as float32.
-    """
+    """Flow `(H, W, 2)` as 8-bit images store it: channels stretched to 0 to 255 separately, minus their medians."""
     low, high = flow.min((0, 1)), flow.max((0, 1))
     image = np.round(255 * (flow - low) / np.maximum(high - low, 1e-9))
     return (image - np.median(image, axis=(0, 1))).astype(np.float32)

@@ -5,8 +5,6 @@ completed eyes, and the inside of the mouth. The sheet is a relief of the portra
 with the head.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -27,62 +25,26 @@ _LID_CLEARANCE = 0.012  # between a lid and the eye behind it, in interocular di
 
 @dataclass(eq=False)
 class Head:
-    """A textured mesh in portrait space (see :mod:`mer.synth.fit`).
-
-    Attributes
-    ----------
-    name : str
-    vertices : float64 (V, 3)
-        With the expression of the portrait. The first S vertices are the skin.
-    triangles : int32 (T, 3)
-    part : uint8 (V,)
-        `SKIN`, `EYE`, `MOUTH` or `SHEET`.
-    uv : float64 (V, 2)
-        Texture coordinates, pixels.
-    texture : float32 (h, w, 4)
-        Red, green, blue and opacity, 0 to 255.
-    camera : Camera
-        The portrait's camera.
-    pivot : float64 (3,)
-        The point about which the head turns.
-    landmarks : float64 (478, 3)
-    fit : Fit
-    skin_ids : int (S,)
-        Numbers of the skin's vertices in the face model.
-    skin_binding : sparse (V, S)
-        How much each vertex follows the expression of each skin vertex.
-    landmark_binding : sparse (478, S)
-        The same for the landmarks.
-    jaw_weight : float64 (V,)
-        How much a vertex of the mouth follows the chin.
-    lip_vertices : (int, int)
-        Vertices in the middle of the inner edge of the upper and of the lower lip.
-    eyes : list of EyeSurface
-        The subject's left and right eye.
-    sheet_level : float64 (n, 3)
-        Offsets that remove the sheet's step behind the face, for shading.
-    border_blend : (int (S,), float64 (S,))
-        For each skin vertex, the nearest vertex of the sheet, and that one's weight in shading.
-    """
+    """A textured mesh in portrait space (see :mod:`mer.synth.fit`) with V vertices, the first S of them skin."""
 
     name: str
-    vertices: np.ndarray
-    triangles: np.ndarray
-    part: np.ndarray
-    uv: np.ndarray
-    texture: np.ndarray
-    camera: Camera
-    pivot: np.ndarray
-    landmarks: np.ndarray
+    vertices: np.ndarray  # (V, 3), with the expression of the portrait
+    triangles: np.ndarray  # int32 (T, 3)
+    part: np.ndarray  # uint8 (V,), `SKIN`, `EYE`, `MOUTH` or `SHEET`
+    uv: np.ndarray  # (V, 2), texture coordinates, pixels
+    texture: np.ndarray  # float32 (h, w, 4), red, green, blue and opacity, 0 to 255
+    camera: Camera  # of the portrait
+    pivot: np.ndarray  # (3,), the point about which the head turns
+    landmarks: np.ndarray  # (478, 3)
     fit: Fit
-    skin_ids: np.ndarray
-    skin_binding: csr_matrix
-    landmark_binding: csr_matrix
-    jaw_weight: np.ndarray
-    lip_vertices: tuple[int, int]
-    eyes: list[EyeSurface]
-    sheet_level: np.ndarray
-    border_blend: tuple[np.ndarray, np.ndarray]
+    skin_ids: np.ndarray  # int (S,), numbers of the skin's vertices in the face model
+    skin_binding: csr_matrix  # (V, S), how much each vertex follows the expression of each skin vertex
+    landmark_binding: csr_matrix  # (478, S), the same for the landmarks
+    jaw_weight: np.ndarray  # (V,), how much a vertex of the mouth follows the chin
+    lip_vertices: tuple[int, int]  # in the middle of the inner edge of the upper and the lower lip
+    eyes: list[EyeSurface]  # the subject's left and right eye
+    sheet_level: np.ndarray  # (n, 3), offsets that remove the sheet's step behind the face, for shading
+    border_blend: tuple[np.ndarray, np.ndarray]  # per skin vertex, the nearest sheet vertex and its weight in shading
     _offsets: dict[str, np.ndarray] = field(default_factory=dict)
 
     def offsets(self, shape: str) -> np.ndarray:
@@ -97,10 +59,7 @@ class Head:
         return self._offsets[shape]
 
     def normals(self, vertices: np.ndarray) -> np.ndarray:
-        """Unit normals toward the camera, `(V, 3)`, for shading.
-
-        Near its border, the skin takes on the normals of the sheet, so that shading shows no edge.
-        """
+        """Unit normals toward the camera, `(V, 3)`; near its border, the skin takes those of the sheet."""
         smooth = vertices.copy()
         sheet = self.part == SHEET
         smooth[sheet] += self.sheet_level
@@ -111,10 +70,7 @@ class Head:
         return normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
 
     def expressed(self, weights: dict[str, float], gaze: np.ndarray | None = None) -> np.ndarray:
-        """Vertices `(V, 3)` with these weights of the shapes and the eyes turned by `gaze`, `(2,)`, radians.
-
-        Lids stay in front of the eyes.
-        """
+        """Vertices `(V, 3)` with these weights of the shapes and eyes turned by `gaze`, radians, behind the lids."""
         vertices = self.vertices.copy()
         for shape, weight in weights.items():
             if weight:

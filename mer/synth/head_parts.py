@@ -3,8 +3,6 @@
 All coordinates are in portrait space (see :mod:`mer.synth.fit`), so lengths are interocular distances.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import cv2
@@ -34,10 +32,7 @@ class EyeSurface(NamedTuple):
 
 
 def face_front(fit: Fit, model: FaceModel, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """Select the skin that is visible from the front and inside the face oval.
-
-    Returns the numbers of the model's vertices that are kept, and the triangles between them, renumbered.
-    """
+    """Vertices (numbers in the model) and renumbered triangles of the skin visible from the front, inside the oval."""
     points = fit.camera.project(fit.vertices)
     index = visible_triangles(points, model.triangles, height, width)
     visible = np.zeros(len(fit.vertices), bool)
@@ -82,8 +77,7 @@ def eye_mesh(landmarks: np.ndarray, side: str) -> tuple[np.ndarray, np.ndarray, 
 def mouth_mesh(landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Upper teeth, lower teeth and the dark throat behind them.
 
-    Returns vertices, triangles, uv in the mouth's page of the texture (0 to 1), and how much of the jaw's motion each
-    vertex follows (0 to 1).
+    Returns vertices, triangles, uv in the mouth's page of the texture, and each vertex's share of the jaw's motion.
     """
     lips = landmarks[list(INNER_LIPS)]
     x0, y0 = landmarks[[78, 308], 0].mean(), landmarks[[13, 14], 1].mean()
@@ -119,10 +113,7 @@ def outer_border(skin: np.ndarray, triangles: np.ndarray) -> np.ndarray:
 
 
 def bind_landmarks(model: FaceModel, vertices: np.ndarray, vertex_ids: np.ndarray) -> csr_matrix:
-    """Weights `(478, len(vertex_ids))` of the skin's vertices in each landmark.
-
-    A vertex that was cut away is replaced by the nearest one that was kept.
-    """
+    """Weights `(478, n)` of the skin's n vertices in each landmark; the nearest stands in for one that was cut away."""
     nearest = cKDTree(vertices[vertex_ids]).query(vertices)[1]
     present = model.has_landmark
     rows = np.repeat(np.flatnonzero(present), 3)
@@ -136,17 +127,9 @@ def sheet_mesh(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """The relief around the face, which carries hair, ears, neck and clothes.
 
-    It is level with the border of the face, slopes away from the camera outside it, and is hidden behind the face
-    inside it.
-
-    Returns
-    -------
-    vertices : (n, 3)
-    triangles : (t, 3)
-    binding : (n, len(border))
-        How much each vertex follows the vertices of the border.
-    level : (n, 3)
-        Offsets that move the vertices to a sheet without the step behind the face, for smooth shading.
+    It is level with the border of the face, slopes away outside it, and is hidden behind the face inside it. Returns
+    vertices `(n, 3)`, triangles, how much each vertex follows those of the border, `(n, len(border))`, and offsets
+    `(n, 3)` that remove the step behind the face, for smooth shading.
     """
     rim = skin[border]
     rim_xy = camera.project(rim)[:, :2]

@@ -1,7 +1,5 @@
 """The texture of a head, made from a portrait: skin and hair, completed eyes, and the inside of a mouth."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 
@@ -13,10 +11,7 @@ MOUTH_PAGE = 192  # side of the mouth's page, pixels
 
 
 def make_texture(portrait: Portrait, interocular: float) -> np.ndarray:
-    """The three pages side by side, float32 (h, 2 w + MOUTH_PAGE, 4): portrait, portrait with whole eyes, mouth.
-
-    `interocular` is the interocular distance in pixels.
-    """
+    """Pages side by side, float32 (h, 2 w + MOUTH_PAGE, 4): portrait, portrait with whole eyes, mouth."""
     height, width = portrait.matte.shape
     person = _without_background(portrait.image, portrait.matte)
     page = np.dstack([person, portrait.matte * 255]).astype(np.float32)

@@ -3,8 +3,6 @@
 Li et al., "Learning formation of physically-based face attributes", CVPR 2020.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +14,9 @@ _IDENTITY, _NEUTRAL = "identity", "generic_neutral_mesh.obj"
 
 
 def load_ict(path: str | Path | None = None) -> FaceModel:
-    """Load the ICT face.
+    """Load the ICT face from the folder `FaceXModel` of https://github.com/ICT-VGL/ICT-FaceKit.
 
-    Parameters
-    ----------
-    path : str or Path
-        An `.npz` file with `neutral`, `tri`, `expr`, `expr_names` and `identity`, or the folder `FaceXModel` of
-        https://github.com/ICT-VGL/ICT-FaceKit, which has `generic_neutral_mesh.obj` and one `.obj` file per shape.
+    Alternatively, `path` is an `.npz` file with `neutral`, `tri`, `expr`, `expr_names` and `identity`.
     """
     if path is None:
         raise FileNotFoundError("the ICT face needs its file or folder; pass `--face-model-path PATH`")

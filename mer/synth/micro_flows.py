@@ -1,7 +1,5 @@
 """Labeled flow of synthetic people who show micro-expressions, to train classifiers without recorded data."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

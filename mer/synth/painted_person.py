@@ -1,7 +1,5 @@
 """Paint hair, ears, neck and clothes around a generated face."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import cv2
@@ -39,22 +37,9 @@ def _measure(landmarks: np.ndarray) -> _Head:
 def paint_person(
     face: np.ndarray, weight: np.ndarray, landmarks: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Paint a person around a face.
+    """Paint a person around a face: image, float32 (512, 512, 3), and the person's share of each pixel, (512, 512).
 
-    Parameters
-    ----------
-    face : float32 (512, 512, 3)
-        Skin, 0 to 255, warped to `landmarks`.
-    weight : float32 (512, 512)
-        Where the skin is valid, 0 to 1.
-    landmarks : (478, 3)
-        Pixels.
-
-    Returns
-    -------
-    image : float32 (512, 512, 3)
-    matte : float32 (512, 512)
-        Share of each pixel that belongs to the person, 0 to 1.
+    `face` is skin warped to `landmarks`, with the same shape as the image; `weight` is its validity, 0 to 1.
     """
     head = _measure(landmarks)
     samples = [_pixels_around(face, head.landmarks[i], 0.06 * head.interocular) for i in (50, 280, 205, 425, 199)]

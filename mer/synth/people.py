@@ -1,7 +1,5 @@
 """The people who are rendered: from photographs, varied if there are too few, or generated."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,22 +24,11 @@ class Person:
 
 
 def find_people(folder: str | Path, cache: str | Path) -> list[Person]:
-    """The usable photographs in a folder.
+    """The usable photographs in a folder; `PortraitError` if there are none.
 
     Pictures whose names start with the same number and an underscore (`001_03.jpg`, `001_08.jpg`) show one person;
-    otherwise each picture shows another person.
-
-    Parameters
-    ----------
-    folder : str or Path
-    cache : str or Path
-        JSON file for detected landmarks and for the reasons why pictures were rejected, so that the next run need not
-        look at the pictures again.
-
-    Raises
-    ------
-    PortraitError
-        If no picture can be used.
+    otherwise each picture shows another person. `cache` is a JSON file for detected landmarks and for the reasons why
+    pictures were rejected, so that the next run need not look at the pictures again.
     """
     folder, cache = Path(folder), Path(cache)
     files = find_pictures(folder)
@@ -78,16 +65,7 @@ def _read_cache(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def draw_portrait(person: Person | None, use: int, rng: np.random.Generator) -> Portrait:
-    """The portrait of an identity.
-
-    Parameters
-    ----------
-    person : Person or None
-        None gives a generated face.
-    use : int
-        How often the photograph has been used already; from the second use on, it is varied.
-    rng : Generator
-    """
+    """The portrait of an identity: generated, or from a photograph, which is varied if it is in use already."""
     if person is None:
         return generate_portrait(rng)
     landmarks = None if person.landmarks is None else np.array(person.landmarks, np.float32)

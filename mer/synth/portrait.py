@@ -1,7 +1,5 @@
 """A portrait: a picture of one face with its landmarks and a matte, from a photograph or generated."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -20,21 +18,12 @@ _FACE_WIDTH = 0.42  # between the outermost points of the face, as a share of th
 
 @dataclass(frozen=True, eq=False)
 class Portrait:
-    """A picture from which a head can be made.
-
-    Attributes
-    ----------
-    name : str
-    image : uint8 (H, W, 3)
-    matte : float32 (H, W)
-        Share of each pixel that belongs to the person, 0 to 1; the rest is background.
-    landmarks : float32 (478, 3)
-    """
+    """A picture from which a head can be made."""
 
     name: str
-    image: np.ndarray
-    matte: np.ndarray
-    landmarks: np.ndarray
+    image: np.ndarray  # uint8 (H, W, 3)
+    matte: np.ndarray  # float32 (H, W), share of each pixel that belongs to the person, 0 to 1
+    landmarks: np.ndarray  # float32 (478, 3)
 
 
 class PortraitError(ValueError):
@@ -55,17 +44,9 @@ def find_pictures(folder: str | Path) -> list[Path]:
 def load_portrait(path: str | Path, landmarks: np.ndarray | None = None) -> Portrait:
     """Read a photograph, bring it to a common size and pose, and compute its matte.
 
-    Parameters
-    ----------
-    path : str or Path
-    landmarks : (478, 3), optional
-        Pixels of the photograph. By default they are read from `landmarks478.json` beside the photograph (file name to
-        `{"lm": 478 x [x, y, z]}`) or, if there is no such file, detected by :func:`mer.face.detect_faces`.
-
-    Raises
-    ------
-    PortraitError
-        If the picture has no face, closed eyes, an open mouth (which hides the skin behind the lips), or a turned head.
+    Landmarks (478, 3), in pixels of the photograph, are by default read from `landmarks478.json` beside it (file name
+    to `{"lm": 478 x [x, y, z]}`) or detected. `PortraitError` if the picture has no face, closed eyes, an open mouth
+    (which hides the skin behind the lips), or a turned head.
     """
     path = Path(path)
     image = _read(path)
@@ -168,10 +149,9 @@ def frame_portrait(image: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray
 
 
 def compute_matte(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-    """Share of each pixel that belongs to the person, float32 `(H, W)`.
+    """Share of each pixel that belongs to the person, float32 `(H, W)`, by MediaPipe, or by GrabCut if it has no model.
 
-    The person is segmented by MediaPipe, or by GrabCut if MediaPipe ships no segmentation model. A guided filter then
-    moves the edge to that of the picture, hair by hair (He, Sun & Tang, TPAMI 2013).
+    A guided filter then moves the edge to that of the picture (He, Sun & Tang, TPAMI 2013).
     """
     rough = _segment(image)
     if rough is None:

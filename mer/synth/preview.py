@@ -1,8 +1,7 @@
 """Figures of a rendered dataset: a contact sheet of pairs with their flow, and statistics."""
 
-from __future__ import annotations
-
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -25,28 +24,18 @@ def flow_picture(field: np.ndarray, largest: float) -> np.ndarray:
 
 
 def _pairs(root: Path) -> list[PairFiles]:
-    pairs: list[PairFiles] = []
-    for split in SPLITS:
-        if (root / "flow" / "facial" / split).is_dir():
-            pairs += read_facialflownet(root, split)
-    return pairs
+    present = [split for split in SPLITS if (root / "flow" / "facial" / split).is_dir()]
+    return [pair for split in present for pair in read_facialflownet(root, split)]
 
 
 def contact_sheet(root: str | Path, path: str | Path, rows: int = 8) -> Path:
-    """Draw pairs with their facial, head and expression flow; colors are scaled to the longest vector of each flow.
-
-    Parameters
-    ----------
-    root : str or Path
-        A folder in FacialFlowNet's layout.
-    path : str or Path
-        PNG file to write.
-    rows : int
-        Number of pairs, spread evenly over the dataset.
-    """
+    """Draw pairs and their facial, head and expression flow, each colored up to its own longest vector, into a PNG."""
     pairs = _pairs(Path(root))
     numbers = np.unique(np.linspace(0, len(pairs) - 1, min(rows, len(pairs))).round().astype(int))
-    return _write_png(Path(path), np.vstack([_row(pairs[i]) for i in numbers]))
+    sheet = np.vstack([_row(pairs[i]) for i in numbers])
+    with write_whole(path, "wb") as file:
+        file.write(cv2.imencode(".png", cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))[1].tobytes())
+    return Path(path)
 
 
 def _row(pair: PairFiles) -> np.ndarray:
@@ -69,19 +58,10 @@ def _captioned(tile: np.ndarray, text: str, y: int, color: tuple[int, int, int])
 
 
 def statistics(root: str | Path, path: str | Path, faces: str | Path | None = None, limit: int = 400) -> Path:
-    """Draw statistics of a dataset: motion, head poses, action units, and expressions compared with photographs.
+    """Draw statistics of a dataset: motion, head poses, action units, and a t-SNE of landmark shapes.
 
-    Parameters
-    ----------
-    root : str or Path
-        A folder made by `mer synth`.
-    path : str or Path
-        PNG file to write.
-    faces : str, Path or None
-        Folder of portraits with `landmarks478.json` in it or one level down; their expressions are added to the t-SNE
-        of landmark shapes (van der Maaten & Hinton, JMLR 2008).
-    limit : int
-        Maximum number of pairs, and of frames in the t-SNE.
+    `faces` is a folder of portraits with `landmarks478.json` in it or one level down, which join the t-SNE (van der
+    Maaten & Hinton, JMLR 2008). At most `limit` pairs, and as many frames in the t-SNE, are read.
     """
     import matplotlib
 
@@ -107,10 +87,7 @@ def statistics(root: str | Path, path: str | Path, faces: str | Path | None = No
         axes[0, 1].hist(turns[:, k], np.linspace(-25, 25, 51), histtype="step", label=name)
     axes[0, 1].set(xlabel="head pose, degrees", ylabel="frames")
     axes[0, 1].legend()
-    counts: dict[str, int] = {}
-    for record in records:
-        for unit in record["units"]:
-            counts[unit] = counts.get(unit, 0) + 1
+    counts = Counter(unit for record in records for unit in record["units"])
     units = sorted(counts, key=lambda unit: (int(unit.lstrip("LR")), unit))
     axes[1, 0].bar(units, [counts[unit] for unit in units])
     axes[1, 0].set(xlabel="action unit at the apex", ylabel="sequences")
@@ -161,12 +138,3 @@ def _draw_tsne(axes: Any, root: Path, records: list[dict[str, Any]], faces: str 
         axes.scatter(*points[members].T, s=8, label=emotion)
     axes.set(title="t-SNE of landmark shapes at the apex", xticks=[], yticks=[])
     axes.legend(fontsize=7)
-
-
-def _write_png(path: Path, image: np.ndarray) -> Path:
-    ok, data = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-    if not ok:
-        raise OSError(f"{path}: the figure could not be encoded")
-    with write_whole(path, "wb") as file:
-        file.write(data.tobytes())
-    return path

@@ -4,23 +4,16 @@ The center of pixel `(x, y)` has these coordinates, so the center of the top lef
 instead of OpenGL because flow labels need the exact surface point behind each pixel, and drivers round differently.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numba import njit
 
 
 @njit(cache=True, nogil=True)
 def visible_triangles(points: np.ndarray, triangles: np.ndarray, height: int, width: int) -> np.ndarray:
-    """The number of the nearest triangle at every pixel, int32 (height, width); -1 where there is none.
+    """The number of the nearest triangle at every pixel, int32 (height, width); -1 if there is none.
 
-    Parameters
-    ----------
-    points : float64 (V, 3)
-        Projected vertices: x and y in pixels, and the depth in front of the camera. Triangles with a vertex at depth 0
-        or less are left out.
-    triangles : int (T, 3)
-    height, width : int
+    `points (V, 3)` are projected vertices: x and y in pixels, and the depth. Triangles with a vertex at depth 0 or less
+    are omitted.
     """
     index = np.full((height, width), -1, np.int32)
     z_buffer = np.zeros((height, width))  # of 1 / depth, which is linear on the screen
@@ -66,14 +59,9 @@ def barycentric(points: np.ndarray, a: int, b: int, c: int, x: float, y: float) 
 
 @njit(cache=True, nogil=True)
 def rasterize(points: np.ndarray, triangles: np.ndarray, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """Find the nearest triangle at every pixel, and the position in it.
+    """:func:`visible_triangles` and the perspective-correct barycentric weights, float64 (height, width, 3).
 
-    Returns
-    -------
-    index : int32 (height, width)
-        As from :func:`visible_triangles`.
-    weights : float64 (height, width, 3)
-        Perspective-correct barycentric weights: the surface point is `weights @ vertices[triangle]` in space.
+    The surface point at a pixel is `weights @ vertices[triangle]` in space.
     """
     index = visible_triangles(points, triangles, height, width)
     weights = np.zeros((height, width, 3))
@@ -110,21 +98,10 @@ def interpolate(values: np.ndarray, triangles: np.ndarray, index: np.ndarray, we
 def screen_motion(
     start: np.ndarray, end: np.ndarray, triangles: np.ndarray, index: np.ndarray, weights: np.ndarray, focal: float
 ) -> np.ndarray:
-    """Motion of the surface point at each pixel when the vertices move from `start` to `end`.
+    """Motion of the surface point at each pixel if the vertices `(V, 3)`, in camera space, move from `start` to `end`.
 
-    Parameters
-    ----------
-    start, end : float64 (V, 3)
-        Vertices in camera space. Vertices that do not move give exactly 0.
-    triangles, index, weights
-        As in :func:`rasterize`, with the vertices at `start`.
-    focal : float
-        Focal length of the camera, pixels.
-
-    Returns
-    -------
-    float64 (height, width, 3)
-        Motion in x and y, pixels, and the depth of the point at `end`; 0 where no triangle is visible.
+    `index` and `weights` are those of :func:`rasterize` at `start`. Returns float64 (height, width, 3): motion in x and
+    y, pixels, exactly 0 if the vertices do not move, and the depth at `end`; 0 without a triangle.
     """
     height, width = index.shape
     out = np.zeros((height, width, 3))

@@ -1,7 +1,5 @@
 """Runs of `mer synth`: one folder, one set of settings, resumable, identical bytes for any number of workers."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,17 +21,9 @@ NOTE = "Synthetic: rendered faces with exact labels. Results on it say nothing a
 
 @contextmanager
 def resumable_run(out: Path, settings: Any) -> Iterator[None]:
-    """Lock the folder, and write `run.json` or check that it holds the same settings.
+    """Lock the folder, and write `run.json` or check that it holds the same settings (a dataclass).
 
-    Parameters
-    ----------
-    out : Path
-    settings : dataclass
-
-    Raises
-    ------
-    ValueError
-        If the folder holds a run with other settings, or other files.
+    `ValueError` if the folder holds a run with other settings, or other files.
     """
     run = json.loads(json.dumps({"made_by": f"mer {__version__}", "note": NOTE, "settings": asdict(settings)}))
     path = out / "run.json"

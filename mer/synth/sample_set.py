@@ -5,8 +5,6 @@ asymmetry vary to stand for several people; smooth displacement fields move brow
 synthetic: it shows that all steps work, and says nothing about accuracy on people.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,22 +45,7 @@ def make_sample_set(
 ) -> Path:
     """Write `out/<subject>/<clip>.mp4`, `labels.csv` and `NOTE.txt`, the layout that `mer extract-flow` reads.
 
-    Parameters
-    ----------
-    out : str or Path
-        The folder; created if necessary.
-    people : int
-    clips : int
-        Per person and class (negative, positive, surprise).
-    seed : int
-        The same seed gives the same clips.
-    track : function, optional
-        Wraps the iterator over people, to show progress.
-
-    Returns
-    -------
-    Path
-        `out`.
+    There are `clips` clips per person and class (negative, positive, surprise).
     """
     from skimage.data import astronaut
 

@@ -1,7 +1,5 @@
 """A head in front of a camera: its picture in any state of face and head, and the exact flow between two states."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -21,54 +19,28 @@ BACKGROUND = 255  # in `Labels.part`
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """The variable part of a scene: face, eyes, head and light.
+    """The variable part of a scene: face, eyes, head and light."""
 
-    Attributes
-    ----------
-    units : dict of str to float
-        Action units and their intensities, 0 to 1.
-    gaze : (2,)
-        Rotation of the eyes to the image's right and down, radians.
-    rotation : (3,)
-        Pitch (positive nods down), yaw (positive turns to the image's right) and roll about the head's pivot, degrees;
-        applied in the order roll, pitch, yaw.
-    translation : (3,)
-        x to the right, y down, z away from the camera, interocular distances.
-    light : (3,)
-        Direction to a lamp times its strength; zero leaves only the light of the portrait.
-    exposure : float
-        Factor of brightness for the whole picture.
-    """
-
-    units: dict[str, float] = field(default_factory=dict)
-    gaze: tuple[float, float] = (0.0, 0.0)
-    rotation: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    translation: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    light: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    exposure: float = 1.0
+    units: dict[str, float] = field(default_factory=dict)  # intensities of action units, 0 to 1
+    gaze: tuple[float, ...] = (0.0, 0.0)  # rotation of the eyes to the image's right and down, radians
+    # degrees about the pivot: pitch (positive is down), yaw (to the image's right), roll; roll is applied first
+    rotation: tuple[float, ...] = (0.0, 0.0, 0.0)
+    # right, down, away from the camera, interocular distances
+    translation: tuple[float, ...] = (0.0, 0.0, 0.0)
+    # direction to a lamp times its strength; 0 leaves the portrait's light
+    light: tuple[float, ...] = (0.0, 0.0, 0.0)
+    exposure: float = 1.0  # factor of brightness
 
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """A head, a background and a camera.
-
-    Attributes
-    ----------
-    head : Head
-    face_model : str
-        Name of the face model of the head.
-    background : uint8 (size, size, 3)
-        It does not move.
-    camera : Camera
-    size : int
-        Pictures are `size` x `size` pixels.
-    """
+    """A head, a background and a camera."""
 
     head: Head
-    face_model: str
-    background: np.ndarray
+    face_model: str  # name of the head's face model
+    background: np.ndarray  # uint8 (size, size, 3); it does not move
     camera: Camera
-    size: int
+    size: int  # side of the picture, pixels
 
     @cached_property
     def texture(self) -> np.ndarray:
@@ -83,20 +55,12 @@ class Scene:
 class Labels:
     """Exact motion between two pictures, on the pixel grid of the first.
 
-    Attributes
-    ----------
-    flow : Flow
-        `facial`, `head` and `expression` flow, and the face as `mask`. Hair, ears, neck and clothes move with the head
-        and are outside the mask; the background has no flow.
-    occlusion : uint8 (size, size)
-        1 if the point is hidden in the second picture or outside of it.
-    part : uint8 (size, size)
-        `SKIN`, `EYE`, `MOUTH`, `SHEET` or `BACKGROUND`.
+    The mask of the flow is the face. Hair, ears, neck and clothes move with the head; the background has no flow.
     """
 
     flow: Flow
-    occlusion: np.ndarray
-    part: np.ndarray
+    occlusion: np.ndarray  # uint8 (size, size), 1 if the point is hidden in the second picture or outside of it
+    part: np.ndarray  # uint8 (size, size), `SKIN`, `EYE`, `MOUTH`, `SHEET` or `BACKGROUND`
 
 
 def expressed_vertices(scene: Scene, state: State) -> np.ndarray:
@@ -125,10 +89,7 @@ def render(scene: Scene, state: State) -> np.ndarray:
 
 
 def landmarks_at(scene: Scene, state: State) -> np.ndarray:
-    """The 478 landmarks in the picture, float32 (478, 3): x, y and depth, in pixels.
-
-    Landmarks of the face model follow its triangles; the irises, which it lacks, follow the eyes.
-    """
+    """The 478 landmarks in the picture, float32 (478, 3): x, y and depth, pixels; the irises follow the eyes."""
     head = scene.head
     skin = slice(len(head.skin_ids))
     motion = expressed_vertices(scene, state)[skin] - head.vertices[skin]
@@ -141,10 +102,10 @@ def landmarks_at(scene: Scene, state: State) -> np.ndarray:
 
 
 def label_pair(scene: Scene, first: State, second: State) -> Labels:
-    """The exact flow from one state to another.
+    """The exact flow from one state to another: each pixel of the first picture is a point of a triangle.
 
-    Each pixel of the first picture is a point of a triangle. Facial flow projects this point with the expression and
-    the head pose of the second state; head flow, with the expression of the first and the head pose of the second.
+    Facial flow projects this point with the expression and the head pose of the second state; head flow, with the
+    expression of the first and the head pose of the second.
     """
     head = scene.head
     before, after = expressed_vertices(scene, first), expressed_vertices(scene, second)

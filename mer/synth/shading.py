@@ -1,7 +1,5 @@
 """Texture lookup and shading of the pixels that the rasterizer found."""
 
-from __future__ import annotations
-
 import numpy as np
 from numba import njit
 
@@ -17,27 +15,12 @@ def shade_pixels(
     texture: np.ndarray,
     background: np.ndarray,
 ) -> np.ndarray:
-    """Color every pixel from 2 x 2 rays through it.
+    """Color every pixel from 2 x 2 rays through it: float32 (height, width, 3).
 
     Where all four rays hit one smooth piece of surface, the texture is read once, in their middle; along edges it is
-    read for each ray.
-
-    Parameters
-    ----------
-    points : float64 (V, 3)
-        Vertices projected on a screen of twice the size.
-    triangles : int (T, 3)
-    index : int32 (2 height, 2 width)
-        From :func:`mer.synth.raster.visible_triangles`.
-    uv_light : float64 (V, 3)
-        Texture coordinates in pixels, and a factor of brightness.
-    texture : float32 (h, w, 4)
-        Red, green, blue and opacity, 0 to 255.
-    background : uint8 (height, width, 3)
-
-    Returns
-    -------
-    float32 (height, width, 3)
+    read for each ray. `points` are projected on a screen of twice the size, and `index` (2 height, 2 width) is that of
+    :func:`mer.synth.raster.visible_triangles` there. `uv_light` (V, 3) holds texture coordinates, pixels, and a factor
+    of brightness; `texture` is float32 (h, w, 4), `background` uint8 (height, width, 3).
     """
     height, width = background.shape[:2]
     out = np.zeros((height, width, 3), np.float32)

@@ -6,8 +6,6 @@ used. Faces are drawn as in an active appearance model (Cootes, Edwards & Taylor
 of color on the mean shape.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -25,30 +23,14 @@ BRIGHTNESS_SCALE, COLOR_SCALE = 0.72, 0.16  # resolution of the modes relative t
 
 @dataclass(frozen=True, eq=False)
 class SkinModel:
-    """Mean (first row) and modes of shape and skin; each mode is one standard deviation.
+    """Mean (first row) and modes of shape and skin; each mode is one standard deviation."""
 
-    Attributes
-    ----------
-    landmarks : float32 (1 + S, 478, 3)
-        Frontal, in pixels of a portrait.
-    reference : float32 (478, 3)
-        The landmarks on which skin is stored.
-    brightness : float32 (1 + K, n)
-        Y of YCrCb at the n pixels of `mask`.
-    mask : bool (H, W)
-        Pixels of the face, at `BRIGHTNESS_SCALE`.
-    color : float32 (1 + K, h, w, 2)
-        Cr and Cb, at `COLOR_SCALE`.
-    grain : float32 (h, w)
-        Standard deviation of the fine structure that the modes omit.
-    """
-
-    landmarks: np.ndarray
-    reference: np.ndarray
-    brightness: np.ndarray
-    mask: np.ndarray
-    color: np.ndarray
-    grain: np.ndarray
+    landmarks: np.ndarray  # float32 (1 + S, 478, 3), frontal, pixels of a portrait
+    reference: np.ndarray  # float32 (478, 3), the landmarks on which skin is stored
+    brightness: np.ndarray  # float32 (1 + K, n), Y of YCrCb at the n pixels of `mask`
+    mask: np.ndarray  # bool (H, W), the face at `BRIGHTNESS_SCALE`
+    color: np.ndarray  # float32 (1 + K, h, w, 2), Cr and Cb at `COLOR_SCALE`
+    grain: np.ndarray  # float32 (h, w), standard deviation of the fine structure that the modes omit
 
 
 @lru_cache(maxsize=1)
@@ -72,29 +54,15 @@ def _modes(archive: np.lib.npyio.NpzFile, name: str) -> np.ndarray:
 
 
 def warp_map(source: np.ndarray, target: np.ndarray, size: int) -> np.ndarray:
-    """The map for :func:`cv2.remap` that warps a picture from landmarks `source` to landmarks `target`.
+    """The map for :func:`cv2.remap`, `(size, size, 2)`, that warps landmarks `source` to `target`, both `(478, 2)`.
 
-    Parameters
-    ----------
-    source, target : (478, 2)
-        Pixels.
-    size : int
-        Side of both pictures.
-
-    Returns
-    -------
-    float32 (size, size, 2)
-        For each pixel of the warped picture, its position in the source picture.
+    Both pictures have `size` pixels a side.
     """
     frame = np.array([[x, y] for x in (-0.2, 0.5, 1.2) for y in (-0.2, 0.5, 1.2) if (x, y) != (0.5, 0.5)]) * size
     scale = np.ptp(source[:, 0]) / np.ptp(target[:, 0])
     source_frame = (frame - target.mean(axis=0)) * scale + source.mean(axis=0)
-    warp = RBFInterpolator(
-        np.concatenate([target[:468], frame]),
-        np.concatenate([source[:468], source_frame]),
-        smoothing=1.0,
-        kernel="linear",
-    )
+    known, values = np.concatenate([target[:468], frame]), np.concatenate([source[:468], source_frame])
+    warp = RBFInterpolator(known, values, smoothing=1.0, kernel="linear")
     step = 8  # the warp is smooth, so a coarse grid is enough
     n = size // step + 1
     y, x = np.mgrid[:n, :n] * step
@@ -104,10 +72,7 @@ def warp_map(source: np.ndarray, target: np.ndarray, size: int) -> np.ndarray:
 
 
 def generate_portrait(rng: np.random.Generator, name: str = "generated") -> Portrait:
-    """Draw the portrait of a person who does not exist.
-
-    Shape and skin are drawn from the modes, within two standard deviations; hair, ears, neck and clothes are painted.
-    """
+    """Draw the portrait of a person who does not exist: face from the modes, the rest painted."""
     landmarks, face, weight = draw_face(rng)
     position = warp_map(skin_model().reference[:, :2], landmarks[:, :2], SIZE)
     face = cv2.remap(face, position[..., 0], position[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
@@ -117,10 +82,7 @@ def generate_portrait(rng: np.random.Generator, name: str = "generated") -> Port
 
 
 def draw_face(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Draw a face: landmarks (478, 3), skin on the reference landmarks, and where the skin is valid.
-
-    Skin is RGB, float32 (512, 512, 3), 0 to 255; its weight, 0 to 1, is float32 (512, 512).
-    """
+    """Draw landmarks (478, 3), skin on the reference landmarks (512, 512, 3), 0 to 255, and its validity, 0 to 1."""
     model = skin_model()
     shape = np.clip(rng.normal(0, 0.85, len(model.landmarks) - 1), -2, 2)
     landmarks = model.landmarks[0] + np.tensordot(shape.astype(np.float32), model.landmarks[1:], 1)

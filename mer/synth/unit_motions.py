@@ -5,8 +5,6 @@ therefore projected once, and the motion of each unit at every pixel of the alig
 (:class:`UnitMotions`); the flow of a clip is a weighted sum of these.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -37,37 +35,18 @@ _IS_RIGHT = np.array([unit[0] == "R" for unit in UNITS])  # directly after the s
 
 @dataclass(frozen=True, eq=False)
 class UnitMotions:
-    """Motion of each action unit on one face, on the grid of the aligned crop (:mod:`mer.face.align`).
+    """Motion of each action unit on one face, on the grid of the aligned crop (:mod:`mer.face.align`)."""
 
-    Attributes
-    ----------
-    name : str
-        Name of the face model, `drawn` or `blended`.
-    fields : float32 (units, S, S, 2)
-        Displacement (x, y) at full intensity, in interocular distances, in the order of :data:`UNITS`.
-    depth : float32 (S, S)
-        Depth of the skin in interocular distances, larger is farther; needed for the flow of head rotations.
-    mask : bool (S, S)
-        The face, from mid-forehead to chin. The fields fade out around it.
-    """
-
-    name: str
-    fields: np.ndarray
-    depth: np.ndarray
-    mask: np.ndarray
+    name: str  # of the face model, `drawn` or `blended`
+    fields: np.ndarray  # float32 (units, S, S, 2), x and y at full intensity, interocular distances; order of `UNITS`
+    depth: np.ndarray  # float32 (S, S), of the skin, interocular distances, larger is farther
+    mask: np.ndarray  # bool (S, S), from mid-forehead to chin; the fields fade out around it
 
 
 def face_motions(model: FaceModel, rng: np.random.Generator, size: int = SIZE, variety: float = 1.0) -> UnitMotions:
     """Draw a person (identity, proportions, pose) and project the face model from the front.
 
-    Parameters
-    ----------
-    model : FaceModel
-    rng : Generator
-    size : int
-        Side of the fields, pixels.
-    variety : float
-        Factor of the differences between people; 0 is the model's neutral face.
+    `variety` is a factor of the differences between people; 0 is the model's neutral face.
     """
     from mer.synth.raster import interpolate, rasterize
 
@@ -159,18 +138,13 @@ def expression_flow(motions: UnitMotions, intensities: np.ndarray) -> np.ndarray
 def head_flow(motions: UnitMotions, motion: Sequence[float] | np.ndarray) -> np.ndarray:
     """Flow `(S, S, 2)`, in interocular distances, of a small head motion, to first order.
 
-    Parameters
-    ----------
-    motions : UnitMotions
-    motion : (6,)
-        Shift to the right and down in interocular distances, relative growth, and rotation about the axes pointing
-        right, down and away from the camera, radians.
+    `motion` is the shift to the right and down, interocular distances, the relative growth, and the rotation about the
+    axes pointing right, down and away from the camera, radians.
     """
     size = len(motions.depth)
     right, down, growth, pitch, yaw, roll = motion
     axis = (np.arange(size) - (size - 1) / 2) / (CROP_SCALE * size)
     x, y = np.meshgrid(axis + CROP_CENTER[0], axis + CROP_CENTER[1])
     z = motions.depth
-    u = right + growth * x + yaw * z - roll * y
-    v = down + growth * y - pitch * z + roll * x
-    return np.stack([u, v], axis=-1).astype(np.float32)
+    flow = [right + growth * x + yaw * z - roll * y, down + growth * y - pitch * z + roll * x]
+    return np.stack(flow, axis=-1).astype(np.float32)

@@ -3,8 +3,6 @@
 It compares flow methods and features where the truth is known, and says nothing about accuracy on people.
 """
 
-from __future__ import annotations
-
 import csv
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -61,21 +59,11 @@ class BenchmarkSettings:
 
 @dataclass(frozen=True)
 class _Style:
-    """How a person shows a class.
+    """How a person shows a class."""
 
-    Attributes
-    ----------
-    expressions : list of (str, list of str)
-        Three emotions with their units, the most frequent first.
-    amount : float
-        Usual peak motion, pixels of a 224 px face crop.
-    asymmetry : float
-        Left minus right, as a share of the intensity.
-    """
-
-    expressions: list[tuple[str, list[str]]]
-    amount: float
-    asymmetry: float
+    expressions: list[tuple[str, list[str]]]  # three emotions with their units, the most frequent first
+    amount: float  # usual peak motion, pixels of a 224 px face crop
+    asymmetry: float  # left minus right, as a share of the intensity
 
 
 def make_benchmark(
@@ -131,7 +119,7 @@ def _choose_people(out: Path, settings: BenchmarkSettings) -> list[Person | None
 
 def _render_person(job: tuple[str, BenchmarkSettings, int, Person | None]) -> list[dict[str, Any]]:
     """Render the clips of one person that are still missing; return the person's rows of `labels.csv`."""
-    out, settings, number, person = Path(job[0]), job[1], job[2], job[3]
+    out, settings, number, person = Path(job[0]), *job[1:]
     rng = np.random.default_rng([settings.seed, 5, number])
     subject, size = f"s{number + 1:02d}", settings.size
     portrait = draw_portrait(person, 0, rng)
@@ -181,14 +169,8 @@ def _draw_clip(head: Head, settings: BenchmarkSettings, style: _Style, rng: np.r
     amount = float(np.clip(style.amount * np.exp(rng.normal(0, 0.35)), 0.25, 5.0))
     factor = amount / max(peak_motion(head, settings.face_model, units), 1e-6)
     units = {unit: round(min(value * factor, 1.0), 4) for unit, value in units.items()}
+    frames = LEAD + int(rng.integers(16, 30)) + 4
     return micro_clip(
-        head,
-        settings.face_model,
-        rng,
-        frames=LEAD + int(rng.integers(16, 30)) + 4,
-        emotion=emotion,
-        units=units,
-        head_motion=settings.head_motion,
-        lead=LEAD,
-        fps=FPS,
-    )
+        head, settings.face_model, rng, frames, emotion=emotion, units=units, head_motion=settings.head_motion,
+        lead=LEAD, fps=FPS,
+    )  # fmt: skip

@@ -4,8 +4,6 @@ Kept by hand: `atomicwrites` is no longer maintained, and its temporary files ca
 killed run.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

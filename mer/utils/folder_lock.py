@@ -1,7 +1,5 @@
 """Locks that keep two runs from writing into one folder at the same time."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress

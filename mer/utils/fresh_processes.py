@@ -7,8 +7,6 @@ again, which fails in scripts without `if __name__ == "__main__"`. Windows canno
 survive it; there, each job starts a process from scratch.
 """
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import pickle

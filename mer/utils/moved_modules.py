@@ -1,7 +1,5 @@
 """Old import paths of modules that have moved."""
 
-from __future__ import annotations
-
 import importlib
 import importlib.util
 import sys

@@ -1,7 +1,5 @@
 """Importing OpenCV on first use, with an error message that says how to repair an installation."""
 
-from __future__ import annotations
-
 from types import ModuleType
 
 SYSTEM_LIBRARIES = "apt-get install libgl1 libglib2.0-0"

@@ -3,8 +3,6 @@
 Kept by hand: click turns Ctrl-C into exit status 1 and leaves SIGTERM to the operating system, which skips all cleanup.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import sys
