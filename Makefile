@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 # Test files are distributed over at most four processes of one thread each. A process that dies ends the run as a
 # failure. `-rs` lists what was skipped, and why.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadscope --max-worker-restart 0 -rs
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadscope --max-worker-restart 0 -rfEs
 
 .PHONY: demo test slow lint notebooks docs clean
 
