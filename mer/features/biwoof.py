@@ -4,8 +4,6 @@ Liong, See, Wong and Phan, "Less is more: micro-expression recognition from vide
 Image Communication 2018.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from mer.features.strain import magnitude, strain

@@ -1,7 +1,5 @@
 """Features of whole clips: aligned gray frames `(T, H, W)` in temporal order."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import numpy as np

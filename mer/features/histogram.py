@@ -5,8 +5,6 @@ recognition of human actions", CVPR 2009, describe the whole image by one histog
 one.
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import numpy as np

@@ -5,8 +5,6 @@ recognition", IEEE Transactions on Affective Computing 2016. The paper bounds it
 face model; here, each region holds the pixels nearest to one of 36 points of the face mesh.
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Windows over the parts of the face on an aligned crop, and statistics of the flow in each window."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Flow magnitude and optical strain."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from mer.features.fields import resize

@@ -1,7 +1,5 @@
 """Render HTML pages from plain values with the templates in `templates/`."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json
