@@ -43,7 +43,7 @@ def weights(
         typer.echo(f"written: {fetch(source, sha256, name or Path(source).stem, card_sha256)}")
         return
     if action is not None:
-        raise ValueError(f"no action {action!r}; use convert, fetch, or none to list the installed weights")
+        raise ValueError(f"unknown action {action!r}; use convert, fetch, or no action to list the installed weights")
     cards = list_weights()
     if not cards:
         typer.echo(f"no weights are installed, neither in the package nor in {weights_folder()}")

@@ -92,9 +92,9 @@ def read_checkpoint(path: Path, device: torch.device, config: Config) -> dict[st
     try:
         checkpoint = torch.load(path, map_location=device, weights_only=True)
     except Exception as error:  # torch raises many types for a damaged file, or one that holds more than weights
-        raise ValueError(f"{path} is damaged, or no checkpoint of a run; remove it to start over") from error
+        raise ValueError(f"{path} is damaged, or not a checkpoint of a run; remove it to start over") from error
     if not isinstance(checkpoint, dict) or not set(checkpoint) >= KEYS:
-        raise ValueError(f"{path} is no checkpoint of a run; remove it to start over")
+        raise ValueError(f"{path} is not a checkpoint of a run; remove it to start over")
     before = checkpoint["config"]
     changed = [name for name, value in asdict(config).items() if name in FIXED and before.get(name) != value]
     if changed:

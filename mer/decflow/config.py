@@ -107,9 +107,9 @@ class Config:
         if self.warmup > 1:
             raise ValueError(f"--warmup is {self.warmup}; expected 0 to 1")
         if self.network not in NETWORKS:
-            raise ValueError(f"no network {self.network!r}; there are {', '.join(NETWORKS)}")
+            raise ValueError(f"unknown network {self.network!r}; choose from {', '.join(NETWORKS)}")
         if self.train not in PARTS:
-            raise ValueError(f"no part {self.train!r} to train; there are {' and '.join(PARTS)}")
+            raise ValueError(f"unknown part {self.train!r} to train; choose from {', '.join(PARTS)}")
         if self.network != "lite" and self.size < 128:
             raise ValueError(f"--size is {self.size}; {self.network} needs at least 128")
         if self.network in ONE_FIELD and self.train != "all":

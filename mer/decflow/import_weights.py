@@ -97,7 +97,7 @@ def fetch(url: str, expected: str, name: str, card_sha256: str | None = None) ->
     """
     expected = _check_hash(expected)
     if not re.fullmatch(r"[\w.-]+", name) or name.startswith("."):
-        raise WeightsError(f"{name!r} is no name for weights; use letters, digits, - and _")
+        raise WeightsError(f"{name!r} is not a valid name for weights; use letters, digits, - and _")
     path = weights_folder() / f"{name}.safetensors"
     if path.exists() and sha256(path) == expected and card_sha256 is None:
         return path
@@ -120,7 +120,7 @@ def fetch(url: str, expected: str, name: str, card_sha256: str | None = None) ->
 def _check_hash(text: str) -> str:
     digest = text.strip().lower()
     if not re.fullmatch(r"[0-9a-f]{64}", digest):
-        raise WeightsError(f"{text!r} is no SHA-256; expected 64 hexadecimal digits")
+        raise WeightsError(f"{text!r} is not a SHA-256; expected 64 hexadecimal digits")
     return digest
 
 

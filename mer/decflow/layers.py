@@ -20,7 +20,7 @@ def norm_layer(kind: str, channels: int) -> nn.Module:
         return nn.InstanceNorm2d(channels)
     if kind == "none":
         return nn.Identity()
-    raise ValueError(f"no normalization {kind!r}; there are batch, instance and none")
+    raise ValueError(f"unknown normalization {kind!r}; choose from batch, instance and none")
 
 
 class ResidualBlock(nn.Module):

@@ -41,7 +41,7 @@ ONE_FIELD = ("raft-small", "raft-large")  # networks without head flow: only the
 def build(name: str) -> nn.Module:
     """A new network; `ValueError` lists the names."""
     if name not in NETWORKS:
-        raise ValueError(f"no network {name!r}; there are {', '.join(NETWORKS)}")
+        raise ValueError(f"unknown network {name!r}; choose from {', '.join(NETWORKS)}")
     return NETWORKS[name]()
 
 

@@ -30,7 +30,7 @@ def trainable(network: nn.Module, part: str, *, semantic_encoder: bool = False) 
         With `all`, also train the ResNet-50 of the published network, which the paper freezes.
     """
     if part not in PARTS:
-        raise ValueError(f"no part {part!r} to train; there are {' and '.join(PARTS)}")
+        raise ValueError(f"unknown part {part!r} to train; choose from {', '.join(PARTS)}")
     frozen_parts = UNUSED if semantic_encoder else (*UNUSED, "dad_encoder.")
     for name, parameter in network.named_parameters():
         if part == "head":

@@ -138,7 +138,9 @@ def _initial_state(config: Config, checkpoint: Path, device: torch.device, rank:
     elif config.resume and rank == 0:
         print(f"no {checkpoint}: training starts from scratch", flush=True)
     elif checkpoint.exists():
-        raise ValueError(f"{checkpoint.parent} already holds a run; add --resume to continue it, or use another --out")
+        raise ValueError(
+            f"{checkpoint.parent} already contains a run; add --resume to continue it, or use another --out"
+        )
     return state
 
 

@@ -120,7 +120,7 @@ def _read_checkpoint(path: Path) -> dict[str, Tensor]:
     except Exception as error:  # torch raises many types for a file that is no checkpoint, or one that holds code
         # torch's own message suggests running the code in the file.
         code = "weights_only" in str(error).casefold()
-        reason = "it holds more than arrays" if code else "it is damaged, or no checkpoint"
+        reason = "it holds more than arrays" if code else "it is damaged, or not a checkpoint"
         raise WeightsError(f"{path} cannot be read as weights: {reason}. No code in it was run") from error
     if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
         state = state["state_dict"]

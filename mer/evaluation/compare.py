@@ -157,7 +157,7 @@ def _outcome(result: str | Path | Result) -> Outcome:
 def _check_same(a: Outcome, b: Outcome) -> None:
     """`ValueError` if the two differ in clips, labels, classes or folds."""
     if ("unit" in a.predictions) != ("unit" in b.predictions):
-        raise ValueError("only one of the results is of action units; evaluate both under one protocol")
+        raise ValueError("only one of the results has action units; evaluate both under one protocol")
     if set(a.classes) != set(b.classes):
         raise ValueError(f"the classes differ: {', '.join(a.classes)} in A, {', '.join(b.classes)} in B")
     first, second = (_keyed(side.predictions) for side in (a, b))

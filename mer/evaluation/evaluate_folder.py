@@ -102,9 +102,9 @@ def evaluate(
         be sent to another process.
     """
     if component not in COMPONENTS:
-        raise ValueError(f"no flow component {component!r}; there are {', '.join(COMPONENTS)}")
+        raise ValueError(f"unknown flow component {component!r}; choose from {', '.join(COMPONENTS)}")
     if seeds < 1 or (workers is not None and workers < 1):
-        raise ValueError("seeds and workers are 1 or more")
+        raise ValueError("seeds and workers must be at least 1")
     track = track or untracked
     clips = _select_clips(Path(flows), find_protocol(protocol), megc_csv)
     models = ModelSet(list(model) if isinstance(model, (list, tuple)) else [model], grid)

@@ -88,9 +88,9 @@ def train_classifier(
         If the model cannot be trained like this.
     """
     if model not in MODELS:
-        raise ValueError(f"no model {model!r}; there are {', '.join(MODELS)}")
+        raise ValueError(f"unknown model {model!r}; choose from {', '.join(MODELS)}")
     if pretrain not in (None, "synth"):
-        raise ValueError(f"no pretraining {pretrain!r}; there is synth")
+        raise ValueError(f"unknown pretraining {pretrain!r}; the only choice is synth")
     rendered_models = (*READ_RENDERED, *PRETRAINABLE)
     if pretrain and model not in rendered_models:
         able = ", ".join(rendered_models)

@@ -139,7 +139,9 @@ def read_run(path: Path) -> dict[str, Any]:
             return run
     except ValueError:
         pass
-    raise ValueError(f"{path} is damaged, so the settings of these flows are unknown; --overwrite makes them again")
+    raise ValueError(
+        f"{path} is damaged, so the settings of these flows are unknown; use --overwrite to extract them again"
+    )
 
 
 def inside(folder: Path, path: str) -> bool:

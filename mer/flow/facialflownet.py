@@ -110,7 +110,7 @@ def read_facialflownet(root: str | Path, split: str = "train", *, incomplete: st
     """
     root = Path(root)
     if split not in SPLITS:
-        raise ValueError(f"no split {split!r}; there are {', '.join(SPLITS)}")
+        raise ValueError(f"unknown split {split!r}; choose from {', '.join(SPLITS)}")
     if incomplete not in ("error", "skip"):
         raise ValueError(f"incomplete={incomplete!r}; expected 'error' or 'skip'")
     if not root.is_dir():

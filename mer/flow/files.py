@@ -34,7 +34,7 @@ def load_flow(path: str | Path) -> Flow:
 def load_component(path: str | Path, component: str = "expression") -> Field:
     """Read only one of `facial`, `head` and `expression`, float32 `(H, W, 2)`; `ValueError` for a damaged file."""
     if component not in COMPONENTS:
-        raise ValueError(f"no flow component {component!r}; there are {', '.join(COMPONENTS)}")
+        raise ValueError(f"unknown flow component {component!r}; choose from {', '.join(COMPONENTS)}")
     return check_field(_load_arrays(path, (component,))[component], f"{path}: {component}")
 
 
@@ -68,7 +68,7 @@ def _load_arrays(path: str | Path, names: tuple[str, ...]) -> dict[str, np.ndarr
     try:
         with np.load(path, allow_pickle=False) as archive:
             if sum(member.file_size for member in archive.zip.infolist()) > MAX_UNPACKED_BYTES:
-                raise ValueError("it would unpack to more than any flow needs")
+                raise ValueError("unpacked, it is larger than any flow file")
             missing = [name for name in names if name not in archive]
             arrays = {name: archive[name] for name in names if name not in missing}
     except FileNotFoundError:

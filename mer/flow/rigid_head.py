@@ -214,7 +214,7 @@ def check_landmarks(landmarks: np.ndarray) -> Array:
         raise ValueError("landmarks have values that are not finite")
     right, left = landmarks[list(OUTER_EYE_CORNERS)]
     if np.linalg.norm(left - right) < 1:
-        raise ValueError("the landmarks' eyes are less than a pixel apart; are they in pixels of the image?")
+        raise ValueError("the eyes of the landmarks are less than a pixel apart; pass landmarks in pixels of the image")
     return landmarks
 
 

@@ -174,7 +174,7 @@ class EndToEndClassifier(ClassifierMixin, BaseEstimator):
         """
         rows, labels = as_rows(X), np.asarray(y)
         if labels.shape != (len(rows),):
-            raise ValueError(f"{len(rows)} pairs have labels of shape {labels.shape}; expected one for each pair")
+            raise ValueError(f"{len(rows)} pairs have labels of shape {labels.shape}; expected one label per pair")
         self.classes_, target = np.unique(labels, return_inverse=True)
         self.n_features_in_ = rows.shape[1]
         with one_thread(self.random_state):

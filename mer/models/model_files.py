@@ -89,7 +89,7 @@ def load_model(path: str | Path) -> tuple[Any, dict[str, Any]]:
     except Exception as error:  # zipfile, NumPy, json, scikit-learn and torch raise many types for damaged files
         raise ValueError(f"{path} is not a model that mer saved ({type(error).__name__}: {error})") from error
     if not supported:
-        raise ValueError(f"{path} holds the model {head['model']!r} in form {head['version']}; update mer to open it")
+        raise ValueError(f"{path} holds the model {head['model']!r} in format {head['version']}; update mer to open it")
     return estimator, {"model": head["model"], **record}
 
 

@@ -92,7 +92,7 @@ def _factory(model: Any) -> Factory | None:
     """The factory that a model is or names; None for an estimator."""
     if isinstance(model, str):
         if model not in MODELS:
-            raise ValueError(f"no model {model!r}; there are {', '.join(MODELS)}")
+            raise ValueError(f"unknown model {model!r}; choose from {', '.join(MODELS)}")
         return MODELS[model]
     if isinstance(model, type) or (callable(model) and not hasattr(model, "fit")):
         return model

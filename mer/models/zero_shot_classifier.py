@@ -63,7 +63,7 @@ def centered_flow(flow: np.ndarray, crop: str = "auto") -> np.ndarray:
     as in :func:`normalized_flow`.
     """
     if crop not in CROPS:
-        raise ValueError(f"no crop {crop!r}; there are {', '.join(CROPS)}")
+        raise ValueError(f"unknown crop {crop!r}; choose from {', '.join(CROPS)}")
     aligned = crop == "aligned" or (crop == "auto" and has_margins(flow))
     field = face_box(flow, size=SIDE) if aligned else resize(flow, SIDE)
     return field - np.median(field, axis=(0, 1))

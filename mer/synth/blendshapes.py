@@ -57,7 +57,7 @@ def parse_unit(unit: str) -> tuple[str, str]:
     number = unit[len(side) :]
     if number not in UNIT_SHAPES:
         raise ValueError(
-            f"no action unit {unit!r}; choose from {', '.join(UNIT_SHAPES)}, with the prefix L or R for one side"
+            f"unknown action unit {unit!r}; choose from {', '.join(UNIT_SHAPES)}, with the prefix L or R for one side"
         )
     if side and not has_sides(number):
         raise ValueError(f"action unit {number} has no sides; write {number!r} instead of {unit!r}")

@@ -34,7 +34,7 @@ def load_face_model(name: str = "makehuman", path: str | Path | None = None) -> 
         If the file is missing.
     """
     if name not in FACE_MODELS:
-        raise ValueError(f"no face model {name!r}; choose one of {', '.join(FACE_MODELS)}")
+        raise ValueError(f"unknown face model {name!r}; choose from {', '.join(FACE_MODELS)}")
     return FACE_MODELS[name](path)
 
 

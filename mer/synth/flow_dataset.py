@@ -130,13 +130,13 @@ def make_dataset(
 def check_settings(settings: Settings) -> None:
     """Raise `ValueError` if a setting is invalid."""
     if settings.preset not in PRESETS:
-        raise ValueError(f"no preset {settings.preset!r} for pairs; choose one of {', '.join(PRESETS)}")
+        raise ValueError(f"unknown preset {settings.preset!r} for pairs; choose from {', '.join(PRESETS)}")
     if settings.pairs < 1:
         raise ValueError(f"{settings.pairs} pairs; expected at least 1")
     if settings.size < 64 or settings.size > 1024:
         raise ValueError(f"pictures of {settings.size} px; expected 64 to 1024")
     if settings.split not in ("all", *SPLITS):
-        raise ValueError(f"no split {settings.split!r}; choose one of all, {', '.join(SPLITS)}")
+        raise ValueError(f"unknown split {settings.split!r}; choose from all, {', '.join(SPLITS)}")
     if settings.frames is not None and settings.frames not in (2, *LENGTHS):
         raise ValueError(f"sequences of {settings.frames} frames; expected 2, 5, 10, 15 or 20")
 

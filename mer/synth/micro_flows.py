@@ -94,7 +94,7 @@ def micro_flows(
         Wraps the iterator over people, to show progress.
     """
     if crop not in ("box", "aligned"):
-        raise ValueError(f"no crop {crop!r}; choose box or aligned")
+        raise ValueError(f"unknown crop {crop!r}; choose box or aligned")
     if people < 1 or clips < 1:
         raise ValueError(f"{people} people with {clips} clips; expected at least 1")
     class_share = np.array(list(CLASS_COUNTS.values())) / sum(CLASS_COUNTS.values())

@@ -25,7 +25,7 @@ def test_a_damaged_checkpoint_is_named(config):
     train(replace(config, steps=1))
     with open(f"{config.out}/checkpoint.pt", "wb") as file:
         file.write(b"PK nothing")
-    with pytest.raises(ValueError, match=r"checkpoint\.pt is damaged, or no checkpoint"):
+    with pytest.raises(ValueError, match=r"checkpoint\.pt is damaged, or not a checkpoint"):
         train(replace(config, steps=1, resume=True))
 
 

@@ -14,8 +14,8 @@ from mer.decflow.config import FIXED, Config, parse
     [
         ({"size": 100}, "multiple of 32, such as 128"),
         ({"size": 0}, "--size is 0"),
-        ({"network": "other"}, "no network 'other'; there are lite, paper"),
-        ({"train": "foot"}, "no part 'foot'"),
+        ({"network": "other"}, "unknown network 'other'; choose from lite, paper"),
+        ({"train": "foot"}, "unknown part 'foot'"),
         ({"network": "raft-small", "train": "head"}, "no head decoder"),
         ({"batch": 0}, "--batch is 0; expected 1 or more"),
         ({"log_every": 0}, "--log-every is 0"),

@@ -106,13 +106,13 @@ def test_nothing_is_kept_if_the_card_is_wrong(serve, folder, published, words):
     ("url", "expected", "name", "words"),
     [
         (URL, "0" * 64, "got", "does not have the SHA-256 0000"),
-        (URL, "12", "got", "'12' is no SHA-256"),
+        (URL, "12", "got", "'12' is not a SHA-256"),
         ("https://host/missing.safetensors", digest(DATA), "got", "cannot be fetched"),
         ("https://host/text.safetensors", digest(b"no weights"), "got", "not a readable safetensors file"),
         ("http://host/there.safetensors", digest(DATA), "got", "fetched over https"),
         ("file:///there.safetensors", digest(DATA), "got", "fetched over https"),
         ("https://host/redirect.safetensors", digest(DATA), "got", "cannot be fetched .*http://"),
-        (URL, digest(DATA), "../got", "no name for weights"),
+        (URL, digest(DATA), "../got", "not a valid name for weights"),
     ],
 )
 def test_nothing_is_kept_of_a_wrong_file(serve, folder, url, expected, name, words):

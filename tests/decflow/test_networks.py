@@ -9,7 +9,7 @@ from mer.decflow.networks import NETWORKS, build, predict
 
 
 def test_an_unknown_network_is_named():
-    with pytest.raises(ValueError, match="no network 'other'; there are lite, paper, raft-small, raft-large"):
+    with pytest.raises(ValueError, match="unknown network 'other'; choose from lite, paper, raft-small, raft-large"):
         build("other")
 
 

@@ -84,7 +84,7 @@ def test_two_results_of_units_are_compared(folder, result, tmp_path):
     assert 0 < row["low"] <= row["difference"] <= row["high"]
     assert str(found).startswith("F1 0.")
     found.save(tmp_path / "c.html")
-    with pytest.raises(ValueError, match="one of the results is of action units"):
+    with pytest.raises(ValueError, match="one of the results has action units"):
         compare(result, evaluate(folder, model="majority", seeds=1))
 
 

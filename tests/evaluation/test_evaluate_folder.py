@@ -572,7 +572,7 @@ def test_the_component_selects_the_flow(flows):
 
 @pytest.mark.parametrize("settings", [{"seeds": 0}, {"workers": 0}])
 def test_numbers_below_one_are_refused(flows, settings):
-    with pytest.raises(ValueError, match="1 or more"):
+    with pytest.raises(ValueError, match="must be at least 1"):
         evaluate(flows, **settings)
 
 

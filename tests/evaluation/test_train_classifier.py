@@ -79,8 +79,8 @@ def test_a_zero_shot_model_is_trained_without_flow(tmp_path):
     [
         ({"model": "svm-hoof"}, "needs a flow folder"),
         ({"model": "svm-hoof", "pretrain": "synth"}, "learns from labeled clips only"),
-        ({"model": "none"}, "no model 'none'"),
-        ({"model": "zero-shot", "pretrain": "photographs"}, "there is synth"),
+        ({"model": "none"}, "unknown model 'none'"),
+        ({"model": "zero-shot", "pretrain": "photographs"}, "the only choice is synth"),
     ],
 )
 def test_impossible_combinations_are_refused(options, message, tmp_path):

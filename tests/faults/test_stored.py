@@ -228,7 +228,7 @@ def test_a_damaged_checkpoint(tmp_path):
     torch.save({"step": Path()}, tmp_path / "b.pt")
     torch.save({"step": 3}, tmp_path / "c.pt")
     for name in "abc":
-        with pytest.raises(ValueError, match="no checkpoint of a run"):
+        with pytest.raises(ValueError, match="not a checkpoint of a run"):
             read_checkpoint(tmp_path / f"{name}.pt", torch.device("cpu"), Config())
 
 

@@ -80,7 +80,7 @@ def test_incomplete_copies_are_reported(tmp_path):
         read_facialflownet(tmp_path)
     write(tmp_path)
     write(tmp_path, sequence="000002_00")
-    with pytest.raises(ValueError, match="no split 'dev'"):
+    with pytest.raises(ValueError, match="unknown split 'dev'"):
         read_facialflownet(tmp_path, "dev")
     with pytest.raises(FacialFlowNetError, match="val"):
         read_facialflownet(tmp_path, "val")

@@ -85,7 +85,7 @@ def test_wrong_input_is_reported():
         EndToEndClassifier().fit(np.zeros((3, 2, 64, 64, 3)), [0, 1, 0])
     with pytest.raises(ValueError, match="--size"):
         EndToEndClassifier().fit(np.zeros((3, 2, 60, 64, 3), np.uint8), [0, 1, 0])
-    with pytest.raises(ValueError, match="expected one for each"):
+    with pytest.raises(ValueError, match="expected one label per pair"):
         EndToEndClassifier().fit(clips(1, 1)[0], [0])
     with pytest.raises(ValueError, match="no known output layers"):
         EmotionNetwork(torch.nn.Conv2d(3, 2, 1), Head(2), "last")

@@ -77,7 +77,7 @@ def test_seeds_reach_functions_and_estimators():
 
 
 def test_objects_that_are_not_models_are_refused():
-    with pytest.raises(ValueError, match=r"no model 'svm'; there are majority, svm-linear, svm-hoof, "):
+    with pytest.raises(ValueError, match=r"unknown model 'svm'; choose from majority, svm-linear, svm-hoof, "):
         new_model("svm")
     with pytest.raises(ValueError, match="got int"):
         new_model(3)

@@ -38,7 +38,7 @@ def test_a_unit_is_the_sum_of_its_sides(makehuman):
 def test_unknown_units_and_shapes_are_reported(makehuman):
     assert has_sides("12")
     assert not has_sides("26")
-    with pytest.raises(ValueError, match="no action unit '99'"):
+    with pytest.raises(ValueError, match="unknown action unit '99'"):
         parse_unit("99")
     with pytest.raises(ValueError, match="has no sides"):
         parse_unit("L26")

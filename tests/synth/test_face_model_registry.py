@@ -21,7 +21,7 @@ def test_damaged_files_are_reported(tmp_path, name):
 
 
 def test_unknown_and_missing_models_are_reported():
-    with pytest.raises(ValueError, match="no face model 'smpl'"):
+    with pytest.raises(ValueError, match="unknown face model 'smpl'"):
         load_face_model("smpl")
     with pytest.raises(FileNotFoundError, match="--face-model-path"):
         load_face_model("ict")

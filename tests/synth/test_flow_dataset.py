@@ -95,11 +95,11 @@ def test_a_foreign_folder_is_not_touched(tmp_path):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (Settings(preset="macro"), "no preset 'macro'"),
+        (Settings(preset="macro"), "unknown preset 'macro'"),
         (Settings(pairs=0), "0 pairs"),
         (Settings(frames=7), "7 frames"),
         (Settings(size=16), "16 px"),
-        (Settings(face_model="smpl"), "no face model"),
+        (Settings(face_model="smpl"), "unknown face model"),
         (Settings(face_model="ict"), "--face-model-path"),
     ],
 )

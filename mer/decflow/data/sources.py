@@ -72,7 +72,7 @@ def open_source(path: str | Path, split: str) -> Source:
         People whose pairs are drawn.
     """
     if split not in SPLITS:
-        raise ValueError(f"no split {split!r}; there are {', '.join(SPLITS)}")
+        raise ValueError(f"unknown split {split!r}; choose from {', '.join(SPLITS)}")
     if str(path) == "generic":
         return generic_pair  # shows no people, so there is nothing to split
     if str(path).startswith("render:"):

@@ -59,7 +59,7 @@ def folds_of(samples: pd.DataFrame, split: Split = "person") -> Iterator[Fold]:
     for name, train, test in _folds(samples, people, split):
         train = train[~np.isin(people[train], people[test])]
         if not len(train):
-            raise ProtocolError(f"nobody is left to train for {name}: all other clips are of the same people")
+            raise ProtocolError(f"no clip is left to train on for fold {name}: all other clips show the same people")
         yield name, train, test
 
 
@@ -68,18 +68,18 @@ def _folds(samples: pd.DataFrame, people: np.ndarray, split: Split) -> Iterator[
     databases = samples["dataset"].to_numpy(dtype=object)
     if split == "person":
         if len(set(people)) < 2:
-            raise ProtocolError(f"all clips are of one person, {people[0]}; leave-one-subject-out needs two")
+            raise ProtocolError(f"all clips show one person, {people[0]}; leave-one-subject-out needs two")
         yield from ((people[test[0]], train, test) for train, test in LeaveOneGroupOut().split(rows, groups=people))
     elif split == "dataset":
         if len(set(databases)) < 2:
-            raise ProtocolError(f"all clips are of one database, {databases[0]}; leave-one-database-out needs two")
+            raise ProtocolError(f"all clips come from one database, {databases[0]}; leave-one-database-out needs two")
         for train, test in LeaveOneGroupOut().split(rows, groups=databases):
             yield databases[test[0]], train, test
     elif isinstance(split, dict) and "test" in split:
         tested = np.isin(databases, split["test"])
         for side, rows_of_side in (("train", ~tested), ("test", tested)):
             if not rows_of_side.any():
-                raise ProtocolError(f"there is no {side} clip: no clip is of {', '.join(split[side])}")
+                raise ProtocolError(f"there is no {side} clip: the table has no clips of {', '.join(split[side])}")
         for train, test in PredefinedSplit(np.where(tested, 0, -1)).split():
             yield f"{'+'.join(split['train'])} to {'+'.join(split['test'])}", train, test
     elif isinstance(split, dict) and isinstance(split["folds"], int):

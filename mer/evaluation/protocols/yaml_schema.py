@@ -87,7 +87,7 @@ def _classes(content: dict[str, Any], labels: dict, counts: dict) -> tuple[str, 
     if unknown:
         raise ValueError(f"{', '.join(sorted(unknown))} is not one of the classes {', '.join(classes)}")
     if len(set(classes)) < len(classes) or any(value != value.casefold() for value in classes):
-        raise ValueError(f"classes must differ and be in lower case, found {', '.join(classes)}")
+        raise ValueError(f"classes must be distinct and in lower case, found {', '.join(classes)}")
     if classes and content.get("units"):
         raise ValueError("a protocol has classes or units, not both")
     return classes
@@ -111,7 +111,9 @@ def _spotting(rules: dict[str, Any]) -> dict[str, Any]:
     full = {"iou": 0.5, "kinds": list(KINDS), "recognize": False, **rules}
     number = isinstance(full["iou"], (int, float)) and not isinstance(full["iou"], bool)
     if len(full) > 3 or not number or not 0 < full["iou"] <= 1 or not isinstance(full["recognize"], bool):
-        raise ValueError(f"spotting: expected iou above 0 to 1, kinds, recognize true or false, found {repr(rules)}")
+        raise ValueError(
+            f"spotting: expected iou (above 0, at most 1), kinds, and recognize (true or false), found {repr(rules)}"
+        )
     if not isinstance(full["kinds"], list) or not full["kinds"] or any(kind not in KINDS for kind in full["kinds"]):
         raise ValueError(f"spotting: kinds is a list of {' and '.join(KINDS)}, found {repr(full['kinds'])}")
     return full

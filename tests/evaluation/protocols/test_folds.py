@@ -60,18 +60,18 @@ def test_the_same_people_in_two_databases_are_never_on_both_sides():
     folds = {name: (set(train), set(test)) for name, train, test in folds_of(table, "dataset")}
     assert folds["samm-lv"] == ({2, 6, 7}, {3, 4, 5})  # samm/006 does not train
     assert len(list(folds_of(table))) == 3
-    with pytest.raises(ProtocolError, match="nobody is left to train"):
+    with pytest.raises(ProtocolError, match="no clip is left to train on"):
         list(folds_of(clips(samm_006=2, **{"samm-lv_006": 3}), {"train": ["samm"], "test": ["samm-lv"]}))
 
 
 @pytest.mark.parametrize(
     ("split", "words"),
     [
-        ("person", "^all clips are of one person, a/01; leave-one-subject-out needs two$"),
-        ("dataset", "^all clips are of one database, a; leave-one-database-out needs two$"),
+        ("person", "^all clips show one person, a/01; leave-one-subject-out needs two$"),
+        ("dataset", "^all clips come from one database, a; leave-one-database-out needs two$"),
         ({"folds": 3}, "1 people are too few for 3 folds"),
         ({"folds": {"x": ["02"], "y": ["03"]}}, "no fold has a/01"),
-        ({"train": ["a"], "test": ["b"]}, "no test clip: no clip is of b"),
+        ({"train": ["a"], "test": ["b"]}, "no test clip: the table has no clips of b"),
     ],
 )
 def test_tables_that_do_not_fit_the_split_are_refused(split, words):
@@ -125,9 +125,9 @@ def test_five_people_without_a_fold_are_named_and_more_are_others():
 
 
 def test_a_side_without_clips_is_named():
-    with pytest.raises(ProtocolError, match="there is no test clip: no clip is of d, e"):
+    with pytest.raises(ProtocolError, match="there is no test clip: the table has no clips of d, e"):
         list(folds_of(TABLE, {"train": ["a", "b", "c"], "test": ["d", "e"]}))
-    with pytest.raises(ProtocolError, match="there is no train clip: no clip is of d"):
+    with pytest.raises(ProtocolError, match="there is no train clip: the table has no clips of d"):
         list(folds_of(clips(a_01=3), {"train": ["d"], "test": ["a"]}))
 
 
