@@ -25,7 +25,7 @@ def doctor(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Write every clip with its status to this CSV file.")] = None,
 ) -> None:
-    """Check the installation, or your copy of a database, and say how to fix what is missing.
+    """Check the installation or your copy of a database, and print how to fix problems.
 
     The exit status is 1 if the default settings cannot run, or if the copy differs from the published database.
 
