@@ -61,6 +61,7 @@ def _check_dataset(console: Console, name: str, root: Path, annotations: Path | 
 
     from mer.datasets import find_dataset, read_copy
     from mer.datasets.check import check_copy, counts, nearest, verdict
+    from mer.datasets.tables import write_csv
     from mer.utils.atomic_files import write_whole
 
     database = find_dataset(name)
@@ -80,7 +81,7 @@ def _check_dataset(console: Console, name: str, root: Path, annotations: Path | 
     fine, sentence = verdict(database, copy.samples, findings)
     if out is not None:
         with write_whole(out) as file:
-            copy.samples.to_csv(file, index=False, lineterminator="\n")
+            write_csv(copy.samples, file)
         console.print(f"every clip: {out}", markup=False, highlight=False, soft_wrap=True)
     elif any(finding.state in ("WRONG", "differs") for finding in findings):
         console.print("to list every clip with its status and message, add --out FILE.csv", highlight=False)

@@ -32,6 +32,7 @@ def evaluate_flow(
 
     Example: `mer evaluate-flow rendered/ --method decflow --method dis --method tvl1`
     """
+    from mer.datasets.tables import write_csv
     from mer.evaluation.flow_error import BANDS, COMPONENTS, evaluate_flow, summarize
     from mer.extraction import methods
     from mer.utils.atomic_files import write_whole
@@ -40,7 +41,7 @@ def evaluate_flow(
     rows = evaluate_flow(data, method or [methods.DEFAULT_METHOD], split, limit=limit, device=device, track=track)
     if out is not None:
         with write_whole(out) as file:
-            rows.to_csv(file, index=False, lineterminator="\n")
+            write_csv(rows, file)
     table = summarize(rows)
     face = table[table["part"] == "face"]
     main = face.pivot(index="method", columns="component", values="epe")

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from mer.datasets.annotation_sheet import Book, read_book, read_table
+from mer.datasets.annotation_sheet import read_table
 from mer.datasets.database import Database, Published, numbered_subject
 from mer.datasets.frame_folders import Frames, Place
-from mer.datasets.samples import SamplesError
+from mer.datasets.tables import Book, SamplesError, read_book
 
 SUBJECT = numbered_subject("s", 2)
 _KIND = re.compile(r"(micro|macro)", re.IGNORECASE)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from mer.datasets.samples import BLANKS
+from mer.datasets.tables import is_blank
 
 
 def read_corrections(path: Path | None = None) -> pd.DataFrame:
@@ -61,7 +61,7 @@ def correct(rows: pd.DataFrame, dataset: str, corrections: pd.DataFrame) -> tupl
             notes.append(
                 f"{what}: {column} changed from {value or 'blank'} to {entry['new'] or 'blank'} ({entry['why']})"
             )
-        elif value not in (*group["new"], *(BLANKS if "" in list(group["new"]) else ())):
+        elif value not in list(group["new"]) and not (is_blank(value) and "" in list(group["new"])):
             expected = " or ".join(group["old"])
             notes.append(f"{what}: the {column} is {value or 'blank'}, not {expected}; the correction was not applied")
     return rows, notes

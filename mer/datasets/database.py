@@ -119,7 +119,7 @@ class Database:
         See :func:`mer.datasets.frame_folders.find_frames`.
     rows : function
         `(sheet, root, frames)` -> the rows as text: `subject, clip, onset, label` and other keys of
-        :data:`mer.datasets.annotation_sheet.HEADERS`.
+        :data:`mer.datasets.columns.HEADERS`.
     clip : function
         The clip's name in the sheet -> the one in the samples table, which equals that of the folder.
     owner : function

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from mer.datasets.annotation_sheet import HEADERS, read_table
+from mer.datasets.annotation_sheet import read_table
+from mer.datasets.columns import HEADERS
 from mer.datasets.database import Database, Published, numbered_subject, subject_in_name
 from mer.datasets.frame_folders import Frames, by_name
 

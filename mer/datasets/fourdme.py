@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from mer.datasets.annotation_sheet import HEADERS, read_table
+from mer.datasets.annotation_sheet import read_table
+from mer.datasets.columns import HEADERS
 from mer.datasets.database import Database, Published, numbered_subject
 from mer.datasets.frame_folders import Frames, by_parent
-from mer.datasets.samples import BLANKS, SamplesError
+from mer.datasets.tables import BLANKS, SamplesError
 
 EMOTIONS = ("positive", "negative", "surprise", "repression", "others")
 YES, NO = ("1", "true", "yes", "x"), ("0", "false", "no", *BLANKS)

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
+import warnings
+from collections.abc import Iterable
 
 from mer.datasets import DATASETS
+from mer.datasets.spelling import person_spelling
 
 # Other spellings, in lower case and without blanks and punctuation -> the name in `DATASETS`.
 _ALIASES = {
@@ -47,6 +50,32 @@ def subject_name(dataset: str, text: str) -> str:
         return DATASETS[dataset].subject(text) if dataset in DATASETS else text
     except ValueError:  # not a name of this database
         return text
+
+
+def one_spelling(people: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """`(dataset, subject)` -> the name of the person, the same for all spellings within a database.
+
+    In a database that is not known, `p1` and `P1`, `1` and `01`, or `sub1` and `sub 01` are one person, who gets the
+    spelling that sorts first; a warning names the spellings.
+    """
+    names: dict[tuple[str, str], str] = {}
+    first: dict[tuple[str, str], str] = {}
+    others: dict[tuple[str, str], list[str]] = {}
+    for dataset, subject in sorted(set(people)):
+        name = subject_name(dataset, subject)
+        key = dataset, person_spelling(name)
+        names[dataset, subject] = first.setdefault(key, name)
+        if name != first[key]:
+            others.setdefault(key, []).append(name)
+    if others:
+        spellings = [", ".join(dict.fromkeys([first[key], *names])) for key, names in others.items()]
+        more = f" and {len(spellings) - 5} others" if len(spellings) > 5 else ""
+        warnings.warn(
+            f"names that differ in spelling alone count as one person: {'; '.join(spellings[:5])}{more}; "
+            "rename them if they are different people",
+            stacklevel=3,
+        )
+    return names
 
 
 def clip_key(dataset: str, subject: str, clip: str) -> tuple[str, str, str]:

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mer.datasets.annotation_sheet import frame_number
 from mer.datasets.database import Database
 from mer.datasets.frame_folders import Frames, Place
 from mer.datasets.samples import FRAMES, KEY, conform
+from mer.datasets.tables import frame_number
 from mer.datasets.video import ClipError, frame_files
 
 LONGEST = 0.5  # seconds; the usual upper limit of a micro-expression
@@ -36,7 +36,7 @@ def join(rows: pd.DataFrame, database: Database, frames: Frames) -> pd.DataFrame
         }
         folder, sample["message"] = _folder(row, database, frames)
         try:
-            sample |= {name: frame_number(row[name]) for name in FRAMES}
+            sample |= {name: frame_number(row[name], name) for name in FRAMES}
         except ValueError as error:
             sample |= {"status": "bad_annotation", "message": f"row {row['row']}: {error}"}
         wrong, owner = row["wrong"], database.owner(row["clip"])

@@ -13,7 +13,9 @@ from mer.datasets.corrections import correct, read_corrections
 from mer.datasets.database import Database
 from mer.datasets.frame_folders import Frames, find_frames
 from mer.datasets.join_sheet_frames import folders_of, join
-from mer.datasets.samples import BLANKS, FRAMES, SamplesError
+from mer.datasets.samples import FRAMES
+from mer.datasets.spelling import clip_spelling
+from mer.datasets.tables import SamplesError, is_blank, label_text
 
 LISTED = 5  # workbooks in a message
 
@@ -83,7 +85,7 @@ def read_copy(
         )
     rows = database.rows(sheet, root, frames)
     blank_columns = _blank_columns(rows, database)
-    rows = _canonical(rows, database, sheet)
+    rows = _canonical(rows, database, sheet, frames)
     if labels != "emotion":
         rows["label"] = _objective(rows, database, labels)
     rows, corrected = correct(rows, database.name, read_corrections())
@@ -124,15 +126,14 @@ def _blank_columns(rows: pd.DataFrame, database: Database) -> dict[str, str]:
     """The columns that this database has, but that are missing or blank in this sheet, and which of the two."""
     problems = {}
     for column in database.annotated:
-        blanks = (*BLANKS, "0") if column == "offset" else BLANKS  # offset 0: not annotated
         if column not in rows:
             problems[column] = "the sheet has no such column"
-        elif rows[column].str.casefold().isin(blanks).all():
+        elif rows[column].map(lambda cell, column=column: is_blank(cell, column)).all():
             problems[column] = f"the column is blank in all {len(rows)} rows"
     return problems
 
 
-def _canonical(rows: pd.DataFrame, database: Database, sheet: Path | None) -> pd.DataFrame:
+def _canonical(rows: pd.DataFrame, database: Database, sheet: Path | None, frames: Frames) -> pd.DataFrame:
     """The rows with people, clips and labels as in the samples table, and with all columns."""
     if rows.empty:
         raise SamplesError(f"{sheet} has headers but no rows")
@@ -158,6 +159,7 @@ def _canonical(rows: pd.DataFrame, database: Database, sheet: Path | None) -> pd
         )
     rows["subject"] = rows["subject"].map(database.subject)
     rows["clip"] = rows["clip"].map(database.clip)
+    rows["clip"] = _spelled_as_folders(rows, frames)
     foreign = [row["clip"] for row in rows.to_dict("records") if not _is_clip_of(database, row)]
     if len(foreign) > len(rows) / 2:
         raise SamplesError(
@@ -165,7 +167,7 @@ def _canonical(rows: pd.DataFrame, database: Database, sheet: Path | None) -> pd
             f"{foreign[0]!r}; expected {database.layout}"
         )
     spelling = {name: label for label, names in database.labels.items() for name in (label, *names)}
-    plain = rows["label"].map(lambda label: " ".join(label.casefold().split()))
+    plain = rows["label"].map(lambda label: " ".join(label_text(label).casefold().split()))
     rows["label"] = plain.map(lambda label: spelling.get(label, label))
     foreign_labels = rows[(rows["label"] != "") & ~rows["label"].isin(list(database.labels))]["label"]
     if database.labels and len(foreign_labels) > len(rows) / 2:
@@ -174,6 +176,20 @@ def _canonical(rows: pd.DataFrame, database: Database, sheet: Path | None) -> pd
             f"such as {foreign_labels.iloc[0]!r}; expected {', '.join(database.labels)}"
         )
     return rows
+
+
+def _spelled_as_folders(rows: pd.DataFrame, frames: Frames) -> list[str]:
+    """The clips of the rows; one without a folder is spelled as the one folder that differs in spelling alone."""
+    exact = {(place.subject, place.clip) for place in frames.folders}
+    similar: dict[tuple[str, str], set[str]] = {}
+    for place, folder in frames.folders.items():
+        name = folder.name.strip() if folder.name.strip().casefold() == place.clip else place.clip
+        similar.setdefault((place.subject, clip_spelling(name)), set()).add(name)
+    clips = []
+    for subject, clip in zip(rows["subject"], rows["clip"]):
+        names = similar.get((subject, clip_spelling(clip)), set())
+        clips.append(next(iter(names)) if len(names) == 1 and (subject, clip.casefold()) not in exact else clip)
+    return clips
 
 
 def _is_clip_of(database: Database, row: dict[str, str]) -> bool:

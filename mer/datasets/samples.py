@@ -30,6 +30,8 @@ from pathlib import Path, PureWindowsPath
 import numpy as np
 import pandas as pd
 
+from mer.datasets.tables import SamplesError as SamplesError
+from mer.datasets.tables import is_blank, label_text, read_rows, write_csv
 from mer.utils.atomic_files import write_whole
 
 COLUMNS = (
@@ -39,7 +41,6 @@ COLUMNS = (
 HIGHEST = 10**15  # frame number; a larger one is a timestamp or a mistake, and float64 would round it
 KEY = ["dataset", "subject", "clip", "onset"]
 FRAMES = ("onset", "apex", "offset")
-BLANKS = ("", "/", "-", "?", "nan", "none", "n/a", "na", "null")  # cells that mean "not annotated"
 STATUSES = {
     "ok": "the flow was written",
     "no_face": "no face in the onset frame",
@@ -53,10 +54,6 @@ STATUSES = {
 }
 
 
-class SamplesError(ValueError):
-    """A samples table, sheet or label file that cannot be used; the message names the row or column."""
-
-
 def empty_samples(n: int = 0) -> pd.DataFrame:
     """A samples table of `n` blank rows, with the right column types."""
     return conform(pd.DataFrame(index=range(n)))
@@ -66,7 +63,7 @@ def conform(table: pd.DataFrame) -> pd.DataFrame:
     """The table with exactly :data:`COLUMNS`, in this order and with the right types; missing columns are blank.
 
     Frame numbers become nullable integers, `fps` and `scale` floats, everything else text (a subject `006` stays
-    `006`). `SamplesError` names the first value of another type.
+    `006`; a label `1.0` becomes `1`, `?` becomes blank). `SamplesError` names the first value of another type.
     """
     out = pd.DataFrame(index=pd.RangeIndex(len(table)))
     for column in COLUMNS:
@@ -77,6 +74,7 @@ def conform(table: pd.DataFrame) -> pd.DataFrame:
             out[column] = _numbers(values, column)
         else:
             out[column] = values.map(lambda value: "" if pd.isna(value) else readable(value).strip()).astype(object)
+    out["label"] = out["label"].map(label_text).astype(object)
     return out
 
 
@@ -86,12 +84,21 @@ def readable(value: object) -> str:
 
 
 def parse_numbers(values: pd.Series, column: str) -> tuple[pd.Series, pd.Series]:
-    """The cells of a column of numbers as floats, NaN if blank, and a mask of the cells that are not valid."""
-    blank = values.map(lambda value: pd.isna(value) or str(value).strip() == "").astype(bool)
-    numbers = pd.to_numeric(values.where(~blank), errors="coerce").astype("float64")
+    """The cells of a column of numbers as floats, NaN if not annotated, and a mask of the cells that are not valid.
+
+    Decimal commas are read. A frame number is a whole number, not negative.
+    """
+    if column == "scale":
+        blank = values.map(lambda value: pd.isna(value) or str(value).strip() == "").astype(bool)
+    else:
+        blank = values.map(lambda value: is_blank(value, column)).astype(bool)
+    cells = values.where(~blank).map(
+        lambda cell: re.sub(r"^([+-]?\d+),(\d+)$", r"\1.\2", cell.strip()) if isinstance(cell, str) else cell
+    )
+    numbers = pd.to_numeric(cells, errors="coerce").astype("float64")
     invalid = numbers.isna() & ~blank
     if column in FRAMES:
-        invalid |= numbers.notna() & ((numbers % 1 != 0) | (numbers.abs() > HIGHEST))
+        invalid |= numbers.notna() & ((numbers % 1 != 0) | (numbers < 0) | (numbers > HIGHEST))
     return numbers, invalid
 
 
@@ -121,10 +128,8 @@ def read_samples(path: str | Path) -> pd.DataFrame:
                 f"{folder} is not a flow folder: it has no {path.name}; `mer extract-flow VIDEOS --out flows` makes one"
             )
         raise SamplesError(f"{path} does not exist; `mer extract-flow VIDEOS --out {folder}` makes it")
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise SamplesError(f"{path} is not a table of comma-separated values ({error})") from error
+    header, rows = read_rows(path)
+    table = pd.DataFrame([row for _, row in rows], columns=header, dtype=object)
     missing = [column for column in ("dataset", "subject", "clip", "status", "path") if column not in table]
     if missing:
         raise SamplesError(f"{path} has no column {', '.join(missing)}")
@@ -151,4 +156,4 @@ def _is_outside(path: str) -> bool:
 def write_samples(table: pd.DataFrame, path: str | Path) -> None:
     """Write the table as `samples.csv`, atomically."""
     with write_whole(path) as file:
-        conform(table).to_csv(file, index=False, lineterminator="\n")
+        write_csv(conform(table), file)

@@ -24,11 +24,15 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
-IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff"}
-# Files that are opened with FFmpeg; other files in a folder of videos are ignored.
+IMAGE_SUFFIXES = {
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".tif", ".tiff", ".webp", ".gif", ".jp2", ".avif",
+    ".pgm", ".ppm", ".pnm",
+}  # fmt: skip
+# Files that are opened with FFmpeg; other files in a folder of videos are named, but not read.
 VIDEO_SUFFIXES = {
     ".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".flv", ".mts", ".m2ts", ".ts",
-    ".3gp", ".ogv", ".mxf", ".mjpeg", ".mjpg",
+    ".3gp", ".3g2", ".ogv", ".mxf", ".mjpeg", ".mjpg", ".gif", ".asf", ".vob", ".m2v", ".mpe", ".m1v", ".divx", ".dv",
+    ".f4v", ".y4m", ".nut", ".h264", ".264", ".hevc", ".h265", ".265", ".ivf", ".apng", ".rm", ".rmvb",
 }  # fmt: skip
 
 DIGITS = 15  # of a frame number, at most

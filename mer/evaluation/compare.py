@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from mer.datasets.samples import KEY
+from mer.datasets.tables import restored, write_csv
 from mer.evaluation.au_result import SCORES as UNIT_SCORES
 from mer.evaluation.au_result import count_units
 from mer.evaluation.metrics import RESAMPLES, SCORES, SEED, count
@@ -86,7 +87,7 @@ class Comparison:
                       (("a", self.a), ("b", self.b))}  # fmt: skip
             with write_whole(path) as file:
                 named = {"name_a": self.a.name, "name_b": self.b.name, **hashes}
-                self.rows.assign(**named).to_csv(file, index=False, lineterminator="\n")
+                write_csv(self.rows.assign(**named), file)
         else:
             raise ValueError(f"{path}: the name must end in .csv, .json or .html")
 
@@ -144,6 +145,7 @@ def _outcome(result: str | Path | Result) -> Outcome:
         predictions = pd.read_csv(
             folder / "predictions.csv", dtype=texts, keep_default_na=False, na_values={"onset": ""}
         )
+        predictions = restored(predictions)
         predictions["onset"] = predictions["onset"].astype("Int64")
         return Outcome(str(folder), predictions, tuple(record["class_names"]), record["sha256"])
     except FileNotFoundError as error:

@@ -16,7 +16,8 @@ import pandas as pd
 import sklearn
 
 from mer._version import __version__
-from mer.datasets.identifiers import subject_name
+from mer.datasets.identifiers import one_spelling
+from mer.datasets.tables import write_csv
 from mer.evaluation.metrics import SCORES, count, f1_by_class, recall_by_class, summarize
 from mer.evaluation.protocols.folds import people_of
 from mer.evaluation.protocols.protocol import Protocol
@@ -145,7 +146,8 @@ class Result:
             failed=self.predictions["prediction"] == "",
             accuracy=self.predictions["prediction"] == self.predictions["label"],
         )
-        rows["subject"] = [subject_name(*row) for row in zip(rows["dataset"], rows["subject"])]
+        names = one_spelling(zip(rows["dataset"], rows["subject"]))
+        rows["subject"] = [names[row] for row in zip(rows["dataset"], rows["subject"])]
         people = rows.groupby(["dataset", "subject"], sort=False)
         rows_per_clip = rows["seed"].nunique() * max(1, len(self.protocol.units))
         return pd.DataFrame(
@@ -235,7 +237,7 @@ class Result:
             file.write("\n")
         with write_whole(folder / "confusion.csv") as file:
             table = pd.DataFrame(counts, index=pd.Index(self.classes, name="truth"), columns=[*self.classes, "failed"])
-            table.to_csv(file, lineterminator="\n")
+            write_csv(table, file, index=True)
         with write_whole(folder / "confusion.png", "wb") as file:
             file.write(picture.getvalue())
         worst = worst_confusions(self.predictions, self.runs)
@@ -249,7 +251,7 @@ class Result:
         tables |= {"chosen": self.chosen} if len(self.chosen) else {}
         for name, table in tables.items():
             with write_whole(folder / f"{name}.csv") as file:
-                table.to_csv(file, index=False, lineterminator="\n")
+                write_csv(table, file)
         if "chosen" not in tables:  # remove that of an earlier result
             (folder / "chosen.csv").unlink(missing_ok=True)
 

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import codecs
-import io
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pandas as pd
 
-from mer.datasets.annotation_sheet import is_xlsx, read_book
+from mer.datasets import columns as headers_of_tables
+from mer.datasets.columns import find_columns, normalize, refuse_times, suggest
 from mer.datasets.identifiers import database_name, subject_name
-from mer.datasets.samples import KEY, SamplesError, conform
+from mer.datasets.samples import FRAMES, KEY, conform, parse_numbers
+from mer.datasets.tables import BLANKS, SamplesError, cell_text, read_rows
 from mer.extraction.image_names import image_names
 
-# Column of the samples table -> headers, in lower case without blanks and underscores.
+# Column of the samples table -> headers, the best first.
 HEADERS: dict[str, tuple[str, ...]] = {
     "dataset": ("dataset", "database", "db"),
-    "subject": ("sub", "subject", "subid", "subjectid", "person", "participant"),
+    **{name: headers_of_tables.HEADERS[name] for name in ("subject", "onset", "apex", "offset", "fps", "aus")},
     "clip": ("filenameo", "clip", "filename", "file", "video", "videoname", "sample"),
     "label": ("label", "emotion", "class", "estimatedemotion"),
-    "onset": ("onset", "onsetframe", "onsetf"),
-    "apex": ("apex", "apexframe", "apexf"),
-    "offset": ("offset", "offsetframe", "offsetf"),
-    "fps": ("fps",),
-    "aus": ("aus", "au", "actionunits"),
 }
 REQUIRED = ("subject", "clip", "label")
 IMAGES = ("imagename", "image", "subfilename")  # headers of columns that hold the name of the image
@@ -43,8 +37,7 @@ def read_table(
     Parameters
     ----------
     path : str or Path
-        Values separated by commas, semicolons or tabs; or a workbook (`.xlsx`, or `.xls` with the extra `xls`), of
-        which the first tab that is not empty is read.
+        See :mod:`mer.datasets.tables`; of a workbook, the first tab that is not empty is read.
     dataset : str
         The database, if no column names it; by default `images`.
     columns : mapping, optional
@@ -72,14 +65,15 @@ def read_table(
     raw = _raw_rows(table, headers, path, dataset)
     rows = raw.assign(dataset=raw["dataset"].map(database_name))
     rows["subject"] = [subject_name(*row) for row in rows[["dataset", "subject"]].itertuples(index=False)]
-    for name in {"onset", "apex", "offset", "fps"} & set(rows):
-        odd = pd.to_numeric(rows[name], errors="coerce").isna() & (rows[name] != "")
+    for name in (name for name in (*FRAMES, "fps") if name in rows):
+        numbers, invalid = parse_numbers(rows[name], name)
+        odd = invalid | ((rows[name] != "") & rows[name].isin(BLANKS))
         if odd.any():
             warn(
                 f"{path}: {odd.sum()} values of {headers[name]!r} are not numbers, such as {rows[name][odd].iloc[0]!r}"
             )
-            rows.loc[odd, name] = ""
-    image_headers = [header for header in table if _normalize(header) in IMAGES]
+        rows.loc[numbers.isna() | invalid, name] = ""
+    image_headers = [header for header in table if normalize(header) in IMAGES]
     cells = table.loc[raw.index, image_headers].to_numpy().tolist()
     names = [image_names(*row) for row in zip(raw.to_dict("records"), rows["subject"], cells)]
     samples = conform(rows.assign(apex_source=["label" if apex else "" for apex in rows.get("apex", [""] * len(rows))]))
@@ -88,42 +82,13 @@ def read_table(
 
 
 def _read_cells(path: Path) -> pd.DataFrame:
-    """All cells as text."""
-    content = path.read_bytes()
-    if is_xlsx(content) or path.suffix.lower() in (".xlsx", ".xls"):
-        return _first_tab(path)
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):  # "Unicode text" in Excel
-        content = content.decode("utf-16", errors="replace").encode()
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = content.decode("cp1252", errors="replace")
-    first = text.splitlines()[0] if text.strip() else ""
-    separator = max(",;\t", key=first.count)
-    # The organizers' list has no header: its first row is a clip.
-    no_header = first.count(separator) == 3 and database_name(first.split(separator)[0]) in ("casme2", "samm", "smic")
-    try:
-        return pd.read_csv(
-            io.StringIO(text),
-            sep=separator,
-            dtype=str,
-            keep_default_na=False,
-            header=None if no_header else "infer",
-            names=["dataset", "subject", "clip", "label"] if no_header else None,
-            index_col=False,
-        )
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise SamplesError(f"{path} is not a table of separated values ({error})") from error
-
-
-def _first_tab(path: Path) -> pd.DataFrame:
-    """The first tab of a workbook that is not empty; its first row is the header."""
-    tabs = [[row for row in rows if any(row)] for rows in read_book(path).values()]
-    header, *rows = next((rows for rows in tabs if rows), [[]])
-    if not header:
-        raise SamplesError(f"{path} is empty")
-    padded = [[*row, *[""] * len(header)][: len(header)] for row in rows]
-    return pd.DataFrame(padded, columns=header, dtype=object)
+    """All cells as text; the index is the number of the row, counted from 0 below the headers."""
+    header, rows = read_rows(path)
+    if len(header) == 4 and database_name(header[0]) in ("casme2", "samm", "smic"):
+        # The organizers' list has no header: its first row is a clip.
+        header, rows = ["dataset", "subject", "clip", "label"], [(1, header), *((n + 1, row) for n, row in rows)]
+    header = [f"{cell}.{i}" if cell in header[:i] else cell for i, cell in enumerate(header)]
+    return pd.DataFrame([row for _, row in rows], columns=header, index=[n - 2 for n, _ in rows], dtype=object)
 
 
 def _raw_rows(table: pd.DataFrame, headers: Mapping[str, str], path: Path, dataset: str) -> pd.DataFrame:
@@ -134,36 +99,28 @@ def _raw_rows(table: pd.DataFrame, headers: Mapping[str, str], path: Path, datas
         if (raw[name] == "").any():
             raise SamplesError(f"{path}, row {raw.index[raw[name] == ''][0] + 1}: no {name}")
     for name in ("subject", "label"):
-        raw[name] = raw[name].str.replace(r"^(\d+)\.0+$", r"\1", regex=True)
+        raw[name] = raw[name].map(cell_text)
     return raw if "dataset" in raw else raw.assign(dataset=dataset or "images")
 
 
 def _headers_of(table: pd.DataFrame, path: Path, columns: Mapping[str, str]) -> dict[str, str]:
     """Column of the samples table -> header of this table."""
-    by_name = {_normalize(header): header for header in reversed(list(table))}  # the first of equal ones wins
     wrong = [header for header in columns.values() if header not in table] + [
         name for name in columns if name not in HEADERS
     ]
     if wrong:
         raise SamplesError(f"{path} has no column {wrong[0]!r}; it has {', '.join(map(str, table))}")
-    found = {
-        name: by_name[next(spelling for spelling in spellings if spelling in by_name)]
-        for name, spellings in HEADERS.items()
-        if any(spelling in by_name for spelling in spellings)
-    }
+    found = {name: table.columns[i] for name, i in find_columns(list(table), HEADERS).items()}
     found |= columns
+    refuse_times(path, list(table), {name: list(table).index(header) for name, header in found.items()})
     missing = [name for name in REQUIRED if name not in found]
     if missing:
+        meant = next((f"; did you mean {cell!r}?" for cell in suggest(table, missing[:1])), "")
         raise SamplesError(
             f"{path} has no column for the {missing[0]}; it has {', '.join(map(str, table))}: "
-            f"name it, as in --column {missing[0]}=HEADER"
+            f"name it, as in --column {missing[0]}=HEADER{meant}"
         )
     return found
-
-
-def _normalize(header: object) -> str:
-    """A header in lower case without blanks, underscores and hyphens."""
-    return re.sub(r"[\s_-]", "", str(header).casefold())
 
 
 def _first_of_each_clip(samples: pd.DataFrame, path: Path, lines: pd.Index, warn: Callable[[str], None]) -> list[bool]:

@@ -23,6 +23,7 @@ import pandas as pd
 
 from mer.datasets import find_dataset, load_dataset, read_copy
 from mer.datasets.samples import SamplesError
+from mer.datasets.tables import restored
 from mer.datasets.video_folder import list_clips
 from mer.extraction.flow_folder import flow_path
 from mer.extraction.methods import Method, describe_method
@@ -136,8 +137,8 @@ def _spot_once(
     folder = out / flow_path({**row, "onset": 0}).removesuffix("_0.npz")
     done = folder / "done.csv"
     if done.is_file():
-        result = pd.read_csv(done, dtype={"message": str}, keep_default_na=False).iloc[0].to_dict()
-        return result, pd.read_csv(folder / "intervals.csv")
+        result = restored(pd.read_csv(done, dtype={"message": str}, keep_default_na=False)).iloc[0].to_dict()
+        return result, restored(pd.read_csv(folder / "intervals.csv"))
     try:
         spotting = spot(row["source"], fps=row["fps"] if np.isfinite(row["fps"]) else None, **options)
     except (ValueError, OSError) as error:
@@ -199,30 +200,14 @@ def _list_videos(
 def _list_folder(videos: str | Path, annotations: str | Path | None) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The videos and annotated intervals of a folder with a label file."""
     table = list_clips(videos, annotations)
-    kinds = _kinds(Path(annotations) if annotations else Path(videos) / "labels.csv")
+    wrong = sorted(set(table["kind"]) - {"", *KINDS})
+    if wrong:
+        raise SamplesError(f"the labels of {videos}: kind {wrong[0]!r} is neither micro nor macro")
     truth = table[table["onset"].notna() & table["offset"].notna()]
     seconds = (truth["offset"] - truth["onset"]).astype(float) / truth["fps"]
     by_duration = np.where(seconds <= MICRO_SECONDS, "micro", "macro").tolist()
-    keys = zip(truth["subject"], truth["clip"], truth["onset"])
-    labeled = [kinds.get((subject, clip, int(onset)), "") for subject, clip, onset in keys]
-    if (truth["fps"].isna() & (np.array(labeled, object) == "")).any():
+    if (truth["fps"].isna() & (truth["kind"] == "")).any():
         raise SamplesError("labels.csv needs a column kind (micro or macro), or fps, from which the kind follows")
-    truth = truth.assign(kind=[kind or duration for kind, duration in zip(labeled, by_duration)])
+    truth = truth.assign(kind=[kind or duration for kind, duration in zip(truth["kind"], by_duration)])
     existing = table[table["source"] != ""]
     return existing.drop_duplicates(VIDEO)[[*VIDEO, "fps", "source"]], truth
-
-
-def _kinds(labels: Path) -> dict[tuple[str, str, int], str]:
-    """`(subject, clip, onset)` -> the column `kind` of a label file, empty if it has none."""
-    if not labels.is_file():
-        return {}
-    table = pd.read_csv(labels, dtype=str, keep_default_na=False, encoding="utf-8-sig", skipinitialspace=True)
-    table.columns = table.columns.str.strip().str.lower()
-    if not {"kind", "onset"} <= set(table):
-        return {}
-    kinds = table["kind"].str.strip().str.casefold()
-    wrong = sorted(set(kinds) - {"", *KINDS})
-    if wrong:
-        raise SamplesError(f"{labels}: kind {wrong[0]!r} is neither micro nor macro")
-    rows = zip(table["subject"].str.strip(), table["clip"].str.strip(), table["onset"].str.strip(), kinds)
-    return {(subject, clip, int(float(onset))): kind for subject, clip, onset, kind in rows if onset}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from mer.datasets.tables import write_csv
 from mer.datasets.video import Clip, open_clip
 from mer.extraction.methods import Method, check_method, method_name
 from mer.extraction.settings import FACES, check_face
@@ -168,4 +169,4 @@ def _fps(clip: Clip, fps: float | None) -> float:
 def write_table(table: pd.DataFrame, path: Path) -> None:
     """Write a CSV atomically."""
     with write_whole(path) as file:
-        table.to_csv(file, index=False, lineterminator="\n")
+        write_csv(table, file)

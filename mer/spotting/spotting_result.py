@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from mer.datasets.tables import restored
 from mer.evaluation.protocols.protocol import Protocol, ProtocolError, find_protocol
 from mer.spotting.scores import KINDS, VIDEO, match, score, score_recognition
 from mer.spotting.spot_video import write_table
@@ -134,7 +135,7 @@ def _read_table(folder: Path, name: str, protocol: Protocol, kinds: list[str]) -
     path = folder / f"{name}.csv"
     if not path.is_file():
         raise ProtocolError(f"{path} is missing; `mer spot VIDEOS --out {folder}` on annotated videos writes it")
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    table = restored(pd.read_csv(path, dtype=str, keep_default_na=False))
     missing = [column for column in (*VIDEO, "onset", "offset", "kind") if column not in table]
     if missing:
         raise ProtocolError(f"{path} has no column {', '.join(missing)}")
@@ -174,7 +175,7 @@ def _notes(protocol: Protocol, truth: pd.DataFrame, folder: Path) -> list[str]:
                 notes.append(f"{dataset} has {found} {kind}-expressions here, {expected} were published")
     videos = folder / "videos.csv"
     if videos.is_file():
-        table = pd.read_csv(videos, dtype=str, keep_default_na=False)
+        table = restored(pd.read_csv(videos, dtype=str, keep_default_na=False))
         failed = table[table["status"] != "ok"] if "status" in table else table.iloc[:0]
         notes += [f"{row['subject']}/{row['clip']}: {row['message']}" for row in failed.to_dict("records")]
     return notes

@@ -3,8 +3,8 @@ import sys
 
 import pytest
 
-from mer.datasets.annotation_sheet import all_sheets, cell_text, find_sheets, frame_number, read_table
-from mer.datasets.samples import SamplesError
+from mer.datasets.annotation_sheet import all_sheets, find_sheets, read_table
+from mer.datasets.tables import SamplesError, cell_text, frame_number
 from tests.datasets.copies import book
 
 HEADER = ["Subject", "Filename", "OnsetFrame", "Estimated Emotion"]

@@ -90,7 +90,10 @@ def test_two_files_with_the_same_name_are_one_unreadable_row(tmp_path):
         ("", "not a table"),
         ("subject,clip,lable\nbo,a,x\n", "a column 'lable'; .*'label'"),
         ("subject,clip,onsett\nbo,a,3\n", "a column 'onsett'; .*'onset'"),
-        ("subject;clip;label\nbo;a;x\n", "the separator is ';', expected commas"),
+        ("subject,clip,emotion\nbo,a,x\n", "a column 'emotion'; did you mean 'label'"),
+        ("subject,file,label\nbo,a,x\n", "no column clip.*did you mean 'clip' by 'file'"),
+        ("subject,clip,Onset (ms)\nbo,a,350\n", "'onset .ms.' holds times"),
+        ("subject,clip,onset_s\nbo,a,0.35\n", "'onset_s' holds times"),
     ],
 )
 def test_label_files_that_cannot_be_used(tmp_path, text, message):

@@ -200,9 +200,7 @@ def test_the_crop_equals_the_image_and_is_averaged_if_smaller():
 
     stripes = as_uint8(128 + 100 * np.sin(2 * np.pi * 0.43 * np.arange(1200)))[None].repeat(1100, 0)
     small = crop(stripes, align(face(scale=350.0, at=(600, 400))))
-    assert (
-        small.astype(float).std() < 14
-    )  # sampling single points gives 70
+    assert small.astype(float).std() < 14  # sampling single points gives 70
 
 
 def test_crops_of_color_gray_and_noncontiguous_images(astronaut):

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from mer.datasets.annotation_sheet import frame_number, read_table
+from mer.datasets.annotation_sheet import read_table
 from mer.datasets.frame_folders import find_frames
-from mer.datasets.samples import SamplesError
+from mer.datasets.tables import SamplesError, frame_number
 from mer.datasets.video_folder import list_clips
 from mer.evaluation.protocols.folds import people_of
 from mer.extraction.extract import extract_flow
@@ -37,8 +37,8 @@ def labeled(tmp_path, monkeypatch):
     return extract
 
 
-@pytest.mark.parametrize("blank", ["", "/", "-", "?", "n/a", "NaN"])
-@row("`/`, `-`, `?` or blank cells in labels", "treated as not annotated: the apex is searched")
+@pytest.mark.parametrize("blank", ["", "/", "-", "?", "n/a", "NaN", "-1", "-1.0"])
+@row("`/`, `-`, `?`, -1 or blank cells in labels", "treated as not annotated: the apex is searched")
 def test_blank_cells_are_not_annotated(labeled, blank):
     found = labeled(onset=blank, apex=blank, offset=blank, fps=blank)
     assert (found["status"], found["onset"]) == ("ok", 1)
@@ -67,7 +67,7 @@ def test_offset_before_the_onset(labeled):
     assert labeled(onset="4", offset="2")["status"] == "bad_annotation"
 
 
-@pytest.mark.parametrize("onset", ["9", "-1"])
+@pytest.mark.parametrize("onset", ["9", "0"])
 @row("onset that is not a frame of the clip", "`missing_frames`, names the existing frames")
 def test_an_onset_that_is_not_a_frame(labeled, onset):
     found = labeled(onset=onset)

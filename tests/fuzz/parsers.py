@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 
 from mer.cli.evaluate import _grid
 from mer.datasets.action_units import parse_aus
-from mer.datasets.annotation_sheet import frame_number
 from mer.datasets.annotation_sheet import read_table as read_sheet
 from mer.datasets.identifiers import database_name
 from mer.datasets.samples import SamplesError, conform, read_samples, write_samples
+from mer.datasets.tables import frame_number
 from mer.datasets.video import ClipError, frame_files, open_clip
 from mer.datasets.video_folder import list_clips
 from mer.evaluation.protocols.folds import ProtocolError

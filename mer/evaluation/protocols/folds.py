@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import GroupKFold, LeaveOneGroupOut, PredefinedSplit
 
-from mer.datasets.identifiers import subject_name
+from mer.datasets.identifiers import one_spelling
 
 Split = str | dict[str, Any]
 Fold = tuple[str, np.ndarray, np.ndarray]  # name, training rows, test rows
@@ -38,16 +38,14 @@ class ProtocolError(ValueError):
 def people_of(samples: pd.DataFrame) -> np.ndarray:
     """`dataset/subject` of each row `(n,)`, since databases use the same names of subjects.
 
-    All spellings of a person of a known database (`1`, `Sub01`) become one (`sub01`), so that no person is on both
-    sides of a fold. Names in other databases are only stripped of blanks.
+    All spellings of a person (`1`, `Sub01`) become one (:func:`mer.datasets.identifiers.one_spelling`), so that no
+    person is on both sides of a fold.
     """
-    rows = list(zip(samples["dataset"], samples["subject"]))
-    names = {row: _person(*row) for row in set(rows)}
-    return np.array([names[row] for row in rows], dtype=object)
-
-
-def _person(dataset: str, subject: str) -> str:
-    return f"{SAME_PEOPLE.get(dataset, dataset)}/{subject_name(dataset, subject)}"
+    rows = [
+        (SAME_PEOPLE.get(dataset, dataset), subject) for dataset, subject in zip(samples["dataset"], samples["subject"])
+    ]
+    names = one_spelling(rows)
+    return np.array([f"{row[0]}/{names[row]}" for row in rows], dtype=object)
 
 
 def folds_of(samples: pd.DataFrame, split: Split = "person") -> Iterator[Fold]:
