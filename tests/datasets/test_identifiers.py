@@ -1,6 +1,6 @@
 import pytest
 
-from mer.datasets.identifiers import clip_key, database_name, subject_name
+from mer.datasets.identifiers import clip_key, database_name, one_spelling, subject_name
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,10 @@ def test_spellings_of_one_clip_have_one_key():
     assert clip_key("SMIC-HS", "s1", "s1_ne_01") == clip_key("smic", "s01", "s01_ne_01")
     assert clip_key("samm", "36", "036_7_3") == clip_key("samm", "036", "036_7_3 ")
     assert clip_key("casme2", "sub01", "EP02_01f") != clip_key("casme2", "sub01", "EP02_01")
+
+
+@pytest.mark.parametrize(("a", "b"), [("P1", "p1"), ("01", "1"), ("Sub 01", "sub1"), ("sub01", "sub_1")])
+def test_people_in_two_spellings_are_one_person_with_a_warning(a, b):
+    with pytest.warns(UserWarning, match=f"one person: {a}, {b}"):
+        names = one_spelling([("mine", a), ("mine", b), ("other", b), ("mine", "11")])
+    assert names == {("mine", a): a, ("mine", b): a, ("other", b): b, ("mine", "11"): "11"}

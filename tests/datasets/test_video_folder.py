@@ -117,3 +117,43 @@ def test_missing_and_empty_folders(tmp_path):
     touch(tmp_path / "a.txt")
     with pytest.raises(SamplesError, match="neither a folder nor a video"):
         list_clips(tmp_path / "a.txt")
+
+
+def test_labels_in_another_spelling_are_joined(tmp_path):
+    touch(tmp_path / "006" / "a.mp4", tmp_path / "007" / "EP01.avi", tmp_path / "007" / "b.mp4")
+    (tmp_path / "labels.csv").write_text("subject,clip,label\n6,A.mp4,pos\n7.0,ep1 ,neg\n7,c,neg\n")
+    with pytest.warns(UserWarning, match=r"2 rows of the labels fit .*, such as 6/A\.mp4 is 006/a"):
+        table = list_clips(tmp_path)
+    assert table[["subject", "clip", "label", "status"]].to_numpy().tolist() == [
+        ["006", "a", "pos", ""], ["007", "EP01", "neg", ""], ["007", "b", "", ""], ["7", "c", "neg", "missing_clip"],
+    ]  # fmt: skip
+
+
+def test_a_clip_that_is_labeled_already_is_only_suggested(tmp_path):
+    touch(tmp_path / "1" / "a.mp4")
+    (tmp_path / "labels.csv").write_text("subject,clip,label\n1,a,pos\n01,a,neg\n")
+    missing = list_clips(tmp_path).set_index("subject").loc["01"]
+    assert missing["status"] == "missing_clip"
+    assert missing["message"] == "labeled, but not in the folder; did you mean 1/a?"
+
+
+@pytest.mark.parametrize("name", ["Labels.csv", "labels.CSV", "labels.csv.txt", "label.csv", "lables.csv"])
+def test_a_label_file_with_a_similar_name_is_read(tmp_path, name):
+    touch(tmp_path / "bo" / "a.mp4")
+    (tmp_path / name).write_text("subject;clip;label\nbo;a;x\n")
+    assert list_clips(tmp_path)["label"].tolist() == ["x"]
+    (tmp_path / "Labels.txt").write_text("subject,clip,label\nbo,a,y\n")
+    with pytest.raises(SamplesError, match=r"name one of them labels\.csv"):
+        list_clips(tmp_path)
+
+
+def test_clips_in_other_places_are_rows_and_other_files_are_named(tmp_path):
+    touch(tmp_path / "p1" / "a.mp4", tmp_path / "p1" / "day2" / "deep.mp4", tmp_path / "p1" / "pictures" / "x.webp")
+    touch(tmp_path / "p1" / "photo1.jpg", tmp_path / "notes.docx")
+    write_picture(tmp_path / "p1" / "webp" / "img1.webp", 1)
+    with pytest.warns(UserWarning, match=r"neither clips nor labels, so ignored: notes.docx, p1/photo1.jpg"):
+        table = list_clips(tmp_path)
+    assert table.set_index("clip")["status"].to_dict() == {
+        "a": "", "webp": "", "day2/deep": "unreadable", "pictures": "unreadable",
+    }  # fmt: skip
+    assert "p1/day2/deep.mp4 is one folder too deep" in " ".join(table["message"])
