@@ -170,6 +170,8 @@ def test_one_person_has_no_interval(tmp_path):
     write_samples(pd.concat(parts), tmp_path / "samples.csv")
     found = compare(*(evaluate(tmp_path, way, model, seeds=1) for model in ("svm-hoof", "majority")))
     assert found.rows["p"].isna().all()
+    np.testing.assert_allclose(found.rows["difference"], found.rows["a"] - found.rows["b"])
+    assert found.rows["difference"].abs().max() > 0
     assert "one person is too few" in str(found)
     found.save(tmp_path / "c.html")
     found.save(tmp_path / "c.json")

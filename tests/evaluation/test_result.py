@@ -2,6 +2,7 @@ import hashlib
 import json
 import shutil
 
+import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import f1_score
@@ -164,3 +165,12 @@ def test_two_spellings_of_a_person_are_one_person(tmp_path):
     assert result.scores["n_subjects"] == 3
     assert result.subjects["subject"].tolist() == ["sub00", "sub01", "sub02"]
     assert sorted(set(result.predictions["fold"])) == ["casme2/sub00", "casme2/sub01", "casme2/sub02"]
+
+
+def test_the_confusion_has_the_truth_by_row(result):
+    table = result.predictions.dropna(subset=["prediction"])
+    expected = pd.crosstab(table["label"], table["prediction"]).reindex(
+        index=result.classes, columns=result.classes, fill_value=0
+    )
+    np.testing.assert_array_equal(result.confusion, expected)
+    assert not np.array_equal(result.confusion, result.confusion.T)

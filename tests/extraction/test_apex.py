@@ -120,3 +120,15 @@ def test_the_search_runs_on_the_chosen_device(clip, by):
 
     assert find_apex(crops[0], crops[1:3], landmarks, by, method, device="cuda:7") is None
     assert devices == {"cuda:7"}
+
+
+@pytest.mark.parametrize("top", [0, 3, 27, 39])
+def test_the_peak_of_a_symmetric_curve_is_its_maximum(top):
+    assert peak(hill(40, top, 3)) == top
+
+
+def test_a_single_noisy_frame_is_not_the_peak():
+    curve = hill(40, 27, 5)
+    curve[8] = 1.2
+    assert peak(curve) == 27
+    assert peak(curve, smoothing=0.1) == 8

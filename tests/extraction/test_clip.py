@@ -79,3 +79,17 @@ def test_extraction_passes_its_device_to_the_search(sample_videos, tmp_path, mon
     video = next((sample_videos / "p01").glob("*.mp4"))
     extract_flow(video, tmp_path / "flows", method="dis", size=64, device="cpu")
     assert devices == ["cpu"]
+
+
+@pytest.mark.parametrize(("position", "apex"), [(0, 4), (-1, 12)])
+def test_the_search_runs_from_the_frame_after_the_onset_to_the_offset(row, tmp_path, monkeypatch, position, apex):
+    searched = []
+
+    def choose(_, frames, *__, **___):
+        searched.append(len(list(frames)))
+        return position % searched[0]
+
+    monkeypatch.setattr(extraction, "find_apex", choose)
+    fields = extract_clip({**row, "onset": 3, "offset": 12}, tmp_path, ExtractionSettings(still, size=64))
+    assert searched == [9]
+    assert (fields["apex"], fields["apex_source"]) == (apex, "spotted")

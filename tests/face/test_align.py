@@ -283,3 +283,14 @@ def test_the_eyes_are_at_their_position_in_the_face_box(side):
 
 def test_the_values_in_the_face_box_are_those_of_the_field():
     assert face_box(np.full((56, 56, 2), 3.0)) == pytest.approx(3.0)
+
+
+@pytest.mark.parametrize("eyes", [125.0, 250.0, 400.0])
+def test_a_reduced_crop_is_not_shifted(eyes):
+    """Compared with the analytic image at the centers of the crop's pixels."""
+    f = texture(finest=0.02)
+    y, x = np.mgrid[: round(2.4 * eyes), : round(2.6 * eyes)].astype(np.float64)
+    alignment = align(face(scale=eyes, at=(1.3 * eyes, 0.85 * eyes)))
+    v, u = np.mgrid[:224, :224]
+    truth = f(*np.einsum("ij,jhw->ihw", alignment.inverse, np.stack([u, v, np.ones_like(u)]).astype(float)))
+    np.testing.assert_allclose(translation_between(truth, crop(as_uint8(f(x, y)), alignment), 40), 0, atol=0.03)

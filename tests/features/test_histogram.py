@@ -60,3 +60,9 @@ def test_zero_flow_gives_zeros():
 def test_windows_and_flow_must_agree_in_size():
     with pytest.raises(ValueError, match="windows"):
         hoof(np.zeros((5, 5, 2)), WHOLE)
+
+
+def test_block_histograms_grow_with_the_square_root_of_the_motion():
+    flow = np.random.default_rng(0).normal(size=(28, 28, 2))
+    np.testing.assert_allclose(block_hoof(flow) ** 2, hoof(flow, grid_windows(28, 7)), rtol=1e-5)
+    np.testing.assert_allclose(block_hoof(9 * flow), 3 * block_hoof(flow), rtol=1e-4)

@@ -43,3 +43,12 @@ def test_zero_flow_gives_zeros_and_a_field_that_is_not_square_raises():
     assert not mdmo(np.zeros((28, 28, 2))).any()
     with pytest.raises(ValueError, match="square"):
         mdmo(np.zeros((28, 30, 2)))
+
+
+@pytest.mark.parametrize("beta", [0.2, 0.8])
+def test_angles_are_weighted_by_one_minus_beta(beta):
+    flow = np.zeros((56, 56, 2))
+    flow[..., 1] = 2.0  # downward, at an angle of pi / 2
+    lengths, angles = mdmo(flow, beta=beta).reshape(2, 36)
+    np.testing.assert_allclose(lengths, beta, rtol=1e-6)
+    np.testing.assert_allclose(angles, (1 - beta) * np.pi / 2, rtol=1e-6)

@@ -161,3 +161,11 @@ def test_invalid_input_is_rejected(landmarks, mask, change, message):
     given = {"facial": np.zeros((SIZE, SIZE, 2)), "landmarks": landmarks, "mask": mask} | change
     with pytest.raises(ValueError, match=message):
         fit_head_flow(**given)
+
+
+def test_regions_that_move_have_less_weight_than_the_bridge_of_the_nose(landmarks):
+    trust = RigidHead.from_landmarks(landmarks, (SIZE, SIZE)).trust
+    chin = region_mask(landmarks, "chin", SIZE).astype(bool)
+    x, y = landmarks[197, :2].round().astype(int)
+    assert np.median(trust[chin]) == pytest.approx(0.3, abs=0.02)
+    assert trust[y, x] > 0.9

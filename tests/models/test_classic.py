@@ -76,3 +76,21 @@ def test_flow_that_is_not_finite_is_refused(name, drawn):
 def test_zero_flow_is_classified(name):
     still = np.zeros((8, 28, 28, 2))
     assert len(MODELS[name]().fit(still, ["a", "b"] * 4).predict(still[:1])) == 1
+
+
+@pytest.mark.parametrize("kernel", ["rbf", "linear"])
+def test_rare_classes_weigh_as_much_as_frequent_ones(kernel):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 4)), np.repeat(["frequent", "rare"], [50, 10])
+    X[50:] += 1
+    balanced, unweighted = (
+        SVC(kernel=kernel, C=0.5, class_weight=weight).fit(X, y).decision_function(X) for weight in ("balanced", None)
+    )
+    np.testing.assert_allclose(SVM(kernel, C=0.5).fit(X, y).decision_function(X), balanced, atol=1e-2)
+    assert np.abs(balanced - unweighted).max() > 0.1
+
+
+def test_a_constant_offset_does_not_change_the_field_of_the_linear_machine(drawn):
+    fields = drawn[0][:3].astype(np.float64)
+    features = MODELS["svm-linear"]()[0]
+    np.testing.assert_allclose(features.fit_transform(fields + [5, -3]), features.fit_transform(fields), atol=1e-4)

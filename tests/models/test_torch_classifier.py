@@ -189,3 +189,10 @@ def test_a_module_that_is_returned_twice_is_trained_from_scratch():
     assert all(torch.equal(value, before[name]) for name, value in shared.state_dict().items())
     assert not np.allclose(one, 0.5)
     np.testing.assert_allclose(one, two)
+
+
+def test_balanced_classes_have_equal_probability_if_the_data_tell_nothing():
+    X, y = np.zeros((40, 9)), np.repeat(["frequent", "rare"], [30, 10])
+    for balanced, expected in ((False, 0.25), (True, 0.5)):
+        model = classifier(balanced=balanced, epochs=300, batch_size=40).fit(X, y)
+        np.testing.assert_allclose(model.predict_proba(X)[:, 1], expected, atol=0.01)

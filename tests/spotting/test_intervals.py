@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mer.spotting.intervals import THRESHOLD, find_intervals
+from mer.spotting.intervals import THRESHOLD, _table, _vertex, find_intervals
 from tests.spotting.drawn import bump, motion
 
 N = 600
@@ -91,3 +91,15 @@ def test_very_short_videos_have_no_expression(n: int) -> None:
     curve, intervals = find_intervals(motion({}, n=n))
     assert len(curve) == n
     assert intervals.empty
+
+
+@pytest.mark.parametrize("vertex", [2.6, 3.0, 3.3])
+def test_the_apex_is_the_vertex_of_a_parabola(vertex: float) -> None:
+    progress = 1 - 0.1 * (np.arange(7) - vertex) ** 2
+    assert _vertex(progress, int(progress.argmax())) == pytest.approx(vertex)
+
+
+@pytest.mark.parametrize(("frames", "kind"), [(14, "micro"), (15, "micro"), (16, "macro")])
+def test_a_micro_expression_lasts_at_most_half_a_second(frames: int, kind: str) -> None:
+    interval = {"onset": 30.0, "apex": 36.0, "offset": 30.0 + frames, "strength": 5.0}
+    assert _table([interval], motion({}, rate=30.0))["kind"].tolist() == [kind]
