@@ -42,7 +42,7 @@ def run(path: Path, folder: Path) -> nbformat.NotebookNode:
 
 
 def _small(output: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Store images of few colors as PNG with a palette, and others as JPEG, since a PNG of color-coded flow is large."""
+    """Store images of few colors as PNG with a palette and others as JPEG: a PNG of color-coded flow is large."""
     data = output.get("data", {})
     if "image/png" in data:
         image = Image.open(io.BytesIO(base64.b64decode(data.pop("image/png")))).convert("RGB")
