@@ -12,6 +12,7 @@ A classifier gets copies of the training rows and nothing else. Two options add 
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -26,6 +27,10 @@ from mer.models import features_of, new_model
 from mer.utils.processes import in_order, run_jobs
 
 INNER_FOLDS = 5  # of the training people
+_NAMES = (
+    "fit(X, y) receives names of classes and predict(X) returns them; if the classifier needs numbers, encode them in fit "
+    "and decode them in predict, for example with sklearn.preprocessing.LabelEncoder"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,19 +153,38 @@ def answer(task: Task, data: Data, models: Sequence[Any], candidates: list[Candi
     X = data.rows[chosen.model][task.train]
     epochs = _fit_watched(estimator, X, y, data.rows[chosen.model][task.test]) if watch else None
     if not watch:
-        estimator.fit(X, y)
+        _fit(estimator, X, y)
     test = data.rows[chosen.model][task.test]
-    prediction = np.asarray(estimator.predict(test.copy())).astype(str)
-    if prediction.shape != task.test.shape or not set(prediction) <= set(data.classes):
-        raise ValueError(
-            f"fold {task.fold}: predict must return {len(task.test)} of the classes {', '.join(data.classes)}, not "
-            f"{prediction!r}"
-        )
+    prediction = _class_names(estimator.predict(test.copy()), len(test), data.classes)
     scores = np.full((len(task.test), len(data.classes)), np.nan)
     values = _score(estimator, test)
     if values is not None and set(map(str, estimator.classes_)) <= set(data.classes):
         scores[:, [data.classes.index(str(name)) for name in estimator.classes_]] = values
     return Answer(task, prediction, scores, chosen if len(candidates) > 1 else None, epochs)
+
+
+def _fit(estimator: Any, X: np.ndarray, y: np.ndarray) -> None:
+    try:
+        estimator.fit(X, y)
+    except (TypeError, ValueError) as error:
+        if re.search(r"class|label|string|str_|float|numeric|dtype|\by\b", str(error)):
+            raise ValueError(f"the classifier cannot be fitted ({error}). {_NAMES}") from error
+        raise
+
+
+def _class_names(prediction: Any, n: int, classes: Sequence[str]) -> np.ndarray:
+    """The predicted names of classes `(n,)`; a column `(n, 1)`, as CatBoost returns, is flattened."""
+    array = np.asarray(prediction)
+    if array.shape == (n, 1):
+        array = array[:, 0]
+    if array.shape != (n,):
+        raise ValueError(f"predict returned an array of shape {array.shape} for {n} clips; expected ({n},)")
+    names = np.array([item.decode() if isinstance(item, bytes) else str(item) for item in array.tolist()], dtype=str)
+    unknown = sorted(set(names) - set(classes))
+    if unknown:
+        shown, hint = ", ".join(unknown[:3]), f" {_NAMES}" if array.dtype.kind in "biuf" else ""
+        raise ValueError(f"predict returned {shown}, but the classes are {', '.join(classes)}.{hint}")
+    return names
 
 
 def _estimator(models: Sequence[Any], candidate: Candidate, seed: int) -> Any:
@@ -188,7 +212,8 @@ def _choose(task: Task, data: Data, models: Sequence[Any], candidates: list[Cand
                 prediction[test] = present[0]
             else:
                 estimator = _estimator(models, candidate, task.seed)
-                prediction[test] = estimator.fit(X[train], y[train]).predict(X[test])
+                _fit(estimator, X[train], y[train])
+                prediction[test] = _class_names(estimator.predict(X[test]), len(test), data.classes)
         scores.append(float(uf1(count(y.tolist(), prediction.tolist(), data.classes))))
     return candidates[int(np.argmax(scores))]
 

@@ -581,7 +581,7 @@ def test_predictions_that_are_not_classes_are_refused(flows):
         def predict(self, X):
             return np.full(len(X), "joy")
 
-    with pytest.raises(ValueError, match="predict must return 6 of the classes disgust, happiness, surprise"):
+    with pytest.raises(ValueError, match="predict returned joy, but the classes are disgust, happiness, surprise"):
         evaluate(flows, model=Odd())
 
 

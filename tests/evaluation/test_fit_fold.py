@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
@@ -88,3 +89,54 @@ def test_short_names_of_parameters_become_full_names():
                 return Two()
 
         full_grid(Two(), {"C": [1]})
+
+
+class Fixed(ClassifierMixin, BaseEstimator):
+    """Predicts a fixed array for the six test rows, or needs numbers as classes."""
+
+    def __init__(self, prediction: object = None) -> None:
+        self.prediction = prediction
+
+    def fit(self, X, y):
+        if self.prediction is None and np.asarray(y).dtype.kind not in "iu":
+            raise ValueError("Invalid classes inferred from unique values of `y`. Expected: [0 1], got ['x' 'y']")
+
+    def predict(self, X):
+        return self.prediction
+
+
+def predicted(prediction: object) -> list[str]:
+    rows = np.zeros((len(PEOPLE), 1))
+    model = Fixed(prediction)
+    found = answer(TASK, Data([rows], TRUTH, PEOPLE, ("x", "y")), [model], candidates_of([model], None))
+    return found.prediction.tolist()
+
+
+@pytest.mark.parametrize(
+    "prediction",
+    [
+        np.repeat([["x"]], 6, axis=0),  # a column, as CatBoost returns
+        ["x"] * 6,
+        np.array(["x"] * 6, dtype=object),
+        np.array([b"x"] * 6),
+        pd.Series(["x"] * 6),
+        pd.DataFrame({"class": ["x"] * 6}),
+    ],
+)
+def test_names_of_classes_are_taken_in_every_form(prediction):
+    assert predicted(prediction) == ["x"] * 6
+
+
+@pytest.mark.parametrize(
+    ("prediction", "message"),
+    [
+        (np.zeros(6, int), "predict returned 0, but the classes are x, y. .*LabelEncoder"),
+        (np.eye(2)[[0] * 6], r"shape \(6, 2\) for 6 clips"),
+        (["x"] * 5, r"shape \(5,\) for 6 clips"),
+        (["z"] * 6, "predict returned z, but the classes are x, y"),
+        (None, "cannot be fitted .*LabelEncoder"),
+    ],
+)
+def test_other_predictions_are_refused_with_a_hint(prediction, message):
+    with pytest.raises(ValueError, match=message):
+        predicted(prediction)
