@@ -28,8 +28,8 @@ from mer.utils.processes import in_order, run_jobs
 
 INNER_FOLDS = 5  # of the training people
 _NAMES = (
-    "fit(X, y) receives names of classes and predict(X) returns them; if the classifier needs numbers, encode them in fit "
-    "and decode them in predict, for example with sklearn.preprocessing.LabelEncoder"
+    "fit(X, y) receives names of classes and predict(X) returns them; if the classifier needs numbers, encode them in "
+    "fit and decode them in predict, for example with sklearn.preprocessing.LabelEncoder"
 )
 
 
