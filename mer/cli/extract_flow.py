@@ -31,6 +31,10 @@ def extract_flow(
     ] = "flow",
     workers: Workers = 1,
     cluster: Cluster = None,
+    memory_limit: Annotated[
+        str | None,
+        typer.Option(metavar="AMOUNT", help="Memory that each process may allocate, as 4GB; Linux only."),
+    ] = None,
     clips: Annotated[
         bool, typer.Option("--clips", help="Also keep aligned gray frames, for svm-lbptop, svm-3dhog and r3d.")
     ] = False,
@@ -50,12 +54,15 @@ def extract_flow(
     """
     from mer.extraction.extract import extract_flow as run
     from mer.extraction.methods import DEFAULT_METHOD
+    from mer.utils.processes import LIMITS_MEMORY
     from mer.utils.progress import track
 
+    if memory_limit and not LIMITS_MEMORY:
+        typer.echo("note: --memory-limit has no effect on this system", err=True)
     table = run(
         videos, out, method=method or DEFAULT_METHOD, align=align, size=size, dataset=dataset, annotations=annotations,
         labels=labels, stabilize=stabilize, face=face, apex=apex, workers=workers, cluster=cluster, clips=clips,
-        pairs=pairs, device=device, overwrite=overwrite, track=track,
+        pairs=pairs, device=device, overwrite=overwrite, track=track, isolate=True, memory_limit=memory_limit,
         warn=lambda line: typer.echo(f"note: {line}", err=True),
     )  # fmt: skip
     ok = table["status"] == "ok"

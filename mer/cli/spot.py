@@ -58,6 +58,8 @@ def spot(
             face=face, align=align, model=model, device=device, track=track,
         )  # fmt: skip
         failed = videos[videos["status"] != "ok"]
+        for row in videos[(videos["status"] == "ok") & (videos["message"].fillna("") != "")].to_dict("records"):
+            typer.echo(f"note: {row['subject']}/{row['clip']}: {row['message']}", err=True)
         for row in failed.to_dict("records"):
             typer.echo(f"{row['subject']}/{row['clip']}: {row['status']}: {row['message']}", err=True)
         typer.echo(f"{len(videos) - len(failed)} of {len(videos)} videos spotted; written to {folder}")
@@ -73,6 +75,8 @@ def spot(
             typer.echo(f"mer: {video}: no face was found", err=True)
             raise typer.Exit(1)
         spotting.save(folder)
+    for note in spotting.notes:
+        typer.echo(f"note: {note}", err=True)
     if len(spotting.intervals):
         table = spotting.intervals.drop(columns=["apex_time", "offset_time"])
         typer.echo(table.to_string(index=False, float_format=lambda value: f"{value:.2f}"))

@@ -101,7 +101,10 @@ def _check_header(path: Path, header: list[str]) -> None:
         raise SamplesError(
             f"{path} has no column {' and '.join(required)}; its columns are {', '.join(filter(None, header))}{meant}"
         )
+    read = {"emotion"} if "strength" in header else set()  # of intervals.csv: read by a model, and no label
     for cell, field in suggestions.items():
+        if cell in read:
+            continue
         raise SamplesError(
             f"{path} has a column {cell!r}; did you mean {field!r}? Rename it to {field!r}, or to another name if it "
             "is not that"

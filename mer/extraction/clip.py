@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from mer.datasets.video import Clip, ClipError, open_clip
+from mer.datasets.video import Clip, ClipError, damaged_note, open_clip
 from mer.extraction.apex import find_apex
 from mer.extraction.expression import ClipFault, Onset, find_onset, measure_expression
 from mer.extraction.frame_files import SIDE, frames_to_keep, save_clip, save_pair
@@ -52,6 +53,7 @@ def extract_clip(row: dict[str, Any], out: Path, settings: ExtractionSettings) -
     if settings.pairs:
         save_pair(out / row["path"], *expression.crops)
     save_flow(out / row["path"], expression.flow)
+    notes += clip.notes
     fps = clip.fps if pd.isna(row["fps"]) else row["fps"]
     return {
         "onset": first, "apex": apex, "offset": offset, "apex_source": apex_source, "fps": fps,
@@ -88,23 +90,34 @@ def _apex(
         notes.append(f"labeled apex {label} is not between onset {onset.number} and offset {offset}")
     numbers = clip.numbers[(clip.numbers > onset.number) & (clip.numbers <= offset)]
     if settings.apex != "midpoint":
-        position = _search_apex(clip, onset, numbers, settings)
-        if position is not None:
-            return int(numbers[position]), "spotted"
+        apex = _search_apex(clip, onset, numbers, settings, notes)
+        if apex is not None:
+            return apex, "spotted"
         notes.append("nothing moves")
     return int(numbers[(len(numbers) - 1) // 2]), "midpoint"
 
 
-def _search_apex(clip: Clip, onset: Onset, numbers: np.ndarray, settings: ExtractionSettings) -> int | None:
-    """The position of the apex among these frames of the clip; None if nothing moves."""
+def _search_apex(
+    clip: Clip, onset: Onset, numbers: np.ndarray, settings: ExtractionSettings, notes: list[str]
+) -> int | None:
+    """The apex, one of these frames of the clip; None if nothing moves. Adds to `notes`."""
     alignment = align(onset.face.landmarks, APEX_SIZE)
-    frames = (crop(image, alignment) for _, image in clip.frames(numbers))
+    readable: list[int] = []
+
+    def frames() -> Iterator[np.ndarray]:
+        for number, image in clip.frames(numbers, skip_damaged=True):
+            readable.append(number)
+            yield crop(image, alignment)
+
     landmarks = transform(onset.face.landmarks, alignment.matrix)
-    return find_apex(crop(onset.image, alignment), frames, landmarks, settings.apex, device=settings.device)
+    position = find_apex(crop(onset.image, alignment), frames(), landmarks, settings.apex, device=settings.device)
+    if position is not None and len(readable) < len(numbers):
+        notes.append(damaged_note(len(numbers) - len(readable), len(numbers)))
+    return None if position is None else readable[position]
 
 
 def _aligned_frames(clip: Clip, onset: int, offset: int, face: Face) -> list[np.ndarray]:
     """Crops `(64, 64, 3)` of the frames from onset to offset, all aligned by the face of the onset."""
     numbers = frames_to_keep(clip.numbers[(clip.numbers >= onset) & (clip.numbers <= offset)])
     alignment = align(face.landmarks, SIDE)
-    return [crop(image, alignment) for _, image in clip.frames(numbers)]
+    return [crop(image, alignment) for _, image in clip.frames(numbers, skip_damaged=True)]

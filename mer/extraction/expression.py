@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mer.datasets.video import Clip
+from mer.datasets.video import Clip, size_change
 from mer.extraction.methods import estimate_flow
 from mer.extraction.settings import FACES, ExtractionSettings
 from mer.face import Alignment, Face, align, crop, detect_faces, transform
@@ -107,8 +107,7 @@ def measure_expression(clip: Clip, onset: Onset, apex: int, settings: Extraction
     """
     image = clip.frame(apex)
     if image.shape != onset.image.shape:
-        sizes = " and ".join(f"{width} x {height}" for height, width, _ in (onset.image.shape, image.shape))
-        raise ClipFault("unreadable", f"frames {onset.number} and {apex} differ in size: {sizes}")
+        raise ClipFault("unreadable", size_change((onset.number, apex), (onset.image.shape, image.shape)))
     alignment = apex_alignment = align(onset.face.landmarks, settings.size)
     if not onset.tracked:
         faces = detect_faces(image, settings.align)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from mer.extraction.settings import ExtractionSettings
 from mer.flow import is_flow_file
 from mer.utils.atomic_files import write_json
 from mer.utils.folder_lock import lock_folder
-from mer.utils.processes import DIED, run_jobs
+from mer.utils.processes import DIED, parse_bytes, run_jobs
 from mer.utils.progress import Track, untracked
 
 # Seconds between two writes of samples.csv: the work that a crash can lose. Long tables take long to write, so the
@@ -50,6 +51,8 @@ def extract_flow(
     pairs: bool = False,
     apex: str = "flow",
     warn: Callable[[str], None] | None = None,
+    isolate: bool = False,
+    memory_limit: int | str | None = None,
 ) -> pd.DataFrame:
     """Estimate the flow from onset to apex of each clip in a folder, and write a flow folder.
 
@@ -79,7 +82,7 @@ def extract_flow(
     face : {"largest", "left", "right"}
         Which face to take if there are several; left and right are those of the image.
     workers : int
-        Processes. The result doesn't depend on it.
+        Processes. The result doesn't depend on it. With 1, the clips run in this process, unless `isolate` is true.
     device : str
         `auto`, `cpu` or `cuda`, for methods that are networks.
     overwrite : bool
@@ -99,6 +102,12 @@ def extract_flow(
         flow, the frame with the most strain, or the frame in the middle between onset and offset.
     warn : function, optional
         Receives one sentence for each choice that was made in reading a database, such as which of two sheets to use.
+    isolate : bool
+        Run the clips in another process even if `workers` is 1, so that a clip that kills its process gets the status
+        `failed` and the others continue. `mer extract-flow` always does.
+    memory_limit : int or str, optional
+        Bytes that each process may allocate, as 4 * 10**9 or `4GB`; implies `isolate`. A clip that needs more gets the
+        status `failed`. It has no effect except on Linux.
 
     Returns
     -------
@@ -115,6 +124,8 @@ def extract_flow(
     """
     settings = ExtractionSettings(method, align, size, stabilize, face, device, clips, pairs, apex)
     settings.check()
+    if isinstance(memory_limit, str):
+        memory_limit = parse_bytes(memory_limit)
     out = Path(out)
     table = _list_clips(videos, dataset, annotations, labels, warn)
     refuse_equal_paths(table)
@@ -127,7 +138,10 @@ def extract_flow(
         # If nothing is left to do, run.json keeps the command that made the flows.
         if (table["status"] == "").any() or overwrite or not (out / "run.json").exists():
             write_json(out / "run.json", record)
-        _extract_open_clips(table, others, out, settings, workers, cluster, track or untracked)
+        run = partial(
+            run_jobs, workers=workers, died=_died, cluster=cluster, isolate=isolate, memory_limit=memory_limit
+        )
+        _extract_open_clips(table, others, out, settings, run, track or untracked)
     return conform(table)
 
 
@@ -188,8 +202,7 @@ def _extract_open_clips(
     others: pd.DataFrame,
     out: Path,
     settings: ExtractionSettings,
-    workers: int,
-    cluster: str | None,
+    run: Callable[..., Iterator[tuple[int, Any]]],
     track: Track,
 ) -> None:
     """Extract the clips without a status, fill in `table`, and write it, together with the rows of other datasets."""
@@ -203,7 +216,7 @@ def _extract_open_clips(
 
     jobs = [(i, row) for i, row in enumerate(table.to_dict("records")) if row["status"] == ""]
     shared = [out / "run.json", *(row["source"] for _, row in jobs[:1])]
-    results = run_jobs(lambda job: extract_clip(job[1], out, settings), jobs, workers, _died, cluster, shared)
+    results = run(lambda job: extract_clip(job[1], out, settings), jobs, shared=shared)
     due = time.monotonic() + SAVE_EVERY
     try:
         for number, fields in track(results, len(jobs), "clips"):

@@ -13,7 +13,7 @@ import pandas as pd
 
 from mer.datasets.action_units import FACS_NAMES
 from mer.datasets.samples import conform, write_samples
-from mer.datasets.video import Clip, open_clip
+from mer.datasets.video import Clip, ClipError, open_clip
 from mer.datasets.video_folder import DATASET
 from mer.extraction.expression import ClipFault
 from mer.extraction.flow_folder import earlier_run, flow_path, run_record
@@ -189,8 +189,8 @@ def _read_expressions(
     for i, row in enumerate(track(intervals, len(intervals), "expressions") if intervals else []):
         try:
             expression = measure_interval(clip, spotting, row, settings)
-        except ClipFault as fault:
-            rows.append(row | {"status": fault.status, "message": str(fault), "units": []})
+        except (ClipFault, ClipError) as fault:
+            rows.append(row | {"status": getattr(fault, "status", "unreadable"), "message": str(fault), "units": []})
             continue
         n_faces = max(n_faces, expression.n_faces)
         save_flow(flows / row["path"], expression.flow)

@@ -33,6 +33,7 @@ HEAD_POINTS = [33, 263, 152]  # the outer corners of the eyes and the chin: enou
 SIZE = 112  # of the crop, pixels
 KEY_SECONDS = 1.0  # between two key frames
 KEY_MOTION = 12.0  # of the head, percent of the interocular distance: the next key frame comes earlier
+SIMILAR = 0.5  # correlation of gray levels with the key frame, below which the face is looked for again
 RETRY_SECONDS = 0.2  # between two attempts to find a face
 _BLUR = 0.04  # of the flow before it is read at a site, interocular distances
 
@@ -71,6 +72,8 @@ class Motion:
     head : float32 (n, 3, 2)
         Head motion at :data:`HEAD_POINTS`.
     keys : list of KeyFrame
+    damaged : int
+        Sampled frames that cannot be decoded.
     """
 
     numbers: NDArray[np.int64]
@@ -79,6 +82,7 @@ class Motion:
     sites: NDArray[np.float32]
     head: NDArray[np.float32]
     keys: list[KeyFrame]
+    damaged: int = 0
 
 
 def track_face(
@@ -113,13 +117,17 @@ def track_face(
     track : function, optional
         Wraps the iterator over frames, to show progress.
     """
-    frames: Iterable[tuple[int, np.ndarray]] = clip.frames(numbers)
+    frames: Iterable[tuple[int, np.ndarray]] = clip.frames(numbers, skip_damaged=True)
     if track:
         frames = track(frames, len(numbers), "frames")
     keys: list[KeyFrame] = []
-    rows = list(_rows(frames, keys, rate, method, choose, detector, device))
-    motion = np.array(rows, np.float32).reshape(len(rows), -1, 2)
-    return Motion(numbers, times, rate, motion[:, : len(POINTS)], motion[:, len(POINTS) :], keys)
+    rows = dict(_rows(frames, keys, rate, method, choose, detector, device))
+    motion = np.full((len(numbers), len(POINTS) + len(HEAD_POINTS), 2), np.nan, np.float32)
+    for i, number in enumerate(numbers.tolist()):
+        if number in rows:
+            motion[i] = rows[number]
+    damaged = len(numbers) - len(rows)
+    return Motion(numbers, times, rate, motion[:, : len(POINTS)], motion[:, len(POINTS) :], keys, damaged)
 
 
 def _rows(
@@ -130,8 +138,8 @@ def _rows(
     choose: Callable[[Face], float],
     detector: str,
     device: str,
-) -> Iterator[NDArray[np.float32]]:
-    """Motion of sites and head in each frame, `(sites + 3, 2)`; appends the key frames to `keys`."""
+) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """Frame number, and motion of sites and head, `(sites + 3, 2)`; appends the key frames to `keys`."""
     unknown = np.full((len(POINTS) + len(HEAD_POINTS), 2), np.nan, np.float32)
     origin = np.zeros_like(unknown)  # motion up to the key frame
     key: _Reference | None = None
@@ -141,20 +149,22 @@ def _rows(
         if key is not None:
             age += 1
             motion = origin + key.motion_to(image, method, device)
-        head_moved = key is not None and np.abs((motion - origin)[len(POINTS) :]).max() > KEY_MOTION
+        lost = key is not None and (
+            np.abs((motion - origin)[len(POINTS) :]).max() > KEY_MOTION or key.similarity(image) < SIMILAR
+        )
         if key is None and wait > 0:
             wait -= 1
-        elif key is None or head_moved or age >= KEY_SECONDS * rate:
+        elif key is None or lost or age >= KEY_SECONDS * rate:
             face = _find_face(image, detector, choose, keys)
             if face is None:
                 key, wait = None, round(RETRY_SECONDS * rate)
-                if head_moved:
+                if lost:
                     motion = unknown
             else:
                 keys.append(KeyFrame(number, face.box, face.landmarks))
                 origin = np.zeros_like(unknown) if key is None else motion
                 key, age, motion = _Reference(image, face), 0, origin
-        yield motion
+        yield number, motion
 
 
 def _find_face(image: np.ndarray, detector: str, choose: Callable[[Face], float], keys: list[KeyFrame]) -> Face | None:
@@ -173,6 +183,14 @@ class _Reference:
         self.crop = crop(image, self.alignment)
         self.landmarks = transform(face.landmarks, self.alignment.matrix)
         self.positions = np.clip(self.landmarks[POINTS + HEAD_POINTS, :2], 0, SIZE - 1)
+
+    def similarity(self, image: np.ndarray) -> float:
+        """Correlation of the gray levels of the key frame and another frame; 0 for a blank one."""
+        gray = [
+            cv2.cvtColor(x, cv2.COLOR_RGB2GRAY).astype(np.float32) for x in (self.crop, crop(image, self.alignment))
+        ]
+        a, b = (x - x.mean() for x in gray)
+        return float((a * b).sum() / (np.sqrt((a**2).sum() * (b**2).sum()) + 1))
 
     def motion_to(self, image: np.ndarray, method: Method, device: str) -> NDArray[np.float32]:
         """Expression motion of the sites and head motion of the head points from the key frame to another frame."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mer.datasets.video import Clip, open_clip
+from mer.datasets.video import Clip, ClipError, open_clip
 from mer.extraction.expression import ClipFault, Expression, find_onset, measure_expression
 from mer.extraction.methods import DEFAULT_METHOD
 from mer.extraction.settings import ExtractionSettings
@@ -56,7 +56,7 @@ def name_emotions(reader: EmotionReader, spotting: Spotting, settings: Extractio
     for interval in spotting.intervals.to_dict("records"):
         try:
             expression = measure_interval(clip, spotting, interval, settings)
-        except ClipFault:
+        except (ClipFault, ClipError):
             names.append("")
         else:
             names.append(reader.read(expression.flow, expression.alignment.scale, expression.crops)[0])

@@ -146,7 +146,7 @@ def _spot_once(
     intervals = spotting.intervals
     if read_emotions is not None:
         intervals = intervals.assign(prediction=read_emotions(spotting))
-    status, message = ("ok", "") if spotting.keys else ("no_face", "no frame shows a face")
+    status, message = ("ok", "; ".join(spotting.notes)) if spotting.keys else ("no_face", "no frame shows a face")
     result = {"fps": spotting.fps, "frames": spotting.frames, "status": status, "message": message}
     spotting.save(folder)
     write_table(intervals, folder / "intervals.csv")

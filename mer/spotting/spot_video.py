@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 
 from mer.datasets.tables import write_csv
-from mer.datasets.video import Clip, open_clip
+from mer.datasets.video import Clip, damaged_note, open_clip
 from mer.extraction.methods import Method, check_method, method_name
 from mer.extraction.settings import FACES, check_face
 from mer.face import Alignment, check_detector
-from mer.spotting.face_motion import KeyFrame, track_face
+from mer.spotting.face_motion import KeyFrame, Motion, track_face
 from mer.spotting.intervals import THRESHOLD, find_intervals
 from mer.utils.atomic_files import write_whole
 from mer.utils.progress import Track
@@ -51,6 +51,8 @@ class Spotting:
     source : Path
     method : str
         The flow method.
+    notes : list of str
+        Damaged frames, frames without a face, and what was changed to show the frames.
     """
 
     intervals: pd.DataFrame
@@ -61,6 +63,7 @@ class Spotting:
     keys: list[KeyFrame]
     source: Path
     method: str
+    notes: list[str] = field(default_factory=list)
 
     def key_at(self, frame: int) -> KeyFrame:
         """The key frame of a frame: the last one up to it, else the first."""
@@ -152,8 +155,15 @@ def spot(
     motion = track_face(clip, numbers, times, video_fps / stride, method, FACES[face], align, device, track)
     curve, intervals = find_intervals(motion)
     return Spotting(
-        intervals, curve, THRESHOLD, video_fps, len(clip), motion.keys, clip.path, method_name(method)
+        intervals, curve, THRESHOLD, video_fps, len(clip), motion.keys, clip.path, method_name(method),
+        clip.notes + _notes(motion),
     )  # fmt: skip
+
+
+def _notes(motion: Motion) -> list[str]:
+    n, with_face = len(motion.numbers), int(np.isfinite(motion.sites[:, 0, 0]).sum())
+    notes = [damaged_note(motion.damaged, n)] if motion.damaged else []
+    return notes + ([f"a face was found in {with_face} of {n} frames"] if with_face < n else [])
 
 
 def _fps(clip: Clip, fps: float | None) -> float:

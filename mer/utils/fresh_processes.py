@@ -22,10 +22,9 @@ from importlib import import_module
 from multiprocessing.connection import Connection
 from typing import Any
 
-from mer.utils.processes import WorkerDied, end_with_parent
+from mer.utils.processes import ONE_THREAD, WorkerDied, end_with_parent
 
 FORKS = sys.platform == "linux"
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 def run_in_fresh_processes(

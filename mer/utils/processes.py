@@ -1,4 +1,4 @@
-"""Jobs in several processes, any of which may be killed: its jobs are retried one at a time.
+"""Jobs in processes, any of which may be killed: with several processes, its jobs are retried one at a time.
 
 joblib runs the processes. The retries are kept by hand, since a pool of joblib stops when one of its processes dies.
 """
@@ -6,19 +6,24 @@ joblib runs the processes. The retries are kept by hand, since a pool of joblib 
 from __future__ import annotations
 
 import os
+import re
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 DIED = "its process died, perhaps because memory ran out"
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+LIMITS_MEMORY = sys.platform == "linux"  # elsewhere, the limit of a process has no effect
 
 
 class WorkerDied(OSError):
-    """A job whose process died twice, the second time without other jobs beside it."""
+    """A job whose process died without other jobs beside it."""
 
 
 def run_jobs(
@@ -28,6 +33,8 @@ def run_jobs(
     died: Callable[[Any], Any] | None = None,
     cluster: str | None = None,
     shared: Sequence[str | Path] = (),
+    isolate: bool = False,
+    memory_limit: int | None = None,
 ) -> Iterator[tuple[int, Any]]:
     """Yield `(index of the job, function(job))` as jobs finish, in any order.
 
@@ -40,21 +47,32 @@ def run_jobs(
         Called with one job. An exception stops the run.
     jobs : sequence
     workers : int
-        Number of processes, of one thread each; with 1, the jobs run in this process.
+        Number of processes, of one thread each; with 1, the jobs run in this process, unless `isolate` is true.
     died : function, optional
-        `died(job)` is the result of a job whose process died again in the retry. Without it, :class:`WorkerDied` is
-        raised.
+        `died(job)` is the result of a job whose process died while no other job was running. Without it,
+        :class:`WorkerDied` is raised.
     cluster : str, optional
         Address of a Dask scheduler, whose workers run the jobs instead; see :mod:`mer.utils.dask_cluster`.
     shared : sequence of paths
         Files and folders that the workers of a cluster must see exactly as this process does.
+    isolate : bool
+        Never run a job in this process: with one worker, another process runs all jobs.
+    memory_limit : int, optional
+        Bytes of data that each process may allocate; implies `isolate`. It has no effect except on Linux.
     """
     if cluster is not None:
         if workers > 1:
             raise ValueError("--workers is for one machine; with --cluster, the cluster's own workers run the jobs")
+        if memory_limit is not None:
+            raise ValueError("--memory-limit is for one machine; with --cluster, limit the cluster's own workers")
         from mer.utils.dask_cluster import run_on_cluster
 
         yield from run_on_cluster(function, jobs, cluster, died or _raise, shared)
+        return
+    isolate = isolate or memory_limit is not None
+    run_one = partial(_one, os.getpid(), memory_limit, function)
+    if isolate and (workers == 1 or len(jobs) < 2):
+        yield from _one_process(run_one, dict(enumerate(jobs)), died or _raise)
         return
     if workers == 1 or len(jobs) < 2:
         yield from ((i, function(job)) for i, job in enumerate(jobs))
@@ -63,16 +81,12 @@ def run_jobs(
     while remaining:
         sent: list[int] = []
         try:
-            for i, result in _pool(function, remaining, workers, sent):
+            for i, result in _pool(run_one, remaining, workers, sent):
                 del remaining[i]
                 yield i, result
         except BrokenProcessPool:
-            for i in [index for index in sent if index in remaining]:
-                job = remaining.pop(i)
-                try:
-                    yield from _pool(function, {i: job}, 2, [])
-                except BrokenProcessPool:
-                    yield i, (died or _raise)(job)
+            suspects = {i: remaining.pop(i) for i in sent if i in remaining}
+            yield from _one_process(run_one, suspects, died or _raise)
 
 
 def in_order(results: Iterator[tuple[int, Any]]) -> Iterator[Any]:
@@ -90,8 +104,30 @@ def _raise(job: Any) -> Any:
     raise WorkerDied(f"a job cannot be finished: {DIED}; use fewer workers")
 
 
+def _one_process(
+    run_one: Callable[[int, Any], tuple[int, Any]], jobs: dict[int, Any], died: Callable[[Any], Any]
+) -> Iterator[tuple[int, Any]]:
+    """Yield the results of one process that runs the jobs in order; if a job kills it, another one continues."""
+    from joblib.externals.loky import ProcessPoolExecutor
+
+    pool = None
+    try:
+        for i, job in jobs.items():
+            pool = pool or ProcessPoolExecutor(1, env=ONE_THREAD)
+            try:
+                result = pool.submit(run_one, i, job).result()
+            except BrokenProcessPool:
+                pool.shutdown()
+                pool = None
+                result = i, died(job)
+            yield result
+    finally:
+        if pool:
+            pool.shutdown(kill_workers=True)
+
+
 def _pool(
-    function: Callable[[Any], Any], jobs: dict[int, Any], workers: int, sent: list[int]
+    run_one: Callable[[int, Any], tuple[int, Any]], jobs: dict[int, Any], workers: int, sent: list[int]
 ) -> Iterator[tuple[int, Any]]:
     """Yield the results of a pool of processes; `sent` collects the indices of the jobs that have been submitted."""
     from joblib import Parallel, delayed, parallel_config
@@ -99,15 +135,21 @@ def _pool(
     def submit() -> Iterator[Any]:
         for i, job in list(jobs.items()):
             sent.append(i)
-            yield delayed(_one)(os.getpid(), function, i, job)
+            yield delayed(run_one)(i, job)
 
     # loky starts new processes; mediapipe and torch do not survive a fork.
     with parallel_config(backend="loky", n_jobs=workers, inner_max_num_threads=1):
         yield from Parallel(return_as="generator_unordered", batch_size=1)(submit())
 
 
-def _one(parent: int, function: Callable[[Any], Any], i: int, job: Any) -> tuple[int, Any]:
+def _one(parent: int, memory_limit: int | None, function: Callable[[Any], Any], i: int, job: Any) -> tuple[int, Any]:
     import cv2
+
+    if LIMITS_MEMORY:
+        import resource
+
+        hard = resource.getrlimit(resource.RLIMIT_DATA)[1]  # an earlier run may have set the soft limit
+        resource.setrlimit(resource.RLIMIT_DATA, (hard if memory_limit is None else memory_limit, hard))
 
     cv2.setNumThreads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is handled by the parent
@@ -121,3 +163,11 @@ def end_with_parent(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(0.2)
     os._exit(1)
+
+
+def parse_bytes(text: str) -> int:
+    """A number of bytes, as `4GB`, `500 MB` or `1.5G`; `ValueError` for other text."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?\s*", text, re.IGNORECASE)
+    if not match or not float(match[1]):
+        raise ValueError(f"{text!r} is not an amount of memory; expected one as 4GB or 500MB")
+    return int(float(match[1]) * 1024 ** " kmgt".index(match[2].lower() or " "))

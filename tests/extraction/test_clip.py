@@ -21,7 +21,7 @@ def row(sample_videos) -> dict:
 
 
 def test_an_unlabeled_clip_goes_from_the_first_to_the_last_frame(row, tmp_path, monkeypatch):
-    monkeypatch.setattr(extraction, "find_apex", lambda *_, **__: 6)
+    monkeypatch.setattr(extraction, "find_apex", lambda onset, frames, *_, **__: len(list(frames)) - 13)
     fields = extract_clip(row, tmp_path, ExtractionSettings(still, size=64))
     assert set(fields) == set(RESULT)
     assert (fields["onset"], fields["apex"], fields["offset"]) == (0, 7, 19)
