@@ -1,41 +1,31 @@
-"""Layers of the DecFlow networks: encoder blocks, bilinear sampling, correlation, recurrent units, upsampling.
+"""Layers of the DecFlow networks: blocks of RAFT (Teed & Deng, ECCV 2020), bilinear sampling, upsampling.
 
 Tensors are `(B, C, H, W)`; flow is `(B, 2, H, W)` in pixels of its own grid, x first.
 """
 
-from __future__ import annotations
-
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-
-def norm_layer(kind: str, channels: int) -> nn.Module:
-    """`batch`, `instance` (without parameters) or `none`."""
-    if kind == "batch":
-        return nn.BatchNorm2d(channels)
-    if kind == "instance":
-        return nn.InstanceNorm2d(channels)
-    if kind == "none":
-        return nn.Identity()
-    raise ValueError(f"unknown normalization {kind!r}; choose from batch, instance and none")
+Norm = Callable[[int], nn.Module]  # channels -> layer: nn.BatchNorm2d or nn.InstanceNorm2d
 
 
 class ResidualBlock(nn.Module):
-    """Two 3 x 3 convolutions and a shortcut (RAFT, Teed & Deng, ECCV 2020)."""
+    """Two 3 x 3 convolutions and a shortcut."""
 
-    def __init__(self, inputs: int, outputs: int, *, norm: str, stride: int = 1) -> None:
+    def __init__(self, inputs: int, outputs: int, norm: Norm, *, stride: int = 1) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1)
         self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1)
-        self.norm1 = norm_layer(norm, outputs)
-        self.norm2 = norm_layer(norm, outputs)
+        self.norm1 = norm(outputs)
+        self.norm2 = norm(outputs)
         self.downsample: nn.Sequential | None = None
         if stride > 1:
             # The same module under two names, as in RAFT: its checkpoints hold both.
-            self.norm3 = norm_layer(norm, outputs)
+            self.norm3 = norm(outputs)
             self.downsample = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride=stride), self.norm3)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -47,19 +37,14 @@ class ResidualBlock(nn.Module):
 class Encoder(nn.Module):
     """Frame `(B, 3, H, W)` to features `(B, channels, H/8, W/8)` (RAFT's BasicEncoder)."""
 
-    def __init__(self, *, channels: int, norm: str, widths: tuple[int, int, int] = (64, 96, 128)) -> None:
+    def __init__(self, channels: int, norm: Norm) -> None:
         super().__init__()
-        first, second, third = widths
-        self.norm1 = norm_layer(norm, first)
-        self.conv1 = nn.Conv2d(3, first, 7, stride=2, padding=3)
-        self.layer1 = nn.Sequential(ResidualBlock(first, first, norm=norm), ResidualBlock(first, first, norm=norm))
-        self.layer2 = nn.Sequential(
-            ResidualBlock(first, second, norm=norm, stride=2), ResidualBlock(second, second, norm=norm)
-        )
-        self.layer3 = nn.Sequential(
-            ResidualBlock(second, third, norm=norm, stride=2), ResidualBlock(third, third, norm=norm)
-        )
-        self.conv2 = nn.Conv2d(third, channels, 1)
+        self.norm1 = norm(64)
+        self.conv1 = nn.Conv2d(3, 64, 7, stride=2, padding=3)
+        self.layer1 = nn.Sequential(ResidualBlock(64, 64, norm), ResidualBlock(64, 64, norm))
+        self.layer2 = nn.Sequential(ResidualBlock(64, 96, norm, stride=2), ResidualBlock(96, 96, norm))
+        self.layer3 = nn.Sequential(ResidualBlock(96, 128, norm, stride=2), ResidualBlock(128, 128, norm))
+        self.conv2 = nn.Conv2d(128, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu(self.norm1(self.conv1(x)))
@@ -68,12 +53,8 @@ class Encoder(nn.Module):
 
 def pixel_grid(like: Tensor) -> Tensor:
     """Pixel coordinates `(1, 2, H, W)` of the grid of `like`, x first."""
-    height, width = like.shape[-2:]
-    y, x = torch.meshgrid(
-        torch.arange(height, device=like.device, dtype=like.dtype),
-        torch.arange(width, device=like.device, dtype=like.dtype),
-        indexing="ij",
-    )
+    sides = [torch.arange(side, device=like.device, dtype=like.dtype) for side in like.shape[-2:]]
+    y, x = torch.meshgrid(*sides, indexing="ij")
     return torch.stack([x, y])[None]
 
 
@@ -91,16 +72,9 @@ def warp(image: Tensor, flow: Tensor) -> Tensor:
 
 
 class Correlation:
-    """All-pairs correlation of two feature maps on a pyramid, sampled around given points (RAFT, Section 3.2).
+    """All-pairs correlation of two feature maps `(B, C, H, W)`, sampled around given points (RAFT, Section 3.2).
 
-    Parameters
-    ----------
-    first, second : Tensor (B, C, H, W)
-        Features of the two frames.
-    levels : int
-        Each level halves the second frame's grid.
-    radius : int
-        The window is `2 radius + 1` wide on every level.
+    Each level of the pyramid halves the second frame's grid; the window is `2 radius + 1` wide on every level.
     """
 
     def __init__(self, first: Tensor, second: Tensor, *, levels: int, radius: int) -> None:
@@ -136,10 +110,7 @@ class SeparableGRU(nn.Module):
         self.convz2, self.convr2, self.convq2 = (nn.Conv2d(both, hidden, (5, 1), padding=(2, 0)) for _ in range(3))
 
     def forward(self, hidden: Tensor, inputs: Tensor) -> Tensor:
-        for convz, convr, convq in (
-            (self.convz1, self.convr1, self.convq1),
-            (self.convz2, self.convr2, self.convq2),
-        ):
+        for convz, convr, convq in ((self.convz1, self.convr1, self.convq1), (self.convz2, self.convr2, self.convq2)):
             both = torch.cat([hidden, inputs], dim=1)
             update, reset = torch.sigmoid(convz(both)), torch.sigmoid(convr(both))
             candidate = torch.tanh(convq(torch.cat([reset * hidden, inputs], dim=1)))
@@ -150,29 +121,19 @@ class SeparableGRU(nn.Module):
 class FlowHead(nn.Module):
     """Hidden state to an update of the flow."""
 
-    def __init__(self, *, hidden: int, width: int, outputs: int = 2) -> None:
+    def __init__(self, *, hidden: int, width: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(hidden, width, 3, padding=1)
-        self.conv2 = nn.Conv2d(width, outputs, 3, padding=1)
+        self.conv2 = nn.Conv2d(width, 2, 3, padding=1)
 
     def forward(self, hidden: Tensor) -> Tensor:
         return self.conv2(F.relu(self.conv1(hidden)))
 
 
 def convex_upsample(flow: Tensor, mask: Tensor, factor: int) -> Tensor:
-    """Flow on a finer grid: each new pixel is a convex combination of its 3 x 3 coarse neighbors.
+    """Flow on a finer grid: each new pixel is a convex combination of its 3 x 3 coarse neighbors (RAFT, Section 3.3).
 
-    Parameters
-    ----------
-    flow : Tensor (B, 2, h, w)
-        Pixels of the coarse grid.
-    mask : Tensor (B, 9 factor^2, h, w)
-        Logits of the weights (RAFT, Section 3.3).
-
-    Returns
-    -------
-    Tensor (B, 2, factor h, factor w)
-        Pixels of the fine grid.
+    `mask` `(B, 9 factor^2, h, w)` holds the logits of the weights.
     """
     batch, _, height, width = flow.shape
     weight = mask.view(batch, 1, 9, factor, factor, height, width).softmax(dim=2)

@@ -3,7 +3,7 @@
 Flow is `(B, 2, h, w)` on the 1/4 grid in pixels of the frame, x first.
 """
 
-from __future__ import annotations
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -25,20 +25,10 @@ class LucasKanade:
     With gradients `g` of the first frame's features and the difference `d = second(x + flow) - first(x)`, the step
     minimizes the sum of `(g . step + d)^2` over a window and over the features, plus `damping |step|^2`.
 
-    Parameters
-    ----------
-    first, second : Tensor (B, C, H/2, W/2)
-        Features of the two frames.
-    windows : tuple of int
-        Widths, in cells of the 1/4 grid, odd.
-    damping : Tensor (windows,)
-
-    Attributes
-    ----------
-    information : three Tensors (B, 1, H/4, W/4)
-        Structure tensor per cell: sums of `gx gx`, `gx gy` and `gy gy` over the features.
-    texture : Tensor (B, 2 windows, H/4, W/4)
-        Logarithms of trace and normalized determinant of the structure tensor: how well a window determines motion.
+    The features are `(B, C, H/2, W/2)`; `windows` are odd widths in cells of the 1/4 grid, with one damping each.
+    `information` has the structure tensor per cell, three `(B, 1, H/4, W/4)`: sums of `gx gx`, `gx gy` and `gy gy` over
+    the features. `texture` `(B, 2 windows, H/4, W/4)` has the logarithms of its trace and normalized determinant: how
+    well a window determines motion.
     """
 
     def __init__(self, first: Tensor, second: Tensor, *, windows: tuple[int, ...], damping: Tensor) -> None:
@@ -54,25 +44,17 @@ class LucasKanade:
             xx, xy, yy = _window_mean(products, window).split(1, dim=1)
             xx, yy = xx + damp, yy + damp
             self.normal_matrices.append((xx, xy, yy, xx * yy - xy * xy))
-        self.texture = torch.cat(
-            [
-                _to_quarter_grid(torch.log(torch.cat([xx + yy, det / (xx + yy)], dim=1)), window)
-                for window, (xx, _, yy, det) in zip(windows, self.normal_matrices)
-            ],
-            dim=1,
-        )
+        textures = [
+            _to_quarter_grid(torch.log(torch.cat([xx + yy, det / (xx + yy)], dim=1)), window)
+            for window, (xx, _, yy, det) in zip(windows, self.normal_matrices)
+        ]
+        self.texture = torch.cat(textures, dim=1)
 
     def __call__(self, flow: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Motion that remains after `flow` `(B, 2, H/4, W/4)`, pixels of the frame.
+        """Motion that remains after `flow`: `(steps, residual, right_side)`, all on the 1/4 grid.
 
-        Returns
-        -------
-        steps : Tensor (B, 2 windows, H/4, W/4)
-            Pixels; x and y of each window in turn.
-        residual : Tensor (B, 1, H/4, W/4)
-            Mean absolute difference of the warped features.
-        right_side : Tensor (B, 2, H/4, W/4)
-            `-g d` per cell, the right side of the normal equations, for :func:`fit_rigid`.
+        Steps `(B, 2 windows, h, w)` are x and y of each window in turn. The residual `(B, 1, h, w)` is the mean
+        absolute difference of the warped features. The right side `(B, 2, h, w)` is `-g d` per cell.
         """
         difference = warp(self.second, upsample2(flow) / 2) - self.first
         gradient = torch.cat([_dot(self.dx, difference), _dot(self.dy, difference)], dim=1)
@@ -83,6 +65,11 @@ class LucasKanade:
             steps.append(-2 * _to_quarter_grid(step, window))  # 2: from the 1/2 grid to pixels
         residual = F.avg_pool2d(difference.abs().mean(dim=1, keepdim=True), 2)
         return torch.cat(steps, dim=1), residual, -2 * F.avg_pool2d(gradient, 2)
+
+
+def box_filter(x: Tensor, width: int) -> Tensor:
+    """Mean over windows of odd width; at the border, over their part inside."""
+    return F.avg_pool2d(x, width, stride=1, padding=width // 2, count_include_pad=False)
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:
@@ -98,7 +85,7 @@ def _window_mean(x: Tensor, window: int) -> Tensor:
     if window > NARROW:
         x, window = F.avg_pool2d(x, 2), window // 2 | 1
     for _ in range(2 if window > 1 else 0):
-        x = F.avg_pool2d(x, window, stride=1, padding=window // 2, count_include_pad=False)
+        x = box_filter(x, window)
     return x
 
 
@@ -107,12 +94,7 @@ def _to_quarter_grid(x: Tensor, window: int) -> Tensor:
 
 
 def fit_rigid(
-    flow: Tensor,
-    information: tuple[Tensor, Tensor, Tensor],
-    right_side: Tensor,
-    weight: Tensor,
-    depth: Tensor,
-    coordinates: Tensor,
+    flow: Tensor, information: Sequence[Tensor], right_side: Tensor, weight: Tensor, depth: Tensor, coordinates: Tensor
 ) -> Tensor:
     """Flow of the rigid head that explains the frames best: weighted least squares in closed form, differentiable.
 
@@ -123,22 +105,8 @@ def fit_rigid(
     features, linearized at `flow`. Each cell counts by its structure tensor, not by a single weight, since an edge does
     not determine the motion along itself.
 
-    Parameters
-    ----------
-    flow : Tensor (B, 2, h, w)
-        Where the differences were computed, pixels.
-    information : three Tensors (B, 1, h, w)
-        Structure tensor: sums of `gx gx`, `gx gy`, `gy gy` per cell.
-    right_side : Tensor (B, 2, h, w)
-        Sums of `-g d` per cell.
-    weight, depth : Tensor (B, 1, h, w)
-    coordinates : Tensor (1, 2, h, w)
-        `x` and `y` of the cells, of order one.
-
-    Returns
-    -------
-    Tensor (B, 2, h, w)
-        Pixels.
+    `information` and `right_side` are those of :class:`LucasKanade` at `flow`; `weight` and `depth` are `(B, 1, h, w)`,
+    and `coordinates` `(1, 2, h, w)` are `x` and `y` of the cells, of order one.
     """
     with torch.autocast(flow.device.type, enabled=False):
         flow, right_side, weight, depth = flow.float(), right_side.float(), weight.float(), depth.float()
@@ -170,7 +138,7 @@ def shrink(expression: Tensor, noise: Tensor) -> Tensor:
     noise, `exp(2 noise) (0.25 px)^2`, which the decoder estimates.
     """
     x, y = expression.split(1, dim=1)
-    power = F.avg_pool2d(x * x + y * y, 5, stride=1, padding=2, count_include_pad=False)
+    power = box_filter(x * x + y * y, 5)
     return expression * (power / (power + 0.0625 * torch.exp(2 * noise.clamp(-4, 4))))
 
 
@@ -181,12 +149,9 @@ def revert_if_worse(initial: Tensor, initial_residual: Tensor, flow: Tensor, res
     """
     x, y = (initial - flow).split(1, dim=1)
     far = torch.sigmoid(3 * (torch.sqrt(x * x + y * y + 1e-6) - 2))
-    before, after = (
-        F.avg_pool2d(r, 5, stride=1, padding=2, count_include_pad=False) for r in (initial_residual, residual)
-    )
+    before, after = box_filter(initial_residual, 5), box_filter(residual, 5)
     worse = torch.sigmoid(30 * (after / before.clamp_min(1e-6) - 1.2))
-    share = F.avg_pool2d(far * worse, 3, stride=1, padding=1, count_include_pad=False)
-    return flow + share * (initial - flow)
+    return flow + box_filter(far * worse, 3) * (initial - flow)
 
 
 def squash(flow: Tensor) -> Tensor:

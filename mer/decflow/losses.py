@@ -1,7 +1,5 @@
 """The three-term sequence loss of DecFlow, optionally with masks and a robust penalty."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch
@@ -34,20 +32,10 @@ class Loss:
 def sequence_loss(
     iterates: list[tuple[Tensor, Tensor]], batch: dict[str, Tensor], loss: Loss
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """The loss of all iterates, and the masked end-point errors of the last one.
+    """The loss of all iterates `(facial, head)`, and the endpoint errors in the face of the last one.
 
-    Parameters
-    ----------
-    iterates : list of (facial, head)
-        `(B, 2, H, W)` each, pixels.
-    batch : dict
-        `facial`, `head` `(B, 2, H, W)`; `mask`, `visible` `(B, 1, H, W)`.
-
-    Returns
-    -------
-    loss : Tensor ()
-    errors : dict
-        `facial`, `head`, `expression`, and `none`: the error of zero expression flow. Pixels.
+    `batch` comes from :func:`mer.decflow.data.pairs.to_tensors`. The errors, in pixels, are `facial`, `head`,
+    `expression`, and `none`: the zero-flow baseline of the expression.
     """
     facial, head, mask = batch["facial"], batch["head"], batch["mask"]
     weight = (length(facial) < loss.largest).float()
@@ -67,8 +55,7 @@ def sequence_loss(
     total = facial.new_zeros(())
     for n, (f, h) in enumerate(reversed(iterates)):
         terms = loss.facial * penalty(f, facial) + loss.head * penalty(h, head)
-        terms = terms + loss.expression * penalty(f - h, facial - head)
-        total = total + loss.gamma**n * terms
+        total = total + loss.gamma**n * (terms + loss.expression * penalty(f - h, facial - head))
     with torch.no_grad():
         f, h = iterates[-1]
         face = mask / mask.sum(dim=(1, 2, 3), keepdim=True).clamp_min(1)

@@ -6,9 +6,7 @@ names of the authors' checkpoint. Two parts are unused but kept, so that every k
 of the ResNet-50, and the position embedding of the attention.
 """
 
-from __future__ import annotations
-
-from dataclasses import dataclass
+from collections import OrderedDict
 
 import torch
 import torch.nn.functional as F
@@ -19,16 +17,8 @@ from mer.decflow.layers import Correlation, Encoder, FlowHead, SeparableGRU, con
 SMALLEST = 128  # pixels; below, the coarsest level of the correlation is one pixel wide and cannot be interpolated
 
 
-@dataclass(frozen=True)
-class PaperSizes:
-    """Sizes of the published network."""
-
-    features: int = 256  # channels that are correlated
-    hidden: int = 128  # channels of the recurrent state, and as many of the context
-    levels: int = 4  # of the correlation pyramid
-    radius: int = 4  # of the correlation window
-    head: int = 256  # channels inside the flow head
-    iterations: int = 12
+HIDDEN = 128  # channels of the recurrent state, and as many of the context
+LEVELS, RADIUS = 4, 4  # of the correlation pyramid and its window
 
 
 class ConvBlock(nn.Module):
@@ -49,13 +39,8 @@ class Bottleneck(nn.Module):
     def __init__(self, inputs: int, outputs: int, *, stride: int) -> None:
         super().__init__()
         middle = outputs // 4
-        self.body = nn.ModuleDict(
-            {
-                "conv1": ConvBlock(inputs, middle, 1, stride=stride),
-                "conv2": ConvBlock(middle, middle, 3),
-                "conv3": ConvBlock(middle, outputs, 1),
-            }
-        )
+        first, second = ConvBlock(inputs, middle, 1, stride=stride), ConvBlock(middle, middle, 3)
+        self.body = nn.ModuleDict({"conv1": first, "conv2": second, "conv3": ConvBlock(middle, outputs, 1)})
         self.identity_conv = ConvBlock(inputs, outputs, 1, stride=stride) if inputs != outputs else None
 
     def forward(self, x: Tensor) -> Tensor:
@@ -65,10 +50,9 @@ class Bottleneck(nn.Module):
 
 
 def _stage(inputs: int, outputs: int, units: int, *, stride: int) -> nn.Sequential:
-    stage = nn.Sequential()
-    for n in range(units):
-        stage.add_module(f"unit{n + 1}", Bottleneck(outputs if n else inputs, outputs, stride=1 if n else stride))
-    return stage
+    blocks = [Bottleneck(inputs, outputs, stride=stride)]
+    blocks += [Bottleneck(outputs, outputs, stride=1) for _ in range(units - 1)]
+    return nn.Sequential(OrderedDict((f"unit{n + 1}", block) for n, block in enumerate(blocks)))
 
 
 class Stem(nn.Module):
@@ -171,14 +155,13 @@ class MotionEncoder(nn.Module):
 class UpdateBlock(nn.Module):
     """One decoder: a recurrent unit that turns correlations into updates of the flow."""
 
-    def __init__(self, sizes: PaperSizes) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        hidden = sizes.hidden
-        self.encoder = MotionEncoder(sizes.levels * (2 * sizes.radius + 1) ** 2)
-        self.gru = SeparableGRU(hidden=hidden, inputs=3 * hidden)
-        self.flow_head = FlowHead(hidden=hidden, width=sizes.head)
-        self.mask = nn.Sequential(nn.Conv2d(hidden, 256, 3, padding=1), nn.ReLU(), nn.Conv2d(256, 64 * 9, 1))
-        self.aggregator = Aggregator(hidden)
+        self.encoder = MotionEncoder(LEVELS * (2 * RADIUS + 1) ** 2)
+        self.gru = SeparableGRU(hidden=HIDDEN, inputs=3 * HIDDEN)
+        self.flow_head = FlowHead(hidden=HIDDEN, width=256)
+        self.mask = nn.Sequential(nn.Conv2d(HIDDEN, 256, 3, padding=1), nn.ReLU(), nn.Conv2d(256, 64 * 9, 1))
+        self.aggregator = Aggregator(HIDDEN)
 
     def forward(
         self, hidden: Tensor, context: Tensor, correlation: Tensor, flow: Tensor, attention: Tensor
@@ -198,15 +181,14 @@ class PaperDecFlow(nn.Module):
 
     inputs = ("onset", "apex")
 
-    def __init__(self, sizes: PaperSizes | None = None) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.sizes = sizes = sizes or PaperSizes()
-        context = 2 * sizes.hidden
-        self.fnet = Encoder(channels=sizes.features, norm="instance")
-        self.cnet = Encoder(channels=context, norm="batch")
-        self.update_block_head = UpdateBlock(sizes)
-        self.update_block = UpdateBlock(sizes)
-        self.att = Attention(sizes.hidden)
+        context = 2 * HIDDEN
+        self.fnet = Encoder(256, nn.InstanceNorm2d)
+        self.cnet = Encoder(context, nn.BatchNorm2d)
+        self.update_block_head = UpdateBlock()
+        self.update_block = UpdateBlock()
+        self.att = Attention(HIDDEN)
         self.dad_encoder = SemanticEncoder()
         self.change_dim = nn.Conv2d(512, context, 1)
         self.res1 = Fusion(2 * context, context)
@@ -214,26 +196,14 @@ class PaperDecFlow(nn.Module):
     def forward(
         self, onset: Tensor, apex: Tensor, iterations: int | None = None, *, all_iterates: bool = False
     ) -> list[tuple[Tensor, Tensor]]:
-        """Facial and head flow, `(B, 2, H, W)` each, pixels, x first.
+        """Facial and head flow, `(B, 2, H, W)` each, pixels, x first, of the last iterate or, for the loss, of all.
 
-        Parameters
-        ----------
-        onset, apex : Tensor (B, 3, H, W)
-            RGB, 0 to 255. Sides are multiples of 8 and at least 128.
-        iterations : int, optional
-            Refinements; by default 12, as in training.
-        all_iterates : bool
-            Return (and upsample) every iterate, as the loss needs them, instead of the last one only.
-
-        Returns
-        -------
-        list of (facial, head)
-            One pair, or one per iteration.
+        Frames are `(B, 3, H, W)`, RGB, 0 to 255. By default there are 12 refinements, as in training.
         """
         _check_frames(onset, apex)
         first, second = onset / 127.5 - 1, apex / 127.5 - 1
         features = self.fnet(torch.cat([first, second]))
-        correlation = Correlation(*features.chunk(2), levels=self.sizes.levels, radius=self.sizes.radius)
+        correlation = Correlation(*features.chunk(2), levels=LEVELS, radius=RADIUS)
         semantic = self.change_dim(self.dad_encoder(first))
         state, context = self.res1(torch.cat([self.cnet(first), semantic], dim=1)).chunk(2, dim=1)
         state, context = torch.tanh(state), torch.relu(context)
@@ -242,7 +212,7 @@ class PaperDecFlow(nn.Module):
         grid = pixel_grid(state)
         zero = torch.zeros_like(grid).expand(len(onset), -1, -1, -1)
         decoders, hidden, flows = (self.update_block, self.update_block_head), [state, state], [zero, zero]
-        count = iterations or self.sizes.iterations
+        count = iterations or 12
         iterates = []
         for step in range(count):
             for n, decoder in enumerate(decoders):
@@ -256,10 +226,11 @@ class PaperDecFlow(nn.Module):
 
 
 def _check_frames(onset: Tensor, apex: Tensor) -> None:
-    if onset.shape != apex.shape:
-        raise ValueError(f"the two frames differ in shape: {tuple(onset.shape)} and {tuple(apex.shape)}")
-    if onset.ndim != 4 or onset.shape[1] != 3:
-        raise ValueError(f"frames have shape {tuple(onset.shape)}; expected (batch, 3, height, width)")
+    if onset.shape != apex.shape or onset.ndim != 4 or onset.shape[1] != 3:
+        raise ValueError(
+            f"frames have shapes {tuple(onset.shape)} and {tuple(apex.shape)}; expected (batch, 3, height, width), "
+            "the same for both"
+        )
     height, width = onset.shape[-2:]
     if height % 8 or width % 8 or min(height, width) < SMALLEST:
         raise ValueError(f"frames are {height} x {width}; both sides must be multiples of 8 and at least {SMALLEST}")
