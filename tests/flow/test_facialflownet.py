@@ -124,7 +124,7 @@ def test_damaged_files_are_reported(tmp_path):
             "no frame 0, no fac",
         ),
         ([f"flow/head/{k:04d}.flo" for k in range(4)], r"no head flows in .*; expected \.flo"),
-        ([f"image/facial/{k:04d}.jpg" for k in range(5)], r"no frames in .*; expected \.bmp, \.jpeg, \.jpg, \.png"),
+        ([f"image/facial/{k:04d}.jpg" for k in range(5)], r"no frames in .*; expected .*\.jpg, .*\.png"),
         ([f"flow/facial/{k:04d}.flo" for k in range(4)], "no facial flows"),
     ],
 )
