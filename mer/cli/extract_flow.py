@@ -42,12 +42,16 @@ def extract_flow(
         bool, typer.Option("--pairs", help="Also keep the aligned onset and apex, for end-to-end and mmnet-frames.")
     ] = False,
     device: Device = "auto",
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Recognize changed videos by their content, not by size and time.")
+    ] = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Estimate facial, head and expression flow from onset to apex, for every clip of a folder.
 
     Detects and aligns the face, finds the apex if it has no label, estimates the flow, and writes samples.csv, run.json
-    and one .npz per clip. An interrupted run resumes if you repeat the command.
+    and one .npz per clip. An interrupted run resumes if you repeat the command. If a video, onset or apex has changed
+    since, its clip is extracted again.
 
     Example: `mer extract-flow videos/ --out flows/ --workers 2`, or
     `mer extract-flow CASME2/ --dataset casme2 --out flows/`
@@ -62,7 +66,8 @@ def extract_flow(
     table = run(
         videos, out, method=method or DEFAULT_METHOD, align=align, size=size, dataset=dataset, annotations=annotations,
         labels=labels, stabilize=stabilize, face=face, apex=apex, workers=workers, cluster=cluster, clips=clips,
-        pairs=pairs, device=device, overwrite=overwrite, track=track, isolate=True, memory_limit=memory_limit,
+        pairs=pairs, device=device, verify=verify, overwrite=overwrite, track=track, isolate=True,
+        memory_limit=memory_limit,
         warn=lambda line: typer.echo(f"note: {line}", err=True),
     )  # fmt: skip
     ok = table["status"] == "ok"

@@ -33,6 +33,10 @@ def spot(
     align: Align = "mediapipe",
     face: Face = "largest",
     device: Device = "auto",
+    verify: Annotated[
+        bool,
+        typer.Option("--verify", help="For a folder of videos: recognize changed ones by content, not size and time."),
+    ] = False,
 ) -> None:
     """Find the onset, apex and offset of every expression in a long video.
 
@@ -55,7 +59,7 @@ def spot(
         folder = out or Path("spotted")
         videos = spot_folder(
             video, folder, dataset=dataset, annotations=annotations, method=method or METHOD, fps=fps, rate=rate,
-            face=face, align=align, model=model, device=device, track=track,
+            face=face, align=align, model=model, device=device, verify=verify, track=track,
         )  # fmt: skip
         failed = videos[videos["status"] != "ok"]
         for row in videos[(videos["status"] == "ok") & (videos["message"].fillna("") != "")].to_dict("records"):

@@ -35,7 +35,7 @@ def extract_clip(row: dict[str, Any], out: Path, settings: ExtractionSettings) -
     notes = [row["message"]] if row["message"] else []
     try:
         clip = open_clip(row["source"])
-        first, offset = _interval(clip, row)
+        first, offset = interval_of(clip, row)
         onset = find_onset(clip, first, settings)
         if onset.n_faces > 1:
             notes.append(f"{onset.n_faces} faces; took the {settings.face}")
@@ -61,7 +61,7 @@ def extract_clip(row: dict[str, Any], out: Path, settings: ExtractionSettings) -
     }  # fmt: skip
 
 
-def _interval(clip: Clip, row: dict[str, Any]) -> tuple[int, int]:
+def interval_of(clip: Clip, row: dict[str, Any]) -> tuple[int, int]:
     """Onset and offset: as labeled, or the first and the last frame."""
     first, last = int(clip.numbers[0]), int(clip.numbers[-1])
     onset = first if pd.isna(row["onset"]) else int(row["onset"])

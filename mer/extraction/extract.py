@@ -8,17 +8,30 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from mer.datasets import load_dataset
-from mer.datasets.samples import conform, write_samples
-from mer.datasets.video import ClipError, frame_files
+from mer.datasets.samples import KEY, conform, write_samples
+from mer.datasets.video import ClipError, frame_files, open_clip
 from mer.datasets.video_folder import list_clips
-from mer.extraction.clip import RESULT, extract_clip
-from mer.extraction.flow_folder import earlier_run, flow_path, inside, refuse_equal_paths, refuse_foreign, run_record
+from mer.extraction.clip import RESULT, extract_clip, interval_of
+from mer.extraction.expression import ClipFault
+from mer.extraction.flow_folder import (
+    earlier_run,
+    flow_path,
+    group_versions,
+    inside,
+    read_run,
+    refuse_equal_paths,
+    refuse_foreign,
+    remove_flows,
+    run_record,
+)
 from mer.extraction.frame_files import clip_path, pair_path
 from mer.extraction.methods import DEFAULT_METHOD, Method
 from mer.extraction.settings import ExtractionSettings
+from mer.extraction.sources import Source, find_sources, is_same, labels_of, read_sources, write_sources
 from mer.flow import is_flow_file
 from mer.utils.atomic_files import write_json
 from mer.utils.folder_lock import lock_folder
@@ -50,13 +63,15 @@ def extract_flow(
     clips: bool = False,
     pairs: bool = False,
     apex: str = "flow",
+    verify: bool = False,
     warn: Callable[[str], None] | None = None,
     isolate: bool = False,
     memory_limit: int | str | None = None,
 ) -> pd.DataFrame:
     """Estimate the flow from onset to apex of each clip in a folder, and write a flow folder.
 
-    A second run with the same settings resumes: it skips clips whose flow exists, and retries those that failed.
+    A second run with the same settings resumes: it skips clips whose flow exists, and retries those that failed. A clip
+    is extracted again if its video, onset or apex has changed; other corrected labels only change `samples.csv`.
 
     Parameters
     ----------
@@ -100,8 +115,11 @@ def extract_flow(
     apex : {"flow", "strain", "midpoint"}
         How to find the apex of a clip without an apex label (:mod:`mer.extraction.apex`): the frame with the largest
         flow, the frame with the most strain, or the frame in the middle between onset and offset.
+    verify : bool
+        Recognize changed videos by their content. By default, by their size and time of modification.
     warn : function, optional
-        Receives one sentence for each choice that was made in reading a database, such as which of two sheets to use.
+        Receives one sentence for each choice that was made in reading a database, such as which of two sheets to use,
+        and one about clips that are extracted again.
     isolate : bool
         Run the clips in another process even if `workers` is 1, so that a clip that kills its process gets the status
         `failed` and the others continue. `mer extract-flow` always does.
@@ -131,18 +149,36 @@ def extract_flow(
     refuse_equal_paths(table)
     refuse_foreign(out, overwrite)
     record = run_record(settings.record(), videos, table)
+    track = track or untracked
     with lock_folder(out):
         earlier = earlier_run(out, record, overwrite)
         others = earlier[~earlier["dataset"].isin(table["dataset"])]
-        _take_over(table, earlier, out, settings)
+        recorded = read_sources(out)
+        sources = find_sources(table[table["status"] == ""].to_dict("records"), recorded, verify, track)
+        _take_over(table, earlier, sources, recorded, out, settings, warn)
+        is_open = table["status"] == ""
         # If nothing is left to do, run.json keeps the command that made the flows.
-        if (table["status"] == "").any() or overwrite or not (out / "run.json").exists():
+        if is_open.any() or overwrite or not (out / "run.json").exists():
+            before = {} if overwrite or earlier.empty else read_run(out / "run.json")
+            kept = [*others["path"], *table.loc[table["status"] == "ok", "path"]]
+            group_versions(record, before, list(table.loc[is_open, "path"]), kept)
             write_json(out / "run.json", record)
+        # The table comes first: a killed run must not leave the new source beside the old row of a clip.
+        write_samples(pd.concat([others, table]), out / "samples.csv")
+        remove_flows(out, _with_another_onset(earlier, table))
+        write_sources(out, {path: recorded[path] for path in others["path"] if path in recorded} | sources)
         run = partial(
             run_jobs, workers=workers, died=_died, cluster=cluster, isolate=isolate, memory_limit=memory_limit
         )
-        _extract_open_clips(table, others, out, settings, run, track or untracked)
+        _extract_open_clips(table, others, out, settings, run, track)
     return conform(table)
+
+
+def _with_another_onset(earlier: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """The earlier rows of clips whose onset has been corrected since."""
+    clips = set(table[KEY[:3]].itertuples(index=False, name=None))
+    known = [clip in clips for clip in earlier[KEY[:3]].itertuples(index=False, name=None)]
+    return earlier[np.array(known, bool) & ~earlier["path"].isin(table["path"])]
 
 
 def _list_clips(
@@ -175,26 +211,70 @@ def _onset(row: dict[str, Any]) -> int | None:
         return 0
 
 
-def _take_over(table: pd.DataFrame, earlier: pd.DataFrame, out: Path, settings: ExtractionSettings) -> None:
-    """Fill in the results of an earlier run whose flow files are still valid."""
+def _take_over(
+    table: pd.DataFrame,
+    earlier: pd.DataFrame,
+    sources: dict[str, Source],
+    recorded: dict[str, Source],
+    out: Path,
+    settings: ExtractionSettings,
+    warn: Callable[[str], None] | None,
+) -> None:
+    """Fill in the results of an earlier run that are still valid."""
     done = {row["path"]: row for row in earlier.to_dict("records") if row["status"] == "ok"}
+    changed = []
     for i, row in enumerate(table.to_dict("records")):
-        if row["status"] == "" and _is_valid(row, done.get(row["path"]), out, settings):
-            for column in RESULT:
-                table.loc[i, column] = done[row["path"]][column]
+        result = done.get(row["path"])
+        if row["status"] or result is None or not _is_complete(out, result["path"], settings):
+            continue
+        was = recorded.get(row["path"])
+        if was is None or is_same(sources[row["path"]], was):
+            result = _relabel(row, result, was or _labels_before(row, result), settings)
+        else:
+            result = None
+        if result is None:
+            changed.append(f"{row['subject']}/{row['clip']}")
+            continue
+        for column in RESULT:
+            table.loc[i, column] = result[column]
+    if changed and warn is not None:
+        clips = f"{len(changed)} clips are" if len(changed) > 1 else "1 clip is"
+        warn(f"{clips} extracted again, since the video or a label has changed, such as {changed[0]}")
 
 
-def _is_valid(row: dict[str, Any], done: dict[str, Any] | None, out: Path, settings: ExtractionSettings) -> bool:
-    """Whether the flow of an earlier run is there, undamaged, and made from the frames that this row asks for."""
-    if done is None or not inside(out, done["path"]) or not is_flow_file(out / done["path"], settings.size):
-        return False
-    if settings.clips and not clip_path(out / done["path"]).is_file():
-        return False
-    if settings.pairs and not pair_path(out / done["path"]).is_file():
-        return False
-    if pd.isna(row["apex"]):
-        return done["apex_source"] != "label" and (pd.isna(row["offset"]) or done["offset"] == row["offset"])
-    return bool(done["apex"] == row["apex"])
+def _is_complete(out: Path, path: str, settings: ExtractionSettings) -> bool:
+    """Whether the files of a clip are there, and its flow is undamaged."""
+    return (
+        inside(out, path)
+        and is_flow_file(out / path, settings.size)
+        and (not settings.clips or clip_path(out / path).is_file())
+        and (not settings.pairs or pair_path(out / path).is_file())
+    )
+
+
+def _labels_before(row: dict[str, Any], result: dict[str, Any]) -> Source:
+    """The labels of a clip without a record: as in its result, blank if they are blank now."""
+    before = {name: result[name] if pd.notna(row[name]) else row[name] for name in ("offset", "fps")}
+    return labels_of({"apex": result["apex"] if result["apex_source"] == "label" else None, **before})
+
+
+def _relabel(
+    row: dict[str, Any], result: dict[str, Any], before: Source, settings: ExtractionSettings
+) -> dict[str, Any] | None:
+    """The result with the labels of the row, or None if they ask for another flow."""
+    now = labels_of(row)
+    changed = {name for name in now if now[name] != before[name]}
+    if not changed:
+        return result
+    if "apex" in changed or ("offset" in changed and (result["apex_source"] != "label" or settings.clips)):
+        return None
+    try:
+        clip = open_clip(row["source"])
+        offset = interval_of(clip, row)[1]
+    except (ClipFault, ClipError, OSError):
+        return None
+    fps = clip.fps if pd.isna(row["fps"]) else row["fps"]
+    return None if result["apex"] > offset else {**result, "offset": offset, "fps": fps}
 
 
 def _extract_open_clips(

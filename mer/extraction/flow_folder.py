@@ -7,6 +7,7 @@ import json
 import platform
 import re
 import sys
+from collections.abc import Collection
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,7 @@ def run_record(settings: dict[str, Any], videos: str | Path, table: pd.DataFrame
     note = Path(videos) / "NOTE.txt"
     return {
         "command": command(),
-        "versions": {"mer": __version__, "python": platform.python_version(), **versions()},
+        "versions": run_versions(),
         "seed": None,  # extraction uses no random numbers
         **settings,
         "inputs": {dataset: str(Path(videos).resolve()) for dataset in sorted(set(table["dataset"]))},
@@ -71,8 +72,12 @@ def command() -> list[str]:
     return [program.parent.name if program.name == "__main__.py" else program.name, *sys.argv[1:]]
 
 
+def run_versions() -> dict[str, str]:
+    """Versions of mer, Python and the libraries that affect the flows."""
+    return {"mer": __version__, "python": platform.python_version(), **versions()}
+
+
 def versions() -> dict[str, str]:
-    """Versions of the libraries that affect the flows."""
     installed = {}
     for library in LIBRARIES:
         try:
@@ -103,14 +108,11 @@ def earlier_run(out: Path, record: dict[str, Any], overwrite: bool) -> pd.DataFr
         return empty_samples()
     earlier = read_samples(out) if (out / "samples.csv").exists() else empty_samples()
     if overwrite:
-        for path in earlier.loc[earlier["status"] == "ok", "path"]:
-            if inside(out, path):
-                (out / path).unlink(missing_ok=True)
-                clip_path(out / path).unlink(missing_ok=True)
-                pair_path(out / path).unlink(missing_ok=True)
+        remove_flows(out, earlier)
         # Removed before run.json changes: if this run is killed, the next must not take these rows for the new
         # settings.
         (out / "samples.csv").unlink(missing_ok=True)
+        (out / ".mer-sources.csv").unlink(missing_ok=True)
         return empty_samples()
     # Before the apex search could be chosen, it was always by flow, and the record did not name its flow method.
     old = {"apex": "flow", "apex_flow": record.get("apex_flow"), **read_run(out / "run.json")}
@@ -129,6 +131,28 @@ def earlier_run(out: Path, record: dict[str, Any], overwrite: bool) -> pd.DataFr
     record["inputs"] = {**inputs, **record["inputs"]}
     record["note"] = record["note"] or old.get("note", "")
     return earlier
+
+
+def remove_flows(out: Path, rows: pd.DataFrame) -> None:
+    """Remove the files of the rows with the status `ok`."""
+    for path in rows.loc[rows["status"] == "ok", "path"]:
+        if inside(out, path):
+            for file in (out / path, clip_path(out / path), pair_path(out / path)):
+                file.unlink(missing_ok=True)
+
+
+def group_versions(record: dict[str, Any], earlier: dict[str, Any], made: list[str], kept: Collection[str]) -> None:
+    """Keep `groups` in `record`, the clips by the versions that they were made with, if these are several.
+
+    `earlier` is the record of the earlier run. `made` are the paths that this run makes, `kept` those of earlier runs.
+    """
+    groups = {json.dumps(record["versions"]): list(made)}
+    for group in earlier.get("groups") or [{"versions": earlier.get("versions"), "clips": list(kept)}]:
+        clips = [path for path in group["clips"] if path in set(kept)]
+        groups.setdefault(json.dumps(group["versions"]), []).extend(clips)
+    filled = [{"versions": json.loads(key), "clips": sorted(clips)} for key, clips in groups.items() if clips]
+    if len(filled) > 1:
+        record["groups"] = filled
 
 
 def read_run(path: Path) -> dict[str, Any]:

@@ -9,7 +9,6 @@ the median of a channel represents no motion, because most of a face is still.
 from __future__ import annotations
 
 import hashlib
-import platform
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,6 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from mer._version import __version__
 from mer.datasets.samples import conform, write_samples
 from mer.extraction.flow_folder import (
     command,
@@ -27,7 +25,7 @@ from mer.extraction.flow_folder import (
     read_run,
     refuse_equal_paths,
     refuse_foreign,
-    versions,
+    run_versions,
 )
 from mer.extraction.image_names import find_images
 from mer.extraction.import_table import read_table
@@ -195,7 +193,7 @@ def _record(images: Path, table: Path, found: list[Path | None], settings: dict[
     scaling = settings["scaling"]
     return {
         "command": command(),
-        "versions": {"mer": __version__, "python": platform.python_version(), **versions()},
+        "versions": run_versions(),
         "seed": None,  # importing uses no random numbers
         "method": "imported",
         "weights": None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shlex
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import pandas as pd
 from mer.datasets.video_folder import DATASET
 from mer.extraction.flow_folder import run_record
 from mer.extraction.settings import FACES, ExtractionSettings
+from mer.extraction.sources import content_hash
 from mer.face.regions import OUTER_EYE_CORNERS
 from mer.models.emotion_reader import EmotionReader
 from mer.spotting.spot_video import Spotting
@@ -66,7 +66,7 @@ def analysis_record(
         "flow": settings.record(),
         "model": {"name": reader.name, "file": None if model is None else str(model), "labeled": reader.labeled}
         | {"component": reader.component, "classes": list(reader.classes), "record": reader.record},
-        "sha256": {"video": _digest(video)} | ({"model": reader.sha256} if reader.sha256 else {}),
+        "sha256": {"video": content_hash(video)} | ({"model": reader.sha256} if reader.sha256 else {}),
         "notes": _notes(face, spotting, settings),
     }
 
@@ -97,13 +97,3 @@ def _notes(face: dict[str, Any], spotting: Spotting, settings: ExtractionSetting
             f"need {MIN_INTEROCULAR} or more."
         )
     return notes
-
-
-def _digest(video: Path) -> str:
-    """SHA-256 of a file, or of the files of a folder one after the other."""
-    digest = hashlib.sha256()
-    for path in [video] if video.is_file() else sorted(path for path in video.iterdir() if path.is_file()):
-        with open(path, "rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()

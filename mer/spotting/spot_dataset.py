@@ -25,8 +25,9 @@ from mer.datasets import find_dataset, load_dataset, read_copy
 from mer.datasets.samples import SamplesError
 from mer.datasets.tables import restored
 from mer.datasets.video_folder import list_clips
-from mer.extraction.flow_folder import flow_path
+from mer.extraction.flow_folder import flow_path, group_versions, run_versions
 from mer.extraction.methods import Method, describe_method
+from mer.extraction.sources import find_sources, is_same, read_sources, write_sources
 from mer.models.emotion_reader import EmotionReader
 from mer.spotting.intervals import MICRO_SECONDS
 from mer.spotting.measure_interval import name_emotions, settings_for
@@ -36,6 +37,7 @@ from mer.utils.atomic_files import write_json
 from mer.utils.folder_lock import lock_folder
 from mer.utils.progress import Track, untracked
 
+DONE = "done.csv"  # in the folder of a video, written last
 TRUTH = [*VIDEO, "onset", "apex", "offset", "kind", "label"]
 INTERVALS = [*VIDEO, "onset", "apex", "offset", "kind", "strength", "prediction"]
 
@@ -53,11 +55,12 @@ def spot_folder(
     align: str = "mediapipe",
     model: str | Path | None = None,
     device: str = "auto",
+    verify: bool = False,
     track: Track | None = None,
 ) -> pd.DataFrame:
     """Spot every video of a folder, and write the spotted and the annotated intervals.
 
-    A second run with the same settings resumes.
+    A second run with the same settings resumes; videos that have changed are spotted again.
 
     Parameters
     ----------
@@ -74,6 +77,8 @@ def spot_folder(
         A file of `mer train classifier` that names the emotion of each spotted interval, as the STRS requires.
     method, fps, rate, face, align, device
         As in :func:`mer.spot`.
+    verify : bool
+        Recognize changed videos by their content. By default, by their size and time of modification.
     track : function, optional
         Wraps the iterator over videos, to show progress.
 
@@ -92,23 +97,25 @@ def spot_folder(
     out = Path(out)
     table, truth = _list_videos(videos, dataset, annotations)
     options = {"method": method, "rate": rate, "face": face, "align": align, "device": device}
-    read_emotions = None
+    read_emotions = reader = None
     if model is not None:
         reader = EmotionReader.load(model)
         read_emotions = partial(name_emotions, reader, settings=settings_for(reader, device=device))
     record = {
         "videos": str(Path(videos).resolve()), **describe_method(method), "fps": fps, "rate": rate, "face": face,
         "align": align, "model": None if model is None else str(model),
+        "model_sha256": reader.sha256 if reader else None,
     }  # fmt: skip
+    track = track or untracked
+    jobs = table.assign(fps=fps or table["fps"], apex=None, offset=None, onset=0).to_dict("records")
+    for row in jobs:
+        row["path"] = flow_path(row).removesuffix("_0.npz")
     with lock_folder(out):
-        _check_earlier_run(out, record)
-        write_json(out / "run.json", record)
+        _resume(out, jobs, record, verify, track)
         write_table(truth.reindex(columns=TRUTH), out / "truth.csv")
         rows, intervals = [], []
-        jobs = table.to_dict("records")
-        for row in (track or untracked)(jobs, len(jobs), "videos"):
+        for row in track(jobs, len(jobs), "videos"):
             video = {name: row[name] for name in VIDEO}
-            row["fps"] = fps or row["fps"]
             result, spotted = _spot_once(row, out, options, read_emotions)
             rows.append(video | result)
             if spotted is not None:
@@ -134,8 +141,8 @@ def _spot_once(
     intervals : DataFrame or None
         None if the video cannot be read.
     """
-    folder = out / flow_path({**row, "onset": 0}).removesuffix("_0.npz")
-    done = folder / "done.csv"
+    folder = out / row["path"]
+    done = folder / DONE
     if done.is_file():
         result = restored(pd.read_csv(done, dtype={"message": str}, keep_default_na=False)).iloc[0].to_dict()
         return result, restored(pd.read_csv(folder / "intervals.csv"))
@@ -154,18 +161,39 @@ def _spot_once(
     return result, intervals
 
 
-def _check_earlier_run(out: Path, record: dict[str, Any]) -> None:
-    """Raise `ValueError` if the folder holds intervals that were spotted with other settings."""
+def _resume(out: Path, jobs: list[dict[str, Any]], record: dict[str, Any], verify: bool, track: Track) -> None:
+    """Write the records of a run, after removing the marks of videos whose file or labeled frame rate has changed."""
+    earlier = _check_earlier_run(out, record)
+    recorded = read_sources(out)
+    sources = find_sources(jobs, recorded, verify, track)
+    for path, now in sources.items():
+        was = recorded.get(path)
+        if was is not None and not (is_same(now, was) and now["fps"] == was["fps"]):
+            (out / path / DONE).unlink(missing_ok=True)
+    kept = [path for path in sources if (out / path / DONE).is_file()]
+    made = [path for path in sources if path not in kept]
+    if made or not earlier:
+        record |= {"versions": run_versions()}
+        group_versions(record, earlier, made, kept)
+        write_json(out / "run.json", record)
+    write_sources(out, recorded | sources)
+
+
+def _check_earlier_run(out: Path, record: dict[str, Any]) -> dict[str, Any]:
+    """The record of the earlier run, if any; `ValueError` if it had other settings."""
     path = out / "run.json"
     if not path.is_file():
-        return
+        return {}
     try:
         earlier = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
         earlier = {}
-    different = sorted(key for key in record if earlier.get(key) != record[key])
+    # Before its hash was recorded, the name of the model was the only sign of another one.
+    known = {"model_sha256": record["model_sha256"], **earlier}
+    different = sorted(key for key in record if known.get(key) != record[key])
     if different:
         raise ValueError(f"{out} was made with another {', '.join(different)}; choose another --out, or remove it")
+    return earlier
 
 
 # --- videos and annotations ---

@@ -72,7 +72,7 @@ def kill_at(monkeypatch, number: int) -> None:
     monkeypatch.setattr(Path, "unlink", lambda self, missing_ok=False: None)  # a killed process cleans up nothing
 
 
-@pytest.mark.parametrize("number", range(1, 7))
+@pytest.mark.parametrize("number", range(1, 9))
 @row("`mer extract-flow` killed at any moment", BYTES)
 def test_a_killed_extraction_resumes_to_the_same_bytes(videos, tmp_path, number):
     extract(videos, tmp_path / "whole")
@@ -109,7 +109,7 @@ def test_a_full_disk_ends_the_run_and_marks_no_clip_as_failed(videos, tmp_path, 
 
         def fsync(number: int) -> None:
             written.append(number)
-            if len(written) == 4:
+            if len(written) == 6:
                 raise full
 
         patch.setattr(os, "fsync", fsync)
@@ -328,6 +328,17 @@ def test_a_killed_worker_loses_no_other_job(tmp_path):
 ROWS += [
     Row("interruptions", *cells)
     for cells in (
+        (
+            "video, onset or apex changed after the run",
+            "the next run extracts that clip again; `--verify` compares contents",
+            "tests/extraction/test_sources.py",
+        ),
+        (
+            "label, offset, action units or frame rate corrected after the run",
+            "in `samples.csv` after the next run, without extraction",
+            "tests/extraction/test_sources.py",
+        ),
+        ("video changed after `mer spot FOLDER`", "the next run spots it again", "tests/spotting/test_spot_dataset.py"),
         ("two runs of any command with the same output", "the second run: exit 2", "tests/cli/test_locks.py"),
         ("Ctrl-C while the program starts", "exit 130, one line", "tests/utils/test_shutdown.py"),
         (

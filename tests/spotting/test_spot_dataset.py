@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -92,3 +93,44 @@ def test_labels_without_kind_and_rate_are_refused(videos: Path, calls: list[str]
     label(videos, kind=["micro", "huge"])
     with pytest.raises(SamplesError, match="'huge' is neither"):
         spot_folder(videos, tmp_path / "out")
+
+
+def test_only_changed_videos_are_spotted_again(videos: Path, calls: list[str], tmp_path: Path) -> None:
+    label(videos, kind=["micro", "macro"])
+    out = tmp_path / "out"
+    spot_folder(videos, out)
+    spot_folder(videos, out, verify=True)
+    assert len(calls) == 2
+    (videos / "a" / "talk.mp4").write_bytes(b"another")
+    spot_folder(videos, out)
+    assert calls[2:] == ["a/talk"]
+    label(videos, kind=["macro", "macro"], label=["happy", "sad"])
+    spot_folder(videos, out)
+    assert calls[3:] == []
+    assert pd.read_csv(out / "truth.csv")["label"].tolist() == ["happy", "sad"]
+    label(videos, kind=["macro", "macro"], fps=[25, 25])
+    spot_folder(videos, out)
+    assert calls[3:] == ["a/talk"]
+
+
+def test_a_folder_of_results_without_a_record_of_sources_is_accepted(videos: Path, calls: list[str], tmp_path: Path):
+    spot_folder(videos, tmp_path / "out")
+    (tmp_path / "out" / ".mer-sources.csv").unlink()
+    (videos / "a" / "talk.mp4").write_bytes(b"another")
+    spot_folder(videos, tmp_path / "out")
+    assert len(calls) == 2
+
+
+def test_versions_are_recorded_by_video(videos: Path, calls: list[str], tmp_path: Path, monkeypatch) -> None:
+    def run() -> dict:
+        spot_folder(videos, tmp_path / "out")
+        return json.loads((tmp_path / "out" / "run.json").read_text())
+
+    first = run()
+    monkeypatch.setattr("mer.extraction.flow_folder.__version__", "99.0")
+    assert run() == first  # nothing was made
+    (videos / "a" / "talk.mp4").write_bytes(b"another")
+    assert run()["groups"] == [
+        {"versions": {**first["versions"], "mer": "99.0"}, "clips": ["videos/a/talk"]},
+        {"versions": first["versions"], "clips": ["videos/b/talk"]},
+    ]

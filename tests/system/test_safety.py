@@ -170,7 +170,12 @@ def test_no_picture_of_a_face_is_written_or_told(sample_videos, tmp_path, capfd)
     )
     assert done.exit_code == 0, done.output
     files = [path for path in (tmp_path / "flows").rglob("*") if path.is_file()]
-    assert {path.name for path in files if path.suffix != ".npz"} == {"run.json", "samples.csv", ".mer.lock"}
+    assert {path.name for path in files if path.suffix != ".npz"} == {
+        "run.json",
+        "samples.csv",
+        ".mer.lock",
+        ".mer-sources.csv",
+    }
     assert [path for path in files if path.suffix == ".npz" and not is_flow_file(path, 64)] == []
     assert len(done.output) + len("".join(capfd.readouterr())) < 2000
 
