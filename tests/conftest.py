@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+# From Python 3.13 on, MediaPipe has no face mesh in its wheel.
+_LANDMARKER = Path(os.environ.get("MER_ASSETS", "")) / "models" / "face_landmarker.task"
+if sys.version_info >= (3, 13) and _LANDMARKER.is_file():
+    os.environ.setdefault("MER_FACE_LANDMARKER", str(_LANDMARKER))
 
 
 @pytest.hookimpl(tryfirst=True)

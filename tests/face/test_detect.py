@@ -9,6 +9,8 @@ import pytest
 from mer.face import DETECTORS, Face, align, crop, detect, detect_faces, detector_status, mesh, transform
 from mer.face.regions import INNER_EYE_CORNERS, MOUTH_CORNERS, OUTER_EYE_CORNERS, STABLE
 
+bundled_mesh = pytest.mark.skipif(sys.version_info >= (3, 13), reason="MediaPipe has no face mesh in its wheel")
+
 
 def read(path):
     return cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
@@ -43,7 +45,7 @@ def test_the_face_in_a_photograph(astronaut, method):
     assert isinstance(face, Face)
     assert face.landmarks.shape == (478, 3)
     assert face.landmarks.dtype == np.float32
-    assert 0.5 < face.score <= 1
+    assert 0.5 < face.score <= 1 or (np.isnan(face.score) and sys.version_info >= (3, 13))  # a task has no score
     x0, y0, x1, y1 = face.box
     assert 160 < x0 < 190
     assert 265 < x1 < 285
@@ -69,6 +71,7 @@ def test_both_detectors_give_nearly_the_same_alignment(astronaut):
     assert np.linalg.norm((by_mesh - by_five)[:, :2], axis=1).max() < 12  # of 224 pixels
 
 
+@bundled_mesh
 def test_the_landmarks_are_those_of_the_public_face_mesh(astronaut):
     """Our graph differs from `mediapipe.solutions.face_mesh.FaceMesh` only in what it reports."""
     import mediapipe
